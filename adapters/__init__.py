@@ -1,0 +1,1 @@
+"""One folder a robot; each keeps the protocols of ``adapters.base``."""

@@ -1,0 +1,60 @@
+"""The two protocols a robot and its cameras keep; an adapter is whatever satisfies them."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from engine.types import Command, Frames, Observation
+
+
+class AdapterError(Exception):
+    """The robot or its cameras could not be reached, or stopped answering. The text is one sentence for the operator."""
+
+
+@runtime_checkable
+class Robot(Protocol):
+    """A robot the engine drives at 100 Hz. One thread calls it: the control thread."""
+
+    name: str
+    simulated: bool
+    joint_limits: tuple[tuple[float, float], ...]  #: rad, one pair a joint
+    joint_velocity_limits: tuple[float, ...]  #: rad/s
+    joint_torque_limits: tuple[float, ...]  #: N m
+
+    def connect(self) -> None:
+        """Raises AdapterError."""
+
+    def read(self, t_ns: int) -> Observation:
+        """The newest reading, stamped with the engine's time of receipt. Raises AdapterError when the robot is gone."""
+
+    def command(self, command: Command) -> None:
+        """Hand over the impedance command for the next tick. Without one for 50 ms the robot brakes and holds by itself."""
+
+    def stop(self, category: int) -> None:
+        """Stop now, by the robot's own means, whatever was commanded. Bounded work, no allocation, no wait. Idempotent."""
+
+    def resume(self) -> None:
+        """Leave a stop: hold at the measured pose with zero error. Called only when the operator has re-armed."""
+
+    def advance(self, dt: float) -> None:
+        """Simulated robots: let dt seconds of physics pass. Real ones: nothing."""
+
+    def close(self) -> None:
+        """Idempotent; never drops a load."""
+
+
+@runtime_checkable
+class CameraRig(Protocol):
+    """All cameras of a robot. One thread calls it: the camera thread."""
+
+    names: tuple[str, ...]
+
+    def open(self) -> None:
+        """May take seconds (kernel compilation). Raises AdapterError."""
+
+    def capture(self, observation: Observation, seq: int, t_ns: int) -> Frames:
+        """Blocks for one exposure of every camera. Simulated rigs draw the observation's own plant state."""
+
+    def geometry(self) -> Mapping[str, Any]:
+        """Per camera: size, vertical field of view (deg), pose; recorded with the session."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Everything that decides: no terminal here, and no screen."""

@@ -1,0 +1,1 @@
+"""One thread a file: control, camera, inference, watchdog."""

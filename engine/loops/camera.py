@@ -1,0 +1,64 @@
+"""The camera thread: one exposure of every camera at a time, from the newest observation, checked before it is passed on."""
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+
+from adapters.base import CameraRig
+from engine.clock import Clock
+from engine.loops.heartbeats import Heartbeats
+from engine.mailbox import Latest
+from engine.types import F64, Frames, Observation, Reason
+
+MOVED = 0.004  #: m the tool must have moved for an unchanged picture to mean a frozen camera
+DARK_MEAN = 6.0  #: of 255
+DARK_SPREAD = 3.0  #: of 255
+
+
+class CameraLoop:
+    def __init__(
+        self,
+        rig: CameraRig,
+        observations: Latest[Observation],
+        frames: Latest[tuple[Frames, Reason]],
+        clock: Clock,
+        beats: Heartbeats,
+        record: Callable[[Frames], None],
+    ) -> None:
+        self._rig = rig
+        self._observations = observations
+        self._frames = frames
+        self._clock = clock
+        self._beats = beats
+        self._record = record
+        self._seen = 0
+        self._count = 0
+        self._sums: dict[str, tuple[int, F64]] = {}  # per camera: checksum of its picture and where the tool was when it last changed
+
+    def once(self) -> None:
+        """Wait for a newer observation, expose, check, pass on."""
+        observation, self._seen = self._observations.wait_newer(self._seen, 0.2)
+        if observation is not None:
+            self.expose(observation)
+
+    def expose(self, observation: Observation) -> None:
+        self._count += 1
+        frames = self._rig.capture(observation, self._count, self._clock.now_ns())
+        self._beats.camera = self._clock.now_ns()
+        self._frames.put((frames, self.fault(frames)))
+        self._record(frames)
+
+    def fault(self, frames: Frames) -> Reason:
+        """CAMERA_FROZEN if a picture stays the same while the tool moves, CAMERA_DARK if there is nothing to see, else OK."""
+        frozen = dark = False
+        for name, image in frames.images.items():
+            checksum = zlib.crc32(image)
+            position = frames.observation.pose[:3]
+            old = self._sums.get(name)
+            if old is None or old[0] != checksum:
+                self._sums[name] = (checksum, position)
+            else:
+                frozen |= float(np.linalg.norm(position - old[1])) > MOVED
+            dark |= float(image.mean()) < DARK_MEAN and float(image.std()) < DARK_SPREAD
+        return Reason.CAMERA_FROZEN if frozen else Reason.CAMERA_DARK if dark else Reason.OK

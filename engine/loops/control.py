@@ -1,0 +1,266 @@
+"""The control loop: read, decide, command, let physics pass; 100 times a second, in real time or in lock-step."""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.base import AdapterError, Robot
+from engine.clock import Clock
+from engine.control import chunk, jog, reference
+from engine.loops.heartbeats import Heartbeats
+from engine.loops.inference import InferenceLoop
+from engine.mailbox import Latest
+from engine.operator import Operator
+from engine.safety import arbiter
+from engine.session.recorder import Recorder
+from engine.stop import StopPage
+from engine.types import (
+    NAN18,
+    Command,
+    Decision,
+    F64,
+    Frames,
+    Inference,
+    Inputs,
+    Intent,
+    Observation,
+    OperatorState,
+    Reason,
+    SawState,
+    StopKind,
+)
+
+DT = 0.01  #: s
+CATCH_UP = 5  #: ticks; later than this the schedule starts anew and the overrun is counted
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One pass of the loop, for the recorder and the screens."""
+
+    inputs: Inputs
+    decision: Decision
+    command: Command
+    saw: SawState
+    operator: OperatorState
+    plant: F64
+
+
+@dataclass
+class Boxes:
+    """The mailboxes between the threads."""
+
+    observations: Latest[Observation]
+    frames: Latest[tuple[Frames, Reason]]
+    inferences: Latest[Inference]
+    intents: deque[Intent]
+
+
+class Controlling:
+    """What the control thread needs to know of the console that holds control."""
+
+    def __init__(self, required: bool) -> None:
+        self.required = required
+        self.heard_ns = 0  #: last byte from the controlling console; 0 = none attached
+
+
+class ControlLoop:
+    def __init__(
+        self,
+        *,
+        robot: Robot,
+        page: StopPage,
+        state: arbiter.State,
+        operator: Operator,
+        boxes: Boxes,
+        inference: InferenceLoop,
+        controlling: Controlling,
+        beats: Heartbeats,
+        clock: Clock,
+        recorder: Recorder | None,
+        watchdog: Callable[[], Reason],
+        on_tick: Callable[[Tick], None],
+        on_fault: Callable[[str], None],
+    ) -> None:
+        self._robot = robot
+        self._page = page
+        self._state = state
+        self._operator = operator
+        self._boxes = boxes
+        self._inference = inference
+        self._controlling = controlling
+        self._beats = beats
+        self._clock = clock
+        self._recorder = recorder
+        self._watchdog = watchdog
+        self._on_tick = on_tick
+        self._on_fault = on_fault
+        self._reference: reference.Reference | None = None
+        self._observation: Observation | None = None
+        self._tick = 0
+        self._engine_fault = False
+        self._seen: Inference | None = None
+        self._ratio = NAN18
+        self._valid = (False,) * 18
+        self._was_stopped = True
+        self._fault_text = ""
+        self.last: Tick | None = None
+        self.overruns = 0
+        self.spent_ms: deque[float] = deque(maxlen=6000)  #: lateness of the start + work, by tick
+
+    def run(self, ending: threading.Event) -> None:
+        """Tick on an absolute schedule until ``ending``."""
+        due = time.monotonic()
+        while not ending.is_set():
+            pause = due - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            self.step()
+            self.spent_ms.append((time.monotonic() - due) * 1e3)
+            due += DT
+            if time.monotonic() > due + CATCH_UP * DT:
+                self.overruns += 1
+                due = time.monotonic()
+
+    def step(self) -> None:
+        """One tick. Whatever goes wrong in it stops the robot by its own means and is a fault from then on."""
+        try:
+            self._step()
+        except Exception as error:
+            self._engine_fault = True
+            self._robot.stop(1)
+            self._report(f"control: {type(error).__name__}: {error}")
+
+    def _step(self) -> None:
+        now = self._clock.now_ns()
+        self._beats.control = now
+        self._tick += 1
+        page = self._page.counts()
+        observation = self._read(now)
+        if observation is None:
+            return
+        inputs = self._gather(now, observation, page)
+        self._state, decision = arbiter.step(self._state, inputs)
+        command = self._command(now, observation, inputs, decision)
+        self._send(command, decision, page)
+        self._robot.advance(DT)
+        self._pass_on(Tick(inputs, decision, command, observation.saw, self._operator.state(now), observation.plant))
+
+    def _read(self, now: int) -> Observation | None:
+        """The newest observation; when the robot does not answer, the last one, whose age then stops the robot."""
+        try:
+            self._observation = self._robot.read(now)
+            self._boxes.observations.put(self._observation)
+        except AdapterError as error:
+            self._robot.stop(1)
+            self._report(str(error))
+        return self._observation
+
+    def _gather(self, now: int, observation: Observation, page: tuple[int, ...]) -> Inputs:
+        operator = self._operator
+        at_rest = math.hypot(*observation.twist[:3]) < 0.01
+        armed = self.last is not None and self.last.decision.armed
+        while self._boxes.intents:
+            operator.apply(
+                self._boxes.intents.popleft(), now, at_rest=at_rest and not self._going, in_kerf=observation.saw.in_kerf, armed=armed
+            )
+        operator.tick(now)
+        exposure = self._boxes.frames.get()
+        inference = self._boxes.inferences.get()
+        if inference is not self._seen and inference is not None:
+            self._seen = inference
+            self._ratio = tuple(inference.ratio.tolist())
+            self._valid = tuple(inference.valid.tolist())
+        return Inputs(
+            tick=self._tick,
+            t_ns=now,
+            obs_t_ns=observation.t_ns,
+            obs_seq=observation.seq,
+            q=tuple(observation.q.tolist()),
+            dq=tuple(observation.dq.tolist()),
+            tau=tuple(observation.tau.tolist()),
+            pose=tuple(observation.pose.tolist()),
+            twist=tuple(observation.twist.tolist()),
+            wrench=tuple(observation.wrench.tolist()),
+            manipulability=observation.manipulability,
+            frame_seq=exposure[0].seq if exposure else 0,
+            frame_t_ns=exposure[0].exposed_ns if exposure else 0,
+            frame_fault=exposure[1] if exposure else Reason.OK,
+            model_state=self._inference.state,
+            inference_id=inference.id if inference else 0,
+            inference_exposed_ns=inference.exposed_ns if inference else 0,
+            inference_finite=inference.finite if inference else False,
+            members=inference.members if inference else 0,
+            signal_ratio=self._ratio,
+            signal_valid=self._valid,
+            action_magnitude=float(inference.signals[6]) if inference else math.nan,
+            ensemble_spread=float(inference.signals[0]) if inference else math.nan,
+            arm_request=operator.arm_requests,
+            disarm_request=operator.disarm_requests,
+            go_request=operator.go_requests,
+            pause_request=operator.pause_requests,
+            clear_request=operator.clear_requests,
+            clear_number=operator.clear_number,
+            jogging=bool(operator.jog_axes),
+            console_t_ns=self._controlling.heard_ns,
+            console_required=self._controlling.required,
+            stop_page=page,
+            stop_latch=self._page.latching(),
+            watchdog=self._watchdog(),
+            recorder_fault=self._recorder.fault if self._recorder else Reason.OK,
+            engine_fault=self._engine_fault,
+        )
+
+    @property
+    def _going(self) -> bool:
+        return self.last is not None and self.last.decision.going
+
+    def _command(self, now: int, observation: Observation, inputs: Inputs, decision: Decision) -> Command:
+        operator = self._operator
+        stopped = decision.stop_kind != StopKind.NONE
+        if stopped and not self._was_stopped:
+            operator.revoke()
+        target = None
+        if decision.armed and operator.jog_axes:
+            target = jog.target(inputs, operator.jog_axes, operator.jog_speed, DT)
+        elif decision.going and self._seen is not None:
+            target = chunk.target(self._seen, now)
+        self._reference, command = reference.step(
+            self._reference,
+            inputs,
+            decision,
+            target,
+            hand_force=operator.hand_force,
+            hand_press=operator.press,
+            line_y=operator.line_y,
+            log_top=operator.log_top_z,
+            dt=DT,
+        )
+        return command
+
+    def _send(self, command: Command, decision: Decision, page: tuple[int, ...]) -> None:
+        """The stop page is read once more right before the command goes out."""
+        stopped = decision.stop_kind != StopKind.NONE
+        if self._page.counts() != page:
+            self._robot.stop(2)
+            return
+        if stopped and not self._was_stopped and decision.stop_category < 2:
+            self._robot.stop(decision.stop_category)
+        if decision.armed and self._was_stopped:
+            self._robot.resume()
+        self._was_stopped = not decision.armed
+        self._robot.command(command)
+
+    def _pass_on(self, tick: Tick) -> None:
+        self.last = tick
+        self._on_tick(tick)
+        if self._recorder is not None:
+            self._recorder.tick(tick.inputs, tick.decision, tick.command, tick.saw, tick.operator, tick.plant)
+
+    def _report(self, text: str) -> None:
+        if text != self._fault_text:
+            self._fault_text = text
+            self._on_fault(text)

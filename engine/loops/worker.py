@@ -1,0 +1,45 @@
+"""A worker thread that can be asked to end, tells when it failed, and runs below the control thread's priority."""
+
+import os
+import threading
+import traceback
+from collections.abc import Callable
+
+
+class Worker:
+    """Runs ``once`` again and again until ``end`` is called; an exception ends it and is handed to ``on_failure``."""
+
+    def __init__(self, name: str, once: Callable[[], None], on_failure: Callable[[str, str], None], *, nice: int = 0) -> None:
+        self.name = name
+        self._once = once
+        self._on_failure = on_failure
+        self._nice = nice
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self, timeout: float = 2.0) -> bool:
+        """Ask the thread to end and wait for it; False if it is still in its work after ``timeout`` s."""
+        self._ending.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def ending(self) -> bool:
+        return self._ending.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless asked to end."""
+        self._ending.wait(seconds)
+
+    def _run(self) -> None:
+        if self._nice:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._nice)
+        try:
+            while not self._ending.is_set():
+                self._once()
+        except Exception as error:
+            self._on_failure(self.name, f"{type(error).__name__}: {error}\n{traceback.format_exc()}")

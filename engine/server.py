@@ -1,0 +1,190 @@
+"""The engine's socket: intents in from consoles, telemetry and pictures out. A console that does not read misses telemetry, nothing else.
+
+One console holds control: the first that did not ask to be read-only. The others observe; they may stop, by the stop page
+or by message, and nothing else.
+"""
+
+import contextlib
+import os
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from engine.types import Ended, Hello, Intent, Picture, Refused, Report, Snapshot, Stop, Telemetry, WatchPicture
+from engine.wire import Unframer, WireError, framed, intent_decoder
+
+TELEMETRY_HZ = 10.0
+BACKLOG_MAX = 64_000  #: bytes waiting for a console before telemetry to it is skipped
+
+
+class Served(Protocol):
+    """What the server needs of an engine."""
+
+    def post(self, intent: Intent) -> None: ...
+    def attached(self, console: str) -> None: ...
+    def detached(self, console: str) -> None: ...
+    def heard(self) -> None: ...
+    def snapshot(self) -> Snapshot | None: ...
+    def picture(self, wish: WatchPicture) -> Picture | None: ...
+    def stop(self, latched: bool) -> None: ...
+
+
+class _Client:
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.unframer = Unframer()
+        self.backlog = bytearray()
+        self.name = ""
+        self.controls = False
+        self.wish = WatchPicture(camera="", width=0, height=0)
+        self.pictured = 0.0
+
+    def send(self, report: Report) -> None:
+        self.backlog += framed(report)
+
+
+class Server:
+    """Call ``once`` from one thread until done, then ``close``."""
+
+    def __init__(self, path: Path, engine: Served, picture_hz: float, now: Callable[[], float] = time.monotonic) -> None:
+        """Raises OSError if the socket cannot be made."""
+        self._engine = engine
+        self._picture_period = 1.0 / picture_hz if picture_hz > 0 else float("inf")
+        self._now = now
+        self._path = path
+        self._clients: dict[socket.socket, _Client] = {}
+        self._selector = selectors.DefaultSelector()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            self._listener.bind(str(path))
+        finally:
+            os.umask(before)
+        self._listener.listen(8)
+        self._listener.setblocking(False)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._next_telemetry = 0.0
+        self.empty_since = now()  #: when the last console left
+
+    @property
+    def consoles(self) -> int:
+        return len(self._clients)
+
+    def once(self) -> None:
+        """Wait for what comes next, at most until telemetry is due, and deal with it."""
+        wait = max(0.0, self._next_telemetry - self._now())
+        for key, events in self._selector.select(wait):
+            connection = key.fileobj
+            if connection is self._listener:
+                self._accept()
+            elif isinstance(connection, socket.socket) and connection in self._clients:
+                client = self._clients[connection]
+                if events & selectors.EVENT_READ:
+                    self._receive(client)
+                if events & selectors.EVENT_WRITE and connection in self._clients:
+                    self._flush(client)
+        if self._now() >= self._next_telemetry:
+            self._next_telemetry = max(self._next_telemetry + 1 / TELEMETRY_HZ, self._now())
+            self._telemetry()
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        connection.setblocking(False)
+        self._clients[connection] = _Client(connection)
+        self._selector.register(connection, selectors.EVENT_READ)
+
+    def _receive(self, client: _Client) -> None:
+        try:
+            data = client.connection.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(client)
+            return
+        try:
+            for body in client.unframer.feed(data):
+                self._take(client, intent_decoder.decode(body))
+        except (WireError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            client.send(Refused(text=f"Not understood, so the line was closed: {error}"))
+            self._flush(client)
+            self._drop(client)
+
+    def _take(self, client: _Client, intent: Intent) -> None:
+        if client.controls:
+            self._engine.heard()
+        match intent:
+            case Hello(console=name, readonly=readonly):
+                client.name = name
+                client.controls = not readonly and not any(other.controls for other in self._clients.values())
+                if client.controls:
+                    self._engine.attached(name)
+                elif not readonly:
+                    client.send(Refused(text="Another console holds control; this one observes and may stop."))
+            case Stop(latched=latched):
+                self._engine.stop(latched)
+            case WatchPicture():
+                client.wish = intent
+            case _ if client.controls:
+                self._engine.post(intent)
+            case _:
+                client.send(Refused(text="This console only observes: it may stop, and nothing else."))
+        self._flush(client)
+
+    def _telemetry(self) -> None:
+        snapshot = self._engine.snapshot()
+        if snapshot is None or not self._clients:
+            return
+        telemetry = Telemetry(snapshot=snapshot)
+        now = self._now()
+        for client in list(self._clients.values()):
+            if not client.name or len(client.backlog) > BACKLOG_MAX:
+                continue
+            client.send(telemetry)
+            if client.wish.camera and now - client.pictured >= self._picture_period and (picture := self._engine.picture(client.wish)):
+                client.pictured = now
+                client.send(picture)
+            self._flush(client)
+
+    def _flush(self, client: _Client) -> None:
+        try:
+            while client.backlog:
+                sent = client.connection.send(client.backlog)
+                del client.backlog[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._drop(client)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.backlog else 0)
+        self._selector.modify(client.connection, wanted)
+
+    def _drop(self, client: _Client) -> None:
+        if self._clients.pop(client.connection, None) is None:
+            return
+        self._selector.unregister(client.connection)
+        client.connection.close()
+        if client.controls:
+            self._engine.detached(client.name)
+        if not self._clients:
+            self.empty_since = self._now()
+
+    def close(self, reason: str, exit_code: int) -> None:
+        """Tell every console how it ended, and go."""
+        for client in list(self._clients.values()):
+            client.connection.setblocking(True)
+            client.connection.settimeout(0.5)
+            client.send(Ended(reason=reason, exit_code=exit_code))
+            with contextlib.suppress(OSError):
+                client.connection.sendall(client.backlog)
+            client.connection.close()
+        self._clients.clear()
+        self._selector.close()
+        self._listener.close()
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,64 @@
+"""From the engine's parts to the one frozen structure a screen shows."""
+
+import math
+
+from engine.types import (
+    Command,
+    Decision,
+    Event,
+    Inference,
+    InferenceBrief,
+    Inputs,
+    LoopStats,
+    OperatorState,
+    RecorderState,
+    RunInfo,
+    SawState,
+    Snapshot,
+)
+
+
+def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
+    """What of an inference a screen shows, aged at ``now_ns``."""
+    return InferenceBrief(
+        id=inference.id,
+        age=(now_ns - inference.exposed_ns) / 1e9,
+        latency_ms=(inference.end_ns - inference.start_ns) / 1e6,
+        rate_hz=rate_hz,
+        signals=tuple(inference.signals.tolist()),
+        valid=tuple(inference.valid.tolist()),
+        quantile=tuple(inference.quantile.tolist()),
+        heads=inference.heads,
+        stage_ms=inference.stage_ms,
+    )
+
+
+def snapshot(
+    *,
+    wall: float,
+    inputs: Inputs,
+    decision: Decision,
+    command: Command,
+    saw: SawState,
+    operator: OperatorState,
+    inference: Inference | None,
+    inference_hz: float,
+    recorder: RecorderState,
+    run: RunInfo,
+    loop: LoopStats,
+    events: tuple[Event, ...],
+) -> Snapshot:
+    return Snapshot(
+        wall=wall,
+        inputs=inputs,
+        decision=decision,
+        command=command,
+        saw=saw,
+        operator=operator,
+        inference=brief(inference, inputs.t_ns, inference_hz) if inference else None,
+        recorder=recorder,
+        run=run,
+        loop=loop,
+        events=events[-50:],
+        frame_age=(inputs.t_ns - inputs.frame_t_ns) / 1e9 if inputs.frame_t_ns else math.nan,
+    )

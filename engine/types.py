@@ -1,0 +1,621 @@
+"""The frozen structs that flow through the program, with units; everything else imports these and nothing here imports back.
+
+Frames and signs: base frame of the robot, x along the stroke towards the partner, y across (along the log), z up.
+A pose is (x, y, z, qw, qx, qy, qz) in m; a twist and a wrench are (linear, angular) in base axes. SI units throughout.
+Times ``t_ns`` are nanoseconds of the engine's clock, taken when the engine *received* the value. 0 means "never".
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from annotated_types import Interval
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+U8 = NDArray[np.uint8]
+
+
+def _vector(n: int) -> msgspec.Meta:
+    return msgspec.Meta(min_length=n, max_length=n)
+
+
+Vec3 = Annotated[tuple[float, ...], _vector(3)]
+Vec6 = Annotated[tuple[float, ...], _vector(6)]
+Vec7 = Annotated[tuple[float, ...], _vector(7)]
+Layers = Annotated[tuple[float, ...], _vector(9)]
+LayerCodes = Annotated[tuple[int, ...], _vector(9)]
+Signals = Annotated[tuple[float, ...], _vector(18)]
+SignalFlags = Annotated[tuple[bool, ...], _vector(18)]
+StopCounters = Annotated[tuple[int, ...], _vector(8)]
+
+NAN6 = (float("nan"),) * 6
+NAN7 = (float("nan"),) * 7
+NAN18 = (float("nan"),) * 18
+
+SIGNALS: tuple[str, ...] = (
+    "epistemic",
+    "aleatoric",
+    "flow disagreement",
+    "member variance",
+    "overlap",
+    "entropy",
+    "magnitude",
+    "jerk",
+    "reversal",
+    "divergence",
+    "epistemic trend",
+    "epistemic peak",
+    "latent drift",
+    "distance from training",
+    "sensitivity mean",
+    "sensitivity max",
+    "execution mismatch",
+    "joint-limit margin",
+)
+
+LAYERS: tuple[str, ...] = (
+    "latch/watchdog",
+    "validity",
+    "robot limits",
+    "separation",
+    "contact",
+    "uncertainty",
+    "forecast",
+    "vision",
+    "operator",
+)
+
+
+class Writer(IntEnum):
+    """Who may raise the stop page; each owns one counter slot, so that no write can undo another."""
+
+    CONSOLE = 0
+    SIGNAL = 1
+    WATCHDOG = 2
+    OBSERVER = 3
+    SHELL = 4
+    ENGINE = 5
+    PLANT = 6
+    SPARE = 7
+
+
+class StopCategory(IntEnum):
+    """IEC 60204-1 stop categories; NONE while running."""
+
+    NONE = -1
+    CAT0 = 0
+    CAT1 = 1
+    CAT2 = 2
+
+
+class StopKind(IntEnum):
+    NONE = 0
+    PROTECTIVE = 1  #: clears when its cause is gone; the operator re-arms
+    LATCHED = 2  #: cleared by number, then armed
+
+
+class Action(IntEnum):
+    STOP = 0
+    SLOW = 1
+    CONTINUE = 2
+
+
+class ModelState(IntEnum):
+    NONE = 0
+    LOADING = 1
+    READY = 2
+    FAILED = 3
+
+
+class Mode(IntEnum):
+    """What the arrows and the jog keys act on; changed only at rest."""
+
+    CUT = 0
+    JOG_XYZ = 1
+    JOG_JOINT = 2
+
+
+class Zone(IntEnum):
+    """What the blade is in."""
+
+    AIR = 0
+    SOFT = 1
+    KNOT = 2
+    CRACKED = 3
+
+
+class Reason(IntEnum):
+    """Why a layer says what it says. The screen's sentence for each is in ``engine.safety.reasons``."""
+
+    OK = 0
+    NOT_CONFIGURED = 1
+    # latch and watchdog
+    STOP_KEY = 10
+    STOP_POWER_OFF = 11
+    STOP_SIGNAL = 12
+    STOP_SHELL = 13
+    STOP_OBSERVER = 14
+    WATCHDOG_CONTROL = 15
+    WATCHDOG_CAMERA = 16
+    WATCHDOG_INFERENCE = 17
+    WATCHDOG_RECORDER = 18
+    CONSOLE_LOST = 19
+    ENGINE_FAULT = 20
+    RECORDER_FULL = 21
+    RECORDER_FAILED = 22
+    PLANT_TIMEOUT = 23
+    LATCHED = 24
+    NOT_AT_REST = 25
+    # validity
+    OBSERVATION_NONE = 30
+    OBSERVATION_STALE = 31
+    OBSERVATION_NOT_FINITE = 32
+    OBSERVATION_REORDERED = 33
+    CLOCK_STEPPED = 34
+    CAMERA_NONE = 35
+    CAMERA_STALE = 36
+    CAMERA_FROZEN = 37
+    CAMERA_DARK = 38
+    MODEL_NONE = 40
+    MODEL_LOADING = 41
+    MODEL_FAILED = 42
+    CHUNK_STALE = 43
+    CHUNK_NOT_FINITE = 44
+    SIGNAL_MISSING = 45
+    # robot limits
+    JOINT_POSITION = 50
+    JOINT_VELOCITY = 51
+    JOINT_TORQUE = 52
+    WORKSPACE = 53
+    SINGULARITY = 54
+    # uncertainty
+    UNCERTAIN = 60
+    FEW_MEMBERS = 61
+    # operator
+    NOT_ARMED = 70
+    NOT_GOING = 71
+    PAUSED = 72
+    RAMPING = 73
+
+
+class SawState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cell's process sensors report of the saw, the wood and the partner."""
+
+    kerf_depth: float  #: m
+    cut_line_y: float  #: m, where the projected line lies on the log
+    log_top_z: float  #: m
+    blade_y: float  #: m
+    blade_height: float  #: m, lowest tooth above the kerf's bottom or the log's top; <= 0 in contact
+    zone: int  #: Zone
+    in_kerf: bool
+    stuck: bool
+    press_force: float  #: N, blade on wood, >= 0
+    cut_force: float  #: N, wood's resistance along x
+    partner_force: float  #: N, partner on the saw along x, + pulls away from the robot
+    partner_press: float  #: N, partner on the saw along -z
+    partner_holding: bool
+    phase_error: float  #: rad, robot's stroke phase less the partner's
+    stroke_count: int
+    stroke_depth: float  #: m, gained in the last full stroke
+    robot_work: float  #: J, of the last full stroke
+    partner_work: float  #: J, of the last full stroke
+    handle_gap: float  #: m, partner's handle to the cradle
+    free_hand_distance: float  #: m, truth; shown as "sim" only, no layer reads it
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """One reading of the robot. Arrays are owned by the observation and never written again."""
+
+    t_ns: int
+    seq: int
+    q: F64  #: (7,) rad
+    dq: F64  #: (7,) rad/s
+    tau: F64  #: (7,) N m, applied
+    pose: F64  #: (7,) tool frame
+    twist: F64  #: (6,)
+    wrench: F64  #: (6,) external, on the tool
+    manipulability: float  #: sqrt(det(J J^T)), Yoshikawa 1985
+    saw: SawState
+    plant: F64  #: (P,) the plant's full state, enough to simulate on from this tick; (0,) where there is none
+
+
+class Frames(msgspec.Struct, frozen=True, kw_only=True):
+    """One exposure of every camera: ``images[name]`` is uint8 RGB (H, W, 3)."""
+
+    seq: int
+    t_ns: int  #: received
+    exposed_ns: int
+    observation: Observation  #: the robot's reading at the exposure: policies get pictures and state of one moment
+    images: dict[str, U8]
+
+
+class Inference(msgspec.Struct, frozen=True, kw_only=True):
+    """One fresh pass of the whole ensemble over one exposure."""
+
+    id: int
+    exposed_ns: int
+    start_ns: int
+    end_ns: int  #: received by the engine
+    base_pose: F64  #: (7,) the pose the chunk is relative to
+    chunks: F32  #: (E, B, H, A): members, noise samples, horizon, action in the policy's action space
+    step_s: float  #: s between the chunk's actions; action i is due at exposed_ns + (i + 1) * step_s
+    signals: F64  #: (18,)
+    valid: NDArray[np.bool_]  #: (18,)
+    ratio: F64  #: (18,) signal / its nominal 95 % value; NaN where there is none
+    quantile: F64  #: (18,) share of nominal inferences below this value; NaN where there is none
+    heads: dict[str, float]  #: what the prefix heads read off the pictures, by name
+    stage_ms: dict[str, float]  #: latency by stage: render, prepare, model, signals
+    members: int
+    finite: bool
+
+
+class PolicyInfo(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    action_space: str  #: "cartesian_delta"
+    members: int
+    parameters_m: float
+    device: str
+    hash: str
+    placeholder: bool
+    path: str  #: "shared prefix" or "member by member"
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything ``arbiter.step`` reads in a tick, and nothing it does not. Recorded whole, so every decision can be recomputed."""
+
+    tick: int
+    t_ns: int
+    # robot
+    obs_t_ns: int
+    obs_seq: int
+    q: Vec7
+    dq: Vec7
+    tau: Vec7
+    pose: Vec7
+    twist: Vec6
+    wrench: Vec6
+    manipulability: float
+    # pictures
+    frame_seq: int
+    frame_t_ns: int  #: exposure
+    frame_fault: int  #: Reason.OK, CAMERA_FROZEN or CAMERA_DARK, as found by the camera thread
+    # policy
+    model_state: int
+    inference_id: int
+    inference_exposed_ns: int
+    inference_finite: bool
+    members: int
+    signal_ratio: Signals
+    signal_valid: SignalFlags
+    action_magnitude: float  #: norm of the first six components of the next action, in units of the policy's scale
+    ensemble_spread: float  #: the epistemic signal's nominal quantile
+    # operator
+    arm_request: int  #: counts arm intents
+    disarm_request: int
+    go_request: int
+    pause_request: int
+    clear_request: int  #: counts clear intents
+    clear_number: int  #: the stop it names
+    jogging: bool  #: a jog grant is valid now
+    console_t_ns: int  #: last byte from the controlling console; 0 = none attached
+    console_required: bool
+    # stops and threads
+    stop_page: StopCounters
+    stop_latch: StopCounters  #: the same, counting only the latching requests
+    watchdog: int  #: Reason of the slowest thread past its limit, or OK
+    recorder_fault: int  #: Reason.OK, RECORDER_FULL or RECORDER_FAILED
+    engine_fault: bool
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What the robot may do this tick, and which layer says so."""
+
+    score: float  #: [0.1, 1]
+    score_raw: float
+    score_published: float  #: a published rule, 0.85^[spread>0.3] clip(1 - 0.8 clip(|a|/2)); recorded beside ours, drives nothing
+    action: int  #: Action
+    binding: int  #: index into LAYERS
+    layer_score: Layers
+    layer_scale: Layers
+    layer_force: Layers  #: N, upper limit by layer; +inf where it sets none
+    layer_reason: LayerCodes
+    layer_margin: Layers  #: in the reason's own unit; NaN where it has none
+    layer_age: Layers  #: s, oldest input; NaN where it reads none
+    impedance_xy: float  #: normalised
+    impedance_z: float
+    force: float
+    stiffness: Vec6  #: N/m, N m/rad, permitted upper limit
+    force_limit: float  #: N
+    torque_limit: float  #: N m
+    speed_scale: float
+    speed_limit: float  #: m/s, of the tool
+    armed: bool
+    going: bool
+    ramp: float  #: 0..1 after arming
+    stop_category: int
+    stop_kind: int
+    stop_number: int  #: of the stop that holds now; 0 = none
+    stop_count: int
+    stop_reason: int  #: Reason that raised it
+    stop_layer: int
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes to the robot: an impedance command that it executes at its own rate, and what the cell's drives shall do."""
+
+    command_tick: int
+    pose_d: Vec7
+    twist_d: Vec6
+    stiffness_d: Vec6
+    force_max: float  #: N
+    torque_max: float  #: N m
+    hold: bool  #: stopping or at rest: the stroke axis yields, the rest holds
+    brakes: bool  #: category 0 or 1 done: power off on the brakes
+    hand_force: float  #: N, keyboard partner along x (simulated robots only)
+    hand_press: float  #: N, keyboard partner along -z
+    line_y_d: float  #: m, where the cut line shall be projected
+    log_top_d: float  #: m, where the cradle shall hold the log
+
+
+class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator has asked for, as the engine understands it; numbers, not wishes: grants have run out or not."""
+
+    mode: int
+    key_mode: str  #: "HOLD", "REPEAT" or "STEP"
+    grant_left: float  #: s
+    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" ... "j1+"
+    hand_force_set: float  #: N, push-pull force of K and J
+    hand_force: float
+    hand_press: float
+    cut_line_y: float
+    log_top_z: float
+    jog_step: float  #: m or rad
+    jog_speed: float  #: m/s
+    jog_joint: int
+    refused: str  #: why the last key did nothing; "" if it did
+
+
+class InferenceBrief(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    age: float  #: s since exposure
+    latency_ms: float
+    rate_hz: float
+    signals: Signals
+    valid: SignalFlags
+    quantile: Signals
+    heads: dict[str, float]
+    stage_ms: dict[str, float]
+
+
+class RecorderState(msgspec.Struct, frozen=True, kw_only=True):
+    on: bool
+    session: str  #: path
+    seconds: float
+    megabytes: float
+    queued: int
+    committed_ticks: int
+    fault: str
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    seq: int
+    tick: int
+    t_ns: int
+    wall: float  #: s since the epoch
+    kind: str  #: "stop" | "clear" | "arm" | "disarm" | "go" | "pause" | "score" | "jog" | "mark" | "fault" | "hazard" | "system"
+    text: str
+
+
+class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
+    run: str
+    robot: str
+    task: str
+    instruction: str
+    policy: PolicyInfo | None
+    model_state: int
+    model_note: str  #: progress while loading, or why it failed
+    simulated: bool
+    controller: str  #: console that holds control; "" if none
+
+
+class LoopStats(msgspec.Struct, frozen=True, kw_only=True):
+    tick_hz: float
+    late_p99_ms: float
+    late_max_ms: float
+    real_time_factor: float
+    camera_fps: float
+    overruns: int
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """All a screen may show of one tick; live and in replay alike."""
+
+    wall: float
+    inputs: Inputs
+    decision: Decision
+    command: Command
+    saw: SawState
+    operator: OperatorState
+    inference: InferenceBrief | None
+    recorder: RecorderState
+    run: RunInfo
+    loop: LoopStats
+    events: tuple[Event, ...]  #: newest last, at most 50
+    frame_age: float  #: s; NaN if there is no picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Every number the arbiter and the controller use; a configuration may change them within these bounds."""
+
+    observation_age_max: Annotated[float, Interval(gt=0, le=0.1)] = 0.05  #: s
+    frame_age_max: Annotated[float, Interval(gt=0, le=1.0)] = 0.5  #: s
+    inference_age_max: Annotated[float, Interval(gt=0, le=2.0)] = 0.7  #: s since exposure
+    console_age_max: Annotated[float, Interval(gt=0, le=5.0)] = 1.0  #: s
+    clock_step_max: Annotated[float, Interval(gt=0, le=1.0)] = 0.1  #: s between two ticks
+    joint_margin: Annotated[float, Interval(gt=0, le=0.5)] = 0.10  #: rad, where slowing begins
+    joint_velocity_share: Annotated[float, Interval(gt=0, le=1.0)] = 0.8  #: of the datasheet's limit
+    joint_torque_share: Annotated[float, Interval(gt=0, le=1.0)] = 0.9
+    workspace_min: tuple[float, float, float] = (0.20, -0.50, 0.30)  #: m, tool frame
+    workspace_max: tuple[float, float, float] = (0.75, 0.50, 0.95)
+    workspace_margin: Annotated[float, Interval(gt=0, le=0.2)] = 0.03  #: m
+    manipulability_min: Annotated[float, Interval(gt=0, le=0.2)] = 0.02
+    speed_max: Annotated[float, Interval(gt=0, le=1.0)] = 0.5  #: m/s, of the tool
+    speed_unsensed: Annotated[float, Interval(gt=0, le=0.25)] = 0.25  #: m/s while no sensor watches the person (ISO 10218-1, reduced speed)
+    acceleration_max: Annotated[float, Interval(gt=0, le=10.0)] = 3.0  #: m/s^2
+    force_max: Annotated[float, Interval(gt=0, le=140.0)] = 60.0  #: N at a normalised force of 0.9; hand, quasi-static 140 N
+    torque_max: Annotated[float, Interval(gt=0, le=20.0)] = 8.0  #: N m
+    slow_below: Annotated[float, Interval(gt=0.5, lt=1.0)] = 0.75
+    continue_above: Annotated[float, Interval(gt=0.5, lt=1.0)] = 0.80
+    stop_below: Annotated[float, Interval(ge=0.1, lt=0.75)] = 0.50
+    arm_ramp: Annotated[float, Interval(gt=0, le=5.0)] = 1.0  #: s from armed to full stiffness and speed
+    rest_within: Annotated[float, Interval(gt=0, le=1.0)] = 0.3  #: s from a stop to standstill
+    rest_speed: Annotated[float, Interval(gt=0, le=0.05)] = 0.01  #: m/s
+    hand_force_max: Annotated[float, Interval(gt=0, le=50.0)] = 50.0  #: N, keyboard partner
+    watchdog_control: Annotated[float, Interval(gt=0, le=0.5)] = 0.05  #: s
+    watchdog_camera: Annotated[float, Interval(gt=0, le=5.0)] = 1.0
+    watchdog_inference: Annotated[float, Interval(gt=0, le=5.0)] = 1.5
+    watchdog_recorder: Annotated[float, Interval(gt=0, le=10.0)] = 3.0
+
+
+# --- what a console, a shell or a scripted operator may say to the engine ---
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    pass
+
+
+class Hello(_Message):
+    console: str
+    readonly: bool = False
+
+
+class Arm(_Message):
+    robot: str  #: what is being armed, by name; refused if it is another
+
+
+class Disarm(_Message):
+    pass
+
+
+class Go(_Message):
+    pass
+
+
+class Pause(_Message):
+    pass
+
+
+class Stop(_Message):
+    """A stop by message; the stop page is the way that does not depend on this socket."""
+
+    latched: bool = False
+
+
+class ClearStop(_Message):
+    number: int
+
+
+class Hold(_Message):
+    """One key press or repeat of a hold-to-run key; grants until the deadman runs out, or ``down=False``."""
+
+    axis: str  #: "pull" | "push" | "press" | "+x" | "-x" | ... | "j1+" | "j1-"
+    down: bool
+    repeat: bool
+    seq: int
+
+
+class AdjustForce(_Message):
+    delta: float  #: N; 0 resets
+
+
+class MoveLine(_Message):
+    dy: float  #: m
+    dz: float  #: m
+
+
+class SetMode(_Message):
+    mode: int
+
+
+class SetJog(_Message):
+    step: float | None = None
+    speed: float | None = None
+    joint: int | None = None
+
+
+class KeyTiming(_Message):
+    """What the console measured of the keyboard."""
+
+    key_mode: Literal["HOLD", "REPEAT", "STEP"]
+    repeat_interval: float  #: s; 0 if none was seen
+
+
+class Mark(_Message):
+    text: str
+
+
+class Alive(_Message):
+    """A byte from the operator's terminal has reached the console since the last one."""
+
+
+class Shutdown(_Message):
+    pass
+
+
+class WatchPicture(_Message):
+    camera: str  #: "" = none
+    width: int
+    height: int
+
+
+Intent = (
+    Hello
+    | Arm
+    | Disarm
+    | Go
+    | Pause
+    | Stop
+    | ClearStop
+    | Hold
+    | AdjustForce
+    | MoveLine
+    | SetMode
+    | SetJog
+    | KeyTiming
+    | Mark
+    | Alive
+    | Shutdown
+    | WatchPicture
+)
+
+
+# --- what the engine says to a console ---
+
+
+class Telemetry(_Message):
+    snapshot: Snapshot
+
+
+class Picture(_Message):
+    camera: str
+    width: int
+    height: int
+    age: float  #: s since exposure, when sent
+    rgb: bytes  #: width * height * 3
+
+
+class Refused(_Message):
+    text: str
+
+
+class Ended(_Message):
+    reason: str
+    exit_code: int
+
+
+Report = Telemetry | Picture | Refused | Ended
