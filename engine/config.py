@@ -3,6 +3,7 @@
 import difflib
 import os
 import tomllib
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -79,7 +80,9 @@ def config_path() -> Path:
 
 def runs_path() -> Path:
     """Where each running engine keeps its socket, stop page and log."""
-    return Path(platformdirs.user_runtime_dir("sawhorse")) / "runs"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without a runtime folder of the session's own, the fallback is good enough
+        return Path(platformdirs.user_runtime_dir("sawhorse")) / "runs"
 
 
 def nearest(word: str, known: Iterator[str] | list[str] | tuple[str, ...]) -> str:

@@ -1,9 +1,40 @@
 """What happened, in words: the difference between two decisions, as events for the log."""
 
+import msgspec
+
 from engine.safety.reasons import sentence
 from engine.types import LAYERS, Action, Decision, Reason, StopKind
 
 Found = tuple[str, str]  # kind, text
+
+
+class StopEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One stop, for the summary of a run and for a session's page."""
+
+    tick: int
+    t_s: float
+    category: int
+    kind: str
+    layer: str
+    reason: str
+
+
+def stop(decision: Decision, tick: int, dt: float) -> StopEvent:
+    return StopEvent(
+        tick=tick,
+        t_s=round(tick * dt, 2),
+        category=decision.stop_category,
+        kind=StopKind(decision.stop_kind).name.lower(),
+        layer=LAYERS[decision.stop_layer],
+        reason=Reason(decision.stop_reason).name.lower(),
+    )
+
+
+def binding(decision: Decision) -> str:
+    """The layer that limits most, and why."""
+    layer = decision.binding
+    why = sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)
+    return f"{LAYERS[layer]}: {why}"
 
 
 def between(before: Decision, now: Decision) -> list[Found]:
@@ -11,24 +42,21 @@ def between(before: Decision, now: Decision) -> list[Found]:
     found: list[Found] = []
     if now.stop_count > before.stop_count:
         kind = "latched" if now.stop_kind == StopKind.LATCHED else "protective"
-        found.append(
-            ("stop", f"STOP {now.stop_number} category {now.stop_category} {kind}: {_why(now, now.stop_layer, now.stop_reason)}")
-        )
+        why = sentence(now.stop_reason, now.stop_margin, now.stop_age)
+        found.append(("stop", f"STOP {now.stop_number} category {now.stop_category} {kind}: {why}"))
     elif before.stop_number and not now.stop_number:
-        found.append(("clear", f"CLEAR stop {before.stop_number}: {sentence(Reason(before.stop_reason), float('nan'))}"))
+        found.append(("clear", f"CLEAR stop {before.stop_number}: {sentence(before.stop_reason, before.stop_margin, before.stop_age)}"))
     if now.armed and not before.armed:
         found.append(("arm", "ARMED"))
     if before.armed and not now.armed and now.stop_count == before.stop_count:
         found.append(("disarm", "DISARMED"))
     if now.going != before.going and now.armed and before.armed:
         found.append(("go", "GO") if now.going else ("pause", "PAUSE"))
+    if now.refused and now.refused != before.refused:
+        found.append(("refused", f"REFUSED: {sentence(now.refused)}"))
     if now.going and before.going and now.action != before.action:
         if now.action == Action.SLOW:
-            found.append(("score", f"SLOW {now.score:.2f}: {LAYERS[now.binding]}: {_why(now, now.binding, now.layer_reason[now.binding])}"))
+            found.append(("score", f"SLOW {now.score:.2f}: {binding(now)}"))
         elif now.action == Action.CONTINUE:
             found.append(("score", f"CONTINUE {now.score:.2f}"))
     return found
-
-
-def _why(decision: Decision, layer: int, reason: int) -> str:
-    return sentence(Reason(reason), decision.layer_margin[layer])

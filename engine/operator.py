@@ -104,7 +104,9 @@ class Operator:
             case MoveLine(dy=dy, dz=dz):
                 self._move_line(dy, dz, in_kerf=in_kerf)
             case SetMode(mode=mode):
-                if at_rest and not self._grants:
+                if mode not in (Mode.CUT, Mode.JOG_XYZ):
+                    self.refused = "This robot jogs in CUT and JOG XYZ only."
+                elif at_rest and not self._grants:
                     self.mode = Mode(mode)
                 else:
                     self.refused = "The mode changes only at rest."

@@ -34,7 +34,7 @@ class StopPage:
         self._slots = memoryview(self._map).cast("q")
 
     def raise_stop(self, writer: Writer, *, latch: bool = False) -> None:
-        """Ask for a stop. Bounded work; safe from any thread. The latching slot is written first, so no reader sees a stop that is not yet known to latch."""
+        """Ask for a stop: bounded work, from any thread. The latching slot is written first, lest it be taken for a plain one."""
         if latch:
             self._slots[SLOTS + writer] += 1
         self._slots[writer] += 1

@@ -172,6 +172,7 @@ class Reason(IntEnum):
     JOINT_TORQUE = 52
     WORKSPACE = 53
     SINGULARITY = 54
+    TOOL_SPEED = 55
     # uncertainty
     UNCERTAIN = 60
     FEW_MEMBERS = 61
@@ -309,6 +310,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     watchdog: int  #: Reason of the slowest thread past its limit, or OK
     recorder_fault: int  #: Reason.OK, RECORDER_FULL or RECORDER_FAILED
     engine_fault: bool
+    mode: int = Mode.CUT  #: Mode; pictures and policy bind in CUT, jogging moves in the others only
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -340,8 +342,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     stop_kind: int
     stop_number: int  #: of the stop that holds now; 0 = none
     stop_count: int
-    stop_reason: int  #: Reason that raised it
+    stop_reason: int  #: Reason that raised it; after it has cleared, of the last one
     stop_layer: int
+    stop_margin: float = float("nan")  #: its layer's margin and age at that moment
+    stop_age: float = float("nan")
+    refused: int = 0  #: Reason why the last arm, go or clear did nothing; OK if it did
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -489,38 +494,38 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     pass
 
 
-class Hello(_Message):
+class Hello(_Message, frozen=True):
     console: str
     readonly: bool = False
 
 
-class Arm(_Message):
+class Arm(_Message, frozen=True):
     robot: str  #: what is being armed, by name; refused if it is another
 
 
-class Disarm(_Message):
+class Disarm(_Message, frozen=True):
     pass
 
 
-class Go(_Message):
+class Go(_Message, frozen=True):
     pass
 
 
-class Pause(_Message):
+class Pause(_Message, frozen=True):
     pass
 
 
-class Stop(_Message):
+class Stop(_Message, frozen=True):
     """A stop by message; the stop page is the way that does not depend on this socket."""
 
     latched: bool = False
 
 
-class ClearStop(_Message):
+class ClearStop(_Message, frozen=True):
     number: int
 
 
-class Hold(_Message):
+class Hold(_Message, frozen=True):
     """One key press or repeat of a hold-to-run key; grants until the deadman runs out, or ``down=False``."""
 
     axis: str  #: "pull" | "push" | "press" | "+x" | "-x" | ... | "j1+" | "j1-"
@@ -529,45 +534,45 @@ class Hold(_Message):
     seq: int
 
 
-class AdjustForce(_Message):
+class AdjustForce(_Message, frozen=True):
     delta: float  #: N; 0 resets
 
 
-class MoveLine(_Message):
+class MoveLine(_Message, frozen=True):
     dy: float  #: m
     dz: float  #: m
 
 
-class SetMode(_Message):
+class SetMode(_Message, frozen=True):
     mode: int
 
 
-class SetJog(_Message):
+class SetJog(_Message, frozen=True):
     step: float | None = None
     speed: float | None = None
     joint: int | None = None
 
 
-class KeyTiming(_Message):
+class KeyTiming(_Message, frozen=True):
     """What the console measured of the keyboard."""
 
     key_mode: Literal["HOLD", "REPEAT", "STEP"]
     repeat_interval: float  #: s; 0 if none was seen
 
 
-class Mark(_Message):
+class Mark(_Message, frozen=True):
     text: str
 
 
-class Alive(_Message):
+class Alive(_Message, frozen=True):
     """A byte from the operator's terminal has reached the console since the last one."""
 
 
-class Shutdown(_Message):
+class Shutdown(_Message, frozen=True):
     pass
 
 
-class WatchPicture(_Message):
+class WatchPicture(_Message, frozen=True):
     camera: str  #: "" = none
     width: int
     height: int
@@ -597,11 +602,11 @@ Intent = (
 # --- what the engine says to a console ---
 
 
-class Telemetry(_Message):
+class Telemetry(_Message, frozen=True):
     snapshot: Snapshot
 
 
-class Picture(_Message):
+class Picture(_Message, frozen=True):
     camera: str
     width: int
     height: int
@@ -609,11 +614,11 @@ class Picture(_Message):
     rgb: bytes  #: width * height * 3
 
 
-class Refused(_Message):
+class Refused(_Message, frozen=True):
     text: str
 
 
-class Ended(_Message):
+class Ended(_Message, frozen=True):
     reason: str
     exit_code: int
 

@@ -18,10 +18,10 @@ from engine.safety import arbiter
 from engine.session.recorder import Recorder
 from engine.stop import StopPage
 from engine.types import (
+    F64,
     NAN18,
     Command,
     Decision,
-    F64,
     Frames,
     Inference,
     Inputs,
@@ -30,7 +30,6 @@ from engine.types import (
     OperatorState,
     Reason,
     SawState,
-    StopKind,
 )
 
 DT = 0.01  #: s
@@ -89,6 +88,7 @@ class ControlLoop:
         self._page = page
         self._state = state
         self._operator = operator
+        self._limits = operator.limits
         self._boxes = boxes
         self._inference = inference
         self._controlling = controlling
@@ -105,15 +105,17 @@ class ControlLoop:
         self._seen: Inference | None = None
         self._ratio = NAN18
         self._valid = (False,) * 18
-        self._was_stopped = True
+        self._was_armed = False
         self._fault_text = ""
         self.last: Tick | None = None
+        self.previous: Decision | None = None  #: the decision before ``last``'s
+        self.started = 0.0  #: monotonic s of the first tick in real time
         self.overruns = 0
-        self.spent_ms: deque[float] = deque(maxlen=6000)  #: lateness of the start + work, by tick
+        self.spent_ms: deque[float] = deque(maxlen=60_000)  #: lateness of the start + work, by tick
 
     def run(self, ending: threading.Event) -> None:
         """Tick on an absolute schedule until ``ending``."""
-        due = time.monotonic()
+        due = self.started = time.monotonic()
         while not ending.is_set():
             pause = due - time.monotonic()
             if pause > 0:
@@ -205,6 +207,7 @@ class ControlLoop:
             clear_request=operator.clear_requests,
             clear_number=operator.clear_number,
             jogging=bool(operator.jog_axes),
+            mode=operator.mode,
             console_t_ns=self._controlling.heard_ns,
             console_required=self._controlling.required,
             stop_page=page,
@@ -220,12 +223,11 @@ class ControlLoop:
 
     def _command(self, now: int, observation: Observation, inputs: Inputs, decision: Decision) -> Command:
         operator = self._operator
-        stopped = decision.stop_kind != StopKind.NONE
-        if stopped and not self._was_stopped:
+        if self._was_armed and not decision.armed:
             operator.revoke()
         target = None
-        if decision.armed and operator.jog_axes:
-            target = jog.target(inputs, operator.jog_axes, operator.jog_speed, DT)
+        if decision.armed and operator.jog_axes and self._reference is not None:
+            target = jog.target(self._reference.pose, operator.jog_axes, operator.jog_speed, DT, self._limits)
         elif decision.going and self._seen is not None:
             target = chunk.target(self._seen, now)
         self._reference, command = reference.step(
@@ -238,23 +240,23 @@ class ControlLoop:
             line_y=operator.line_y,
             log_top=operator.log_top_z,
             dt=DT,
+            limits=self._limits,
+            zone=observation.saw.zone,
         )
         return command
 
     def _send(self, command: Command, decision: Decision, page: tuple[int, ...]) -> None:
-        """The stop page is read once more right before the command goes out."""
-        stopped = decision.stop_kind != StopKind.NONE
+        """The stop page is read once more right before the command goes out; a stop raised meanwhile is the robot's own to make."""
+        if decision.armed and not self._was_armed:
+            self._robot.resume()
+        self._was_armed = decision.armed
         if self._page.counts() != page:
             self._robot.stop(2)
-            return
-        if stopped and not self._was_stopped and decision.stop_category < 2:
-            self._robot.stop(decision.stop_category)
-        if decision.armed and self._was_stopped:
-            self._robot.resume()
-        self._was_stopped = not decision.armed
-        self._robot.command(command)
+        else:
+            self._robot.command(command)
 
     def _pass_on(self, tick: Tick) -> None:
+        self.previous = self.last.decision if self.last else None
         self.last = tick
         self._on_tick(tick)
         if self._recorder is not None:

@@ -2,14 +2,13 @@
 
 import os
 import threading
-import traceback
 from collections.abc import Callable
 
 
 class Worker:
     """Runs ``once`` again and again until ``end`` is called; an exception ends it and is handed to ``on_failure``."""
 
-    def __init__(self, name: str, once: Callable[[], None], on_failure: Callable[[str, str], None], *, nice: int = 0) -> None:
+    def __init__(self, name: str, once: Callable[[], None], on_failure: Callable[[str, Exception], None], *, nice: int = 0) -> None:
         self.name = name
         self._once = once
         self._on_failure = on_failure
@@ -42,4 +41,4 @@ class Worker:
             while not self._ending.is_set():
                 self._once()
         except Exception as error:
-            self._on_failure(self.name, f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+            self._on_failure(self.name, error)

@@ -1,0 +1,61 @@
+"""``CosawRig``: the cell's three cameras, drawn from the observation's own plant state, so pictures and state are of one moment."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from adapters.base import AdapterError
+from adapters.mujoco import layout, world
+from engine.types import F32, Frames, Observation
+
+PX_MAX: Final = 256
+
+
+class CosawRig:
+    """Front, side and top, ``px`` × ``px`` each. ``look`` is a vector of ``looks``; the nominal one where None."""
+
+    names: tuple[str, ...] = layout.CAMERAS
+
+    def __init__(self, px: int = 128, look: F32 | None = None, shadows: bool = False) -> None:
+        if not 16 <= px <= PX_MAX:
+            raise AdapterError(f"a camera picture of {px} pixels is out of range; choose 16 to {PX_MAX}")
+        self.px = px
+        self._look = None if look is None else look[None]
+        self._shadows = shadows
+        self._renderer: Any = None
+
+    def open(self) -> None:
+        from adapters.mujoco.render import Renderer
+
+        if self._renderer is None:
+            self._renderer = Renderer(1, self.px, "cpu", self._shadows)
+
+    def capture(self, observation: Observation, seq: int, t_ns: int) -> Frames:
+        if self._renderer is None:
+            raise AdapterError("the cell's cameras are not open; open them first")
+        pictures = self._renderer.draw(observation.plant[None], self._look)[0]
+        return Frames(
+            seq=seq,
+            t_ns=t_ns,
+            exposed_ns=observation.t_ns,
+            observation=observation,
+            images={name: np.ascontiguousarray(picture) for name, picture in zip(self.names, pictures, strict=True)},
+        )
+
+    def geometry(self) -> Mapping[str, Any]:
+        """Per camera: width and height in pixels, vertical field of view in degrees, place, what it looks at and its up, base frame, m."""
+        return {
+            name: {
+                "width": self.px,
+                "height": self.px,
+                "fovy_deg": world.VIEWS[name][3],
+                "place_m": list(world.VIEWS[name][0]),
+                "target_m": list(world.VIEWS[name][1]),
+                "up": list(world.VIEWS[name][2]),
+            }
+            for name in self.names
+        }
+
+    def close(self) -> None:
+        self._renderer = None

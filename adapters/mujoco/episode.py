@@ -1,0 +1,235 @@
+"""One episode of co-sawing in lock-step: a drawn start, an expert or a policy, and what came of it. Training data and evaluation."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from adapters.mujoco import expert, layout, partner, reach
+from adapters.mujoco.cutting import kerf_at
+from adapters.mujoco.plant import Plant, unpack
+from adapters.mujoco.robot import Cosaw
+from adapters.mujoco.zones import zone_at
+from engine.control import pose as poses
+from engine.types import F32, F64, Command, Zone
+
+DURATION: Final = 25.0  #: s
+STEP_S: Final = expert.STEP_S
+SUCCESS_DEPTH: Final = 0.010  #: m
+SUCCESS_LATERAL: Final = 0.010  #: m
+STROKE_STIFFNESS: Final = {Zone.AIR: 500.0, Zone.SOFT: 500.0, Zone.KNOT: 600.0, Zone.CRACKED: 600.0}  #: N/m
+OTHER_STIFFNESS: Final = (780.0, 560.0, 60.0, 60.0, 60.0)  #: N/m across and down, N m/rad; what a nominal score permits
+FORCE_MAX: Final = 58.0  #: N
+TORQUE_MAX: Final = 8.0  #: N m
+SPEED_MAX: Final = 0.25  #: m/s, of the reference
+
+Policy = Callable[["Episode"], F32]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    seed: int
+    success: bool  #: SUCCESS_DEPTH deep within SUCCESS_LATERAL of the line in time, and not stuck
+    depth_m: float  #: of the deepest kerf within SUCCESS_LATERAL of the line
+    lateral_m: float  #: the blade's distance from the line at the end
+    stuck: bool
+    duration_s: float
+    strokes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """An episode as training data; N samples, every other 20 Hz step or so."""
+
+    plants: F64  #: (N, P)
+    states: F32  #: (N, 9)
+    chunks: F32  #: (N, 16, 7) the expert's
+    labels: dict[str, F32]  #: name -> (N,)
+    outcome: Outcome
+
+
+class Episode:
+    """A running episode. Steps are 50 ms; a chunk given at a step is played by time, late by ``latency_s``, the old one until
+    then. ``disturb`` shifts the reference now and then."""
+
+    def __init__(
+        self, seed: int, latency_s: float = 0.20, replan_steps: int = 5, duration: float = DURATION, disturb: bool = False
+    ) -> None:
+        self.seed, self.duration, self.replan_steps = seed, duration, replan_steps
+        self._late = latency_s
+        self.robot = Cosaw(seed)
+        rng = np.random.default_rng([seed, 4])
+        line = float(rng.uniform(*layout.LINE_Y))
+        top = float(rng.uniform(*layout.LOG_TOP))
+        y = min(layout.LINE_Y[1], max(layout.LINE_Y[0], line + float(rng.uniform(-0.15, 0.15))))
+        start = (layout.STROKE_X + float(rng.uniform(-0.05, 0.05)), y, top + float(rng.uniform(0.03, 0.08)))
+        self.robot.place(line, top, start)
+        self._disturb = np.random.default_rng([seed, 5]) if disturb else None
+        self._offset = np.zeros(3)
+        self._running: tuple[float, F64, F32] | None = None
+        self._coming: deque[tuple[float, F64, F32]] = deque()
+        self._reference: F64 = self._measured()
+
+    # --- what a policy may see, and what an expert knows ---
+
+    def plant(self) -> F64:
+        """(P,)"""
+        return self.robot.plant()
+
+    def state(self) -> F32:
+        """(9,) tool position, tool linear velocity, external force."""
+        pose, twist = self.robot.tool()
+        return np.concatenate([pose[:3], twist[:3], self.robot.wrench()[:3]]).astype(np.float32)
+
+    def expert(self) -> F32:
+        """(16, 7) of the scripted expert, here and now."""
+        pose, twist = self.robot.tool()
+        return expert.chunk_from(self.robot.truth(), pose, twist)
+
+    def labels(self) -> dict[str, float]:
+        """What a picture should tell: the auxiliary targets."""
+        pose, _ = self.robot.tool()
+        return labels_of(self.robot.truth(), (float(pose[0]), float(pose[1]), float(pose[2])))
+
+    # --- running it ---
+
+    def follow(self, chunk: F32, steps: int | None = None) -> None:
+        """Hand over a chunk exposed now, and let so many 50 ms steps pass."""
+        pose, _ = self.robot.tool()
+        self._coming.append((self.robot.time, pose, np.asarray(chunk, np.float32)))
+        if self._disturb is not None and self._disturb.random() < 0.12:
+            self._offset = self._disturb.normal(0.0, (0.012, 0.02, 0.008))
+        for _ in range(round((steps or self.replan_steps) * STEP_S / layout.TICK_S)):
+            self._tick()
+
+    @property
+    def done(self) -> bool:
+        return self.robot.time >= self.duration - 1e-9
+
+    def outcome(self) -> Outcome:
+        """What has come of it so far."""
+        truth = self.robot.truth()
+        line, wood = truth.cell.drives.line_y, truth.cell.wood
+        near = [d for y, d in zip(wood.kerf_y, wood.kerf_depth, strict=True) if abs(y - line) <= SUCCESS_LATERAL]
+        depth = max(near, default=0.0)
+        pose, _ = self.robot.tool()
+        return Outcome(
+            seed=self.seed,
+            success=depth >= SUCCESS_DEPTH and not wood.stuck,
+            depth_m=depth,
+            lateral_m=abs(float(pose[1]) - line),
+            stuck=wood.stuck,
+            duration_s=self.robot.time,
+            strokes=truth.cell.meter.strokes,
+        )
+
+    def _measured(self) -> F64:
+        pose, _ = self.robot.tool()
+        return pose
+
+    def _tick(self) -> None:
+        now = self.robot.time
+        while self._coming and now >= self._coming[0][0] + self._late - 1e-9:
+            self._running = self._coming.popleft()
+        goal = (
+            self._reference
+            if self._running is None
+            else pose_at(self._running[1], self._running[2], now + layout.TICK_S - self._running[0])
+        )
+        self._offset *= 0.99
+        before = self._reference
+        step: F64 = goal[:3] - before[:3]
+        length = float(np.linalg.norm(step))
+        if length > SPEED_MAX * layout.TICK_S:
+            goal[:3] = before[:3] + step * (SPEED_MAX * layout.TICK_S / length)
+        twist = np.zeros(6)
+        twist[:3] = (goal[:3] - before[:3]) / layout.TICK_S
+        self._reference = goal
+        truth = self.robot.truth()
+        self.robot.command(
+            Command(
+                command_tick=round(now / layout.TICK_S),
+                pose_d=tuple(goal.tolist()),
+                twist_d=tuple(twist.tolist()),
+                stiffness_d=(STROKE_STIFFNESS[Zone(truth.cell.meter.zone)], *OTHER_STIFFNESS),
+                force_max=FORCE_MAX,
+                torque_max=TORQUE_MAX,
+                hold=False,
+                brakes=False,
+                hand_force=0.0,
+                hand_press=0.0,
+                line_y_d=truth.cell.drives.line_y,
+                log_top_d=truth.cell.drives.log_top,
+            )
+        )
+        self.robot.advance(layout.TICK_S)
+
+
+def pose_at(base: F64, chunk: F32, since: float) -> F64:
+    """(7,) the reference ``since`` seconds after a chunk's exposure at the pose ``base``: straight between its actions, then its last."""
+    place = since / STEP_S - 1.0
+    i = min(len(chunk) - 1, max(-1, int(np.floor(place))))
+    j = min(len(chunk) - 1, i + 1)
+    share = min(1.0, max(0.0, place - i))
+    first = chunk[i, :6] if i >= 0 else np.zeros(6, np.float32)
+    mixed = (1.0 - share) * first + share * chunk[j, :6]
+    return np.array(poses.moved(base, mixed.astype(np.float64)))
+
+
+def labels_of(truth: Plant, tool: tuple[float, float, float]) -> dict[str, float]:
+    """Auxiliary targets of a plant whose tool is at ``tool``: line and wood relative to the tool, zone, stuck, free hand, depth."""
+    cell = truth.cell
+    kerf = kerf_at(cell.wood, tool[1])
+    depth = cell.wood.kerf_depth[kerf] if kerf >= 0 else 0.0
+    hand = partner.free_hand(cell.hand, cell.hazards, truth.time, cell.drives.log_top, tool)
+    return {
+        "line_dy": cell.drives.line_y - tool[1],
+        "surface_dz": cell.drives.log_top - depth - tool[2],
+        "log_top": cell.drives.log_top,
+        "line_y": cell.drives.line_y,
+        "zone": float(zone_at(cell.grain, cell.drives.line_y, depth)),
+        "stuck": float(cell.wood.stuck),
+        "hand_distance": partner.blade_distance(hand, tool),
+        "depth": depth,
+    }
+
+
+def run(seed: int, policy: Policy | None = None, duration: float = DURATION, latency_s: float = 0.20, replan_steps: int = 5) -> Outcome:
+    """A whole episode; without a policy the expert acts."""
+    episode = Episode(seed, latency_s, replan_steps, duration)
+    while not episode.done:
+        episode.follow(episode.expert() if policy is None else policy(episode))
+    return episode.outcome()
+
+
+def collect(seed: int, disturb: bool = True, every_steps: int = 2, duration: float = DURATION) -> Samples:
+    """An expert's episode as training data: a sample every so many 50 ms steps; ``disturb`` shifts the reference now and then, so that the
+    data hold recoveries."""
+    episode = Episode(seed, duration=duration, disturb=disturb)
+    plants, states, chunks, labels = [], [], [], []
+    step = 0
+    while not episode.done:
+        chunk = episode.expert()
+        plants.append(episode.plant())
+        states.append(episode.state())
+        chunks.append(chunk)
+        labels.append(episode.labels())
+        episode.follow(chunk, every_steps)
+        step += 1
+    return Samples(
+        plants=np.stack(plants),
+        states=np.stack(states),
+        chunks=np.stack(chunks),
+        labels={name: np.array([row[name] for row in labels], np.float32) for name in labels[0]},
+        outcome=episode.outcome(),
+    )
+
+
+def from_plant(vector: F64) -> tuple[F32, F32, dict[str, float]]:
+    """(state's first six (6,), expert's chunk (16, 7), labels) of a recorded plant vector."""
+    held = unpack(vector)
+    pose, twist = reach.tool(held.q, held.dq)
+    state = np.concatenate([pose[:3], twist[:3]]).astype(np.float32)
+    return state, expert.chunk_from(held, pose, twist), labels_of(held, (float(pose[0]), float(pose[1]), float(pose[2])))

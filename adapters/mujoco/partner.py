@@ -1,0 +1,171 @@
+"""The person on the far handle: a hand that follows the saw's rhythm, pulls in its turn, keeps its end level, and can do harm.
+
+The hand is a force-limited impedance on the handle along the stroke. Its rhythm is a phase oscillator that entrains to the
+motion it feels (Kuramoto coupling), so it follows the robot and never leads it from rest; it pulls in its own half of the
+stroke and is nearly limp in the other, as two people do with such a saw. Across and down it only steadies its end.
+The reaction lag is one first-order filter on the whole force. Forces act on the handle, base axes, N.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from adapters.mujoco import layout, noise
+from adapters.mujoco.hazards import Hazards
+
+FEEL_AMPLITUDE: Final = 0.08  #: m, a stroke this large is felt as full motion
+FEEL_RATE: Final = 2.4  #: rad/s, scale between place and speed in the felt phase
+FEEL_TIME: Final = 0.5  #: s
+FEEL_LEAST: Final = 0.03  #: m/s, a handle slower than this on average is not being sawn with
+FEEL_SPAN: Final = 0.06  #: m/s, from there to sawing along fully
+FORCE_MAX: Final = 45.0  #: N, along the stroke
+STEADY_MAX: Final = 25.0  #: N, across and up or down
+LEVEL_STIFFNESS: Final = 300.0  #: N/m
+LEVEL_DAMPING: Final = 25.0  #: N s/m
+ACROSS_STIFFNESS: Final = 15.0  #: N/m
+ACROSS_DAMPING: Final = 8.0  #: N s/m
+GRIP_DAMPING: Final = 8.0  #: N s/m, along the stroke
+STUBBORN_STIFFNESS: Final = 180.0  #: N/m, of a hand that hesitates and just holds on
+STEP_SPEED: Final = 0.30  #: m/s, sideways, when the saw moves along the log
+TREMOR_TIME: Final = 0.08  #: s, correlation time
+REACH_TIME: Final = 0.9  #: s, free hand to the blade
+REACH_STAY: Final = 1.5  #: s
+HAND_REST: Final = (1.10, -0.25, 0.06)  #: m, free hand: x; y from where the person stands; z above the log's top
+
+
+@dataclass(frozen=True, slots=True)
+class Temper:
+    """What a person is like; constant for an episode."""
+
+    rate: float  #: rad/s, own rhythm
+    coupling: float  #: 1/s, how quickly the rhythm follows
+    pull: float  #: N, at the middle of the pull
+    pull_stiffness: float  #: N/m
+    push_stiffness: float  #: N/m
+    lag: float  #: s
+    press: float  #: N, down, while sawing
+    tremor: float  #: N
+
+
+@dataclass(slots=True)
+class Hand:
+    """The person's state."""
+
+    phase: float = 0.0  #: rad, own rhythm; 0 = mid-stroke on the way to the person
+    engaged: float = 0.0  #: 0..1, how much the person saws along
+    felt_speed: float = 0.0  #: m/s, of the handle, as felt over the last half second
+    fx: float = 0.0  #: N, on the handle
+    fy: float = 0.0
+    fz: float = 0.0
+    tremor: float = 0.0  #: N
+    random: float = 0.0  #: state of the person's noise
+    stand_y: float = 0.0  #: m, where the person stands
+    anchor_x: float = 0.0  #: m, where a hesitating hand holds on
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What the hand feels: the handle's place along the stroke relative to mid-stroke, height over the level line, place across."""
+
+    x: float  #: m
+    vx: float  #: m/s
+    y: float  #: m, base frame
+    vy: float
+    rise: float  #: m, above a level blade
+    vz: float
+    in_wood: bool
+
+
+def draw(seed: int) -> Temper:
+    """A person of their own for every seed."""
+    rng = np.random.default_rng([seed, 2])
+    return Temper(
+        rate=float(rng.uniform(2.0, 2.7)),
+        coupling=float(rng.uniform(3.0, 6.0)),
+        pull=float(rng.uniform(4.0, 11.0)),
+        pull_stiffness=float(rng.uniform(60.0, 140.0)),
+        push_stiffness=float(rng.uniform(15.0, 40.0)),
+        lag=float(rng.uniform(0.06, 0.14)),
+        press=float(rng.uniform(0.0, 4.0)),
+        tremor=float(rng.uniform(0.3, 1.2)),
+    )
+
+
+def felt_phase(x: float, vx: float) -> tuple[float, float]:
+    """(phase, size) of a stroke from its place and speed about mid-stroke; phase 0 = mid-stroke moving +x, size 1 = a full stroke."""
+    a, b = x / FEEL_AMPLITUDE, vx / (FEEL_AMPLITUDE * FEEL_RATE)
+    return math.atan2(a, b), math.sqrt(a * a + b * b)
+
+
+def step(hand: Hand, temper: Temper, handle: Handle, hazards: Hazards, time: float, dt: float) -> bool:
+    """Let dt pass for the hand (updated in place: forces in fx, fy, fz). Returns whether the person holds the handle."""
+    hand.random, draw_ = noise.normal(hand.random)
+    hand.tremor += (-hand.tremor * dt + temper.tremor * math.sqrt(2.0 * TREMOR_TIME * dt) * draw_) / TREMOR_TIME
+    drift = STEP_SPEED * dt
+    hand.stand_y += min(drift, max(-drift, handle.y - hand.stand_y))
+    if hazards.active("lets_go", time):
+        hand.fx = hand.fy = hand.fz = 0.0
+        hand.engaged = 0.0
+        return False
+    phase, _ = felt_phase(handle.x, handle.vx)
+    hand.felt_speed += (abs(handle.vx) - hand.felt_speed) * dt / FEEL_TIME
+    moving = min(1.0, max(0.0, (hand.felt_speed - FEEL_LEAST) / FEEL_SPAN))
+    hesitating = hazards.active("hesitates", time)
+    wish = 0.0 if hesitating else moving
+    hand.engaged += (wish - hand.engaged) * dt / 0.5
+    hand.phase += (temper.rate * moving + temper.coupling * moving * math.sin(phase - hand.phase)) * dt
+    hand.phase = math.remainder(hand.phase, 2.0 * math.pi)
+    if hesitating:
+        fx = STUBBORN_STIFFNESS * (hand.anchor_x - handle.x)
+    else:
+        hand.anchor_x = handle.x
+        turn = math.cos(hand.phase)
+        pulling = max(0.0, turn)
+        stiffness = temper.push_stiffness + (temper.pull_stiffness - temper.push_stiffness) * pulling
+        reference = layout.STROKE_REACH * 0.9 * math.sin(hand.phase)
+        fx = hand.engaged * (stiffness * (reference - handle.x) + temper.pull * pulling)
+    fx += hand.tremor - GRIP_DAMPING * handle.vx
+    fy = -ACROSS_STIFFNESS * (handle.y - hand.stand_y) - ACROSS_DAMPING * handle.vy
+    fz = -LEVEL_STIFFNESS * handle.rise - LEVEL_DAMPING * handle.vz
+    if handle.in_wood:
+        fz -= temper.press * hand.engaged
+    share = dt / temper.lag
+    hand.fx += (_within(fx, FORCE_MAX) - hand.fx) * share
+    hand.fy += (_within(fy, STEADY_MAX) - hand.fy) * share
+    hand.fz += (_within(fz, STEADY_MAX) - hand.fz) * min(1.0, share * 4.0)
+    return True
+
+
+def free_hand(hand: Hand, hazards: Hazards, time: float, log_top: float, tool: tuple[float, float, float]) -> tuple[float, float, float]:
+    """(3,) m: where the free hand is; at rest beside the person, or on its way to the blade and back (minimum-jerk profile)."""
+    rest = (HAND_REST[0], hand.stand_y + HAND_REST[1], log_top + HAND_REST[2])
+    since = hazards.since("hand_reaches", time)
+    if since < 0.0 or since > 2.0 * REACH_TIME + REACH_STAY:
+        return rest
+    out = min(1.0, since / REACH_TIME)
+    back = min(1.0, max(0.0, since - REACH_TIME - REACH_STAY) / REACH_TIME)
+    share = _smooth(out) - _smooth(back)
+    goal = (layout.STROKE_X + 0.13, tool[1] - 0.05, log_top + 0.035)
+    return (
+        rest[0] + share * (goal[0] - rest[0]),
+        rest[1] + share * (goal[1] - rest[1]),
+        rest[2] + share * (goal[2] - rest[2]) + 0.06 * 4.0 * share * (1.0 - share),
+    )
+
+
+def blade_distance(point: tuple[float, float, float], tool: tuple[float, float, float]) -> float:
+    """m, from a point to the (level) blade's rectangle."""
+    dx = point[0] - min(tool[0] + layout.BLADE_AHEAD, max(tool[0] - layout.BLADE_BACK, point[0]))
+    dz = point[2] - min(tool[2] + layout.BLADE_HEIGHT, max(tool[2], point[2]))
+    dy = point[1] - tool[1]
+    return math.sqrt(dx * dx + dy * dy + dz * dz)
+
+
+def _within(value: float, limit: float) -> float:
+    return min(limit, max(-limit, value))
+
+
+def _smooth(share: float) -> float:
+    return share * share * share * (10.0 + share * (6.0 * share - 15.0))

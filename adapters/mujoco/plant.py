@@ -1,0 +1,167 @@
+"""The plant vector: everything the simulation holds, as one float array, and back again without loss.
+
+Order: cell time, q (7), dq (7), the solver's warm start (7), then every field of ``Cell`` in the order of its classes.
+Whatever the physics step recomputes from these (torques, applied forces) is not stored.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from adapters.mujoco import layout, noise, partner, zones
+from adapters.mujoco.cutting import Wood
+from adapters.mujoco.hazards import Hazards
+from adapters.mujoco.partner import Hand, Temper
+from adapters.mujoco.zones import Grain
+from engine.types import F64
+
+
+@dataclass(slots=True)
+class Drives:
+    """The cradle's and the projector's motors."""
+
+    line_y: float = 0.0  #: m
+    line_y_d: float = 0.0
+    log_top: float = 0.55  #: m
+    log_top_d: float = 0.55
+
+
+@dataclass(slots=True)
+class Control:
+    """The command in force, and the robot's own stop."""
+
+    pose_d: list[float] = field(default_factory=lambda: [0.0] * 7)
+    twist_d: list[float] = field(default_factory=lambda: [0.0] * 6)
+    stiffness: list[float] = field(default_factory=lambda: [0.0] * 6)  #: N/m, N m/rad
+    force_max: float = 0.0  #: N
+    torque_max: float = 0.0  #: N m
+    hand_force: float = 0.0  #: N, keyboard partner along x
+    hand_press: float = 0.0  #: N, keyboard partner along -z
+    yielding: bool = True  #: the stroke axis yields (Command.hold)
+    age: float = 0.0  #: s since the last command
+    own_hold: bool = True  #: the robot holds by itself: time-out, its own stop, or not yet commanded
+    own_stop: int = -1  #: category of the stop the robot itself is in, -1 = none
+    stopping: float = 0.0  #: s in that stop
+    resting: bool = False  #: it has come to rest and holds there
+    braked: bool = False  #: power off, on the brakes
+    brake_q: list[float] = field(default_factory=lambda: [0.0] * 7)  #: rad, where the brakes closed
+
+
+@dataclass(slots=True)
+class Meter:
+    """The cell's process sensors: filtered wrench, and the account of the strokes."""
+
+    tau: list[float] = field(default_factory=lambda: [0.0] * 7)  #: N m, applied last
+    wrench: list[float] = field(default_factory=lambda: [0.0] * 6)  #: N, N m, on the tool, low-passed
+    press: float = 0.0  #: N
+    cut_force: float = 0.0  #: N
+    zone: int = 0
+    height: float = 1.0  #: m
+    in_kerf: bool = False
+    holding: bool = True
+    heading: int = 0  #: +1 towards the partner, -1 towards the robot, 0 before the first stroke
+    turn_x: float = 0.0  #: m, farthest place since the last turn
+    strokes: int = 0
+    depth_before: float = 0.0  #: m, when the running stroke began
+    robot_sum: float = 0.0  #: J, in the running stroke
+    partner_sum: float = 0.0
+    stroke_depth: float = 0.0  #: m, of the last full stroke
+    robot_work: float = 0.0  #: J
+    partner_work: float = 0.0
+
+
+@dataclass(slots=True)
+class Cell:
+    """All that is not the arm."""
+
+    grain: Grain
+    temper: Temper
+    drives: Drives = field(default_factory=Drives)
+    wood: Wood = field(default_factory=Wood)
+    hand: Hand = field(default_factory=Hand)
+    hazards: Hazards = field(default_factory=Hazards)
+    control: Control = field(default_factory=Control)
+    meter: Meter = field(default_factory=Meter)
+
+
+@dataclass(slots=True)
+class Plant:
+    time: float  #: s, the cell's own
+    q: F64  #: (7,) rad
+    dq: F64  #: (7,) rad/s
+    warm: F64  #: (7,) rad/s^2, the solver's warm start
+    cell: Cell
+
+
+def fresh(seed: int) -> Cell:
+    """A cell as a seed draws it: its log, its person, everything at rest."""
+    cell = Cell(grain=zones.draw(seed), temper=partner.draw(seed))
+    cell.hand.random = noise.start(seed, 3)
+    cell.hand.phase = 0.0
+    return cell
+
+
+def _flat(value: Any, out: list[float]) -> None:
+    if is_dataclass(value):
+        for f in fields(value):
+            _flat(getattr(value, f.name), out)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _flat(item, out)
+    else:
+        out.append(float(value))
+
+
+def _shaped(like: Any, source: Iterator[float]) -> Any:
+    if is_dataclass(like) and not isinstance(like, type):
+        return type(like)(**{f.name: _shaped(getattr(like, f.name), source) for f in fields(like)})
+    if isinstance(like, (list, tuple)):
+        return type(like)(_shaped(item, source) for item in like)
+    return type(like)(next(source))
+
+
+def _template() -> Cell:
+    return fresh(0)
+
+
+_TEMPLATE = _template()
+_HEAD = 22
+
+
+def _size() -> int:
+    out: list[float] = []
+    _flat(_TEMPLATE, out)
+    return _HEAD + len(out)
+
+
+SIZE: int = _size()  #: P
+
+
+def pack(plant: Plant) -> F64:
+    """(P,) of a plant."""
+    out: list[float] = [plant.time, *plant.q.tolist(), *plant.dq.tolist(), *plant.warm.tolist()]
+    _flat(plant.cell, out)
+    return np.array(out)
+
+
+def unpack(vector: F64) -> Plant:
+    """The plant of a (P,) vector. Raises ValueError for another length."""
+    if vector.shape != (SIZE,):
+        raise ValueError(f"a plant vector of shape {vector.shape} is not this cell's ({SIZE},); it was recorded by another version of it")
+    v = np.asarray(vector, dtype=np.float64)
+    cell: Cell = _shaped(_TEMPLATE, iter(v[_HEAD:].tolist()))
+    return Plant(float(v[0]), v[1:8].copy(), v[8:15].copy(), v[15:22].copy(), cell)
+
+
+def line_speed_limited(now: float, wanted: float, speed: float, dt: float) -> float:
+    """The drive's next place: towards the wanted one, no faster than ``speed``."""
+    step = speed * dt
+    return now + min(step, max(-step, wanted - now))
+
+
+def move_drives(drives: Drives, dt: float) -> None:
+    """Let dt pass for the projector and the cradle."""
+    drives.line_y = line_speed_limited(drives.line_y, drives.line_y_d, layout.LINE_SPEED, dt)
+    drives.log_top = line_speed_limited(drives.log_top, drives.log_top_d, layout.CRADLE_SPEED, dt)

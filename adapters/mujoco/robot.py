@@ -1,0 +1,436 @@
+"""``Cosaw``: the simulated cell as a robot. A torque-driven Franka under the engine's impedance law at 500 Hz, with saw, log and person."""
+
+import math
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+
+from adapters.base import AdapterError
+from adapters.mujoco import layout, partner, plant, reach, world
+from adapters.mujoco.cutting import Bite, Blade, bite
+from adapters.mujoco.partner import Handle
+from adapters.mujoco.plant import Cell, Plant
+from engine.control import impedance
+from engine.types import F64, Command, Observation, SawState
+
+COMMAND_TIMEOUT: Final = 0.05  #: s without a command, then the robot brakes and holds by itself
+HOLD_STIFFNESS: Final = (100.0, 600.0, 500.0, 60.0, 60.0, 60.0)  #: N/m and N m/rad of the robot's own hold; the stroke axis yields
+HOLD_FORCE: Final = 25.0  #: N, cap of the own hold's spring; beyond it the reference slips (a clutch)
+HOLD_TORQUE: Final = 8.0  #: N m
+SLIP_SPEED: Final = 0.10  #: m/s, of the slipping reference
+REST_SPEED: Final = 0.01  #: m/s
+REST_WITHIN: Final = 0.3  #: s from a stop to standstill, then the brakes close (category 1)
+DAMPING_RATIO: Final = 1.0
+YIELD_DAMPING: Final = 60.0  #: N s/m, least damping of the yielding stroke axis
+WRENCH_TIME: Final = 0.02  #: s, low-pass of the wrist's force sensor
+BRAKE_STIFFNESS: Final = 2000.0  #: N m/rad, of a closed brake before it slips
+BRAKE_DAMPING: Final = 25.0  #: N m s/rad
+TURN_TRAVEL: Final = 0.02  #: m, way back that makes a turn of the stroke
+
+START_ABOVE: Final = 0.06  #: m, tool over the log at rest
+
+
+class Cosaw:
+    """The cell as ``adapters.base.Robot``. ``seed`` draws the log and the person; everything that follows is deterministic.
+
+    ``plant()`` and ``restore()`` carry the whole simulation; a restored cell goes on bit for bit as the recorded one did.
+    """
+
+    name: str = "cosaw"
+    simulated: bool = True
+    joint_limits: tuple[tuple[float, float], ...] = layout.JOINT_LIMITS
+    joint_velocity_limits: tuple[float, ...] = layout.JOINT_VELOCITY_LIMITS
+    joint_torque_limits: tuple[float, ...] = layout.JOINT_TORQUE_LIMITS
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._model: Any = world.plant_model()
+        self._data: Any = mujoco.MjData(self._model)
+        self._site: int = self._model.site(world.TOOL_SITE).id
+        self._saw: int = self._model.body(world.SAW_BODY).id
+        d = self._data
+        self._place, self._turn = d.site_xpos[self._site], d.site_xmat[self._site]
+        self._com = d.xipos[self._saw]
+        self._push = d.xfrc_applied[self._saw]
+        self._q, self._dq, self._bias = d.qpos, d.qvel, d.qfrc_bias
+        self._ctrl, self._free_torque = d.ctrl, d.qfrc_applied
+        self._jacobian = np.zeros((6, 7))
+        self._linear, self._angular = self._jacobian[:3], self._jacobian[3:]
+        self._mass = np.zeros((7, 7))
+        self._quat = np.empty(4)
+        self._damping: F64 = np.zeros((6, 6))
+        self._rest: F64 = np.zeros(7)
+        self._time = 0.0
+        self._seq = 0
+        self._cell: Cell = plant.fresh(seed)
+        self._connected = False
+        self._limit = np.array(layout.JOINT_TORQUE_LIMITS)
+        self._brake_limit = np.array(layout.BRAKE_TORQUE)
+
+    # --- the protocol ---
+
+    def connect(self) -> None:
+        """Put the arm at rest over the log, where the projected line is."""
+        if not self._connected:
+            self.place(self._cell.drives.line_y, self._cell.drives.log_top, (layout.STROKE_X, 0.0, self._cell.drives.log_top + START_ABOVE))
+            self._connected = True
+
+    def read(self, t_ns: int) -> Observation:
+        if not self._connected:
+            raise AdapterError("the simulated cell is not connected; connect it first")
+        self._seq += 1
+        pose, twist = self._pose(), self._jacobian @ self._dq
+        meter = self._cell.meter
+        return Observation(
+            t_ns=t_ns,
+            seq=self._seq,
+            q=self._q.copy(),
+            dq=self._dq.copy(),
+            tau=np.array(meter.tau),
+            pose=pose,
+            twist=twist,
+            wrench=np.array(meter.wrench),
+            manipulability=reach.manipulability(self._jacobian),
+            saw=self._saw_state(pose, twist),
+            plant=self.plant(),
+        )
+
+    def command(self, command: Command) -> None:
+        c = self._cell.control
+        c.age = 0.0
+        c.hand_force, c.hand_press = command.hand_force, command.hand_press
+        drives = self._cell.drives
+        drives.line_y_d = _clamp(command.line_y_d, *layout.LINE_Y)
+        drives.log_top_d = _clamp(command.log_top_d, *layout.LOG_TOP)
+        if command.brakes and not c.braked:
+            self._close_brakes()
+        if c.own_stop >= 0:
+            return
+        c.braked, c.own_hold = command.brakes, False
+        c.pose_d, c.twist_d = list(command.pose_d), list(command.twist_d)
+        c.stiffness = list(command.stiffness_d)
+        c.force_max, c.torque_max, c.yielding = command.force_max, command.torque_max, command.hold
+
+    def stop(self, category: int) -> None:
+        c = self._cell.control
+        if 0 <= c.own_stop <= category:
+            return
+        if c.own_stop < 0:
+            self._hold_here()
+        c.own_stop = category
+        if category == 0:
+            self._close_brakes()
+
+    def resume(self) -> None:
+        c = self._cell.control
+        c.own_stop, c.stopping, c.braked = -1, 0.0, False
+        c.age = 0.0
+        self._hold_here()
+
+    def advance(self, dt: float) -> None:
+        """Let dt pass, in whole physics steps."""
+        steps = round(dt / layout.PHYSICS_S)
+        c = self._cell.control
+        c.age += dt
+        if c.own_stop >= 0:
+            c.stopping += dt
+        if c.age > COMMAND_TIMEOUT + 1e-9 and not c.own_hold and not c.braked:
+            self._hold_here()
+        self._settle()
+        self._prepare()
+        for _ in range(steps):
+            self._step()
+        plant.move_drives(self._cell.drives, dt)
+
+    def close(self) -> None:
+        """Nothing to release: the arm is held by its modelled brakes when nobody steps it."""
+        self._connected = False
+
+    # --- beyond the protocol: seeds, hazards, the plant's state ---
+
+    @property
+    def time(self) -> float:
+        """s, the cell's own clock."""
+        return self._time
+
+    def tool(self) -> tuple[F64, F64]:
+        """(pose (7,), twist (6,)) of the tool frame, exact."""
+        return self._pose(), self._jacobian @ self._dq
+
+    def wrench(self) -> F64:
+        """(6,) what the wrist's sensor reads: wood and partner on the tool, low-passed."""
+        return np.array(self._cell.meter.wrench)
+
+    def truth(self) -> Plant:
+        """The plant as it stands, not a copy: for the expert and the labels, never for a layer or a policy."""
+        return Plant(self._time, self._q, self._dq, self._data.qacc_warmstart, self._cell)
+
+    def hazard(self, name: str, in_s: float) -> None:
+        """Let a hazard of ``hazards.NAMES`` begin in so many seconds of the cell's own time. Raises ValueError for an unknown name."""
+        self._cell.hazards.start(name, self._time + in_s)
+
+    def place(self, line_y: float, log_top: float, tool: tuple[float, float, float]) -> None:
+        """Set the cell up at rest: the line, the log, and the level saw with its tool frame at ``tool``; drops any kerf."""
+        fresh = plant.fresh(self.seed)
+        fresh.drives = plant.Drives(line_y, line_y, log_top, log_top)
+        fresh.hand.stand_y = tool[1]
+        q = reach.place_saw(self._model, self._data, tool)
+        fresh.meter.height = tool[2] - log_top
+        self.restore(plant.pack(Plant(0.0, q, np.zeros(7), np.zeros(7), fresh)))
+        self._hold_here()
+        self._connected = True
+
+    def plant(self) -> F64:
+        """(P,) everything needed to simulate on from here."""
+        return plant.pack(Plant(self._time, self._q, self._dq, self._data.qacc_warmstart, self._cell))
+
+    def restore(self, vector: F64) -> None:
+        """Take over a recorded plant. Raises ValueError for one of another length."""
+        held = plant.unpack(vector)
+        mujoco.mj_resetData(self._model, self._data)
+        self._q[:], self._dq[:] = held.q, held.dq
+        self._data.qacc_warmstart[:] = held.warm
+        self._data.time = held.time
+        self._time, self._cell = held.time, held.cell
+        mujoco.mj_step1(self._model, self._data)
+        self._look_up()
+        self._connected = True
+
+    # --- one physics step ---
+
+    def _look_up(self) -> None:
+        """The Jacobian and the attitude of the present place."""
+        mujoco.mj_jacSite(self._model, self._data, self._linear, self._angular, self._site)
+        mujoco.mju_mat2Quat(self._quat, self._turn)
+
+    def _pose(self) -> F64:
+        return np.concatenate([self._place, self._quat])
+
+    def _prepare(self) -> None:
+        """What may stay constant for a tick: the damping of the impedance, and the posture."""
+        c = self._cell.control
+        mujoco.mj_fullM(self._model, self._mass, self._data.qM)
+        inertia = impedance.task_inertia(self._jacobian, self._mass)
+        self._damping = impedance.damping(inertia, np.array(c.stiffness), DAMPING_RATIO)
+        if c.yielding:
+            self._damping[0, 0] = max(self._damping[0, 0], YIELD_DAMPING)
+        self._rest = reach.posture(float(self._place[1]), float(self._place[2]))
+        self._pose_d, self._twist_d, self._stiffness = np.array(c.pose_d), np.array(c.twist_d), np.array(c.stiffness)
+
+    def _step(self) -> None:
+        cell, dt = self._cell, layout.PHYSICS_S
+        c = cell.control
+        dq, jacobian = self._dq, self._jacobian
+        twist = jacobian @ dq
+        x, y, z = self._place.tolist()
+        vx, vy, vz, wx, wy, wz = twist.tolist()
+        turn = self._turn.tolist()
+        wood = self._bite(x, y, z, vx, vy, vz, wy, wz, turn, dt)
+        hx, hy, hz = self._partner(x, y, z, vx, vy, vz, wx, wy, wz, turn, wood, dt)
+        self._apply(x, y, z, turn, wood, hx, hy, hz)
+
+        if c.braked:
+            tau = self._brake()
+            self._ctrl[:] = 0.0
+            self._free_torque[:] = tau
+        else:
+            tau = impedance.torque(
+                jacobian,
+                dq,
+                self._bias,
+                self._pose(),
+                twist,
+                self._pose_d,
+                self._twist_d,
+                self._stiffness,
+                self._damping,
+                c.force_max,
+                c.torque_max,
+                self._q,
+                self._rest,
+            )
+            np.minimum(np.maximum(tau, -self._limit, out=tau), self._limit, out=tau)
+            self._ctrl[:] = tau
+            self._free_torque[:] = 0.0
+        cell.meter.tau = tau.tolist()
+        power = float((tau - self._bias) @ dq)
+        mujoco.mj_step2(self._model, self._data)
+        self._time += dt
+        self._account(x, vx, power * dt, hx * vx * dt)
+        mujoco.mj_step1(self._model, self._data)
+        self._look_up()
+
+    def _bite(
+        self, x: float, y: float, z: float, vx: float, vy: float, vz: float, wy: float, wz: float, turn: list[float], dt: float
+    ) -> Bite:
+        """The wood's answer where the tooth line crosses the log's axis."""
+        cell = self._cell
+        along = layout.STROKE_X - x
+        rise, side = turn[6] * along, turn[3] * along
+        blade = Blade(x, y + side, z + rise, vx, vy + wz * along, vz - wy * along, -turn[6], turn[3], wy, wz)
+        pinch = 1.0 if cell.hazards.active("knot_binds", self._time) else 0.0
+        return bite(cell.wood, cell.grain, blade, cell.drives.log_top, pinch, dt)
+
+    def _partner(
+        self,
+        x: float,
+        y: float,
+        z: float,
+        vx: float,
+        vy: float,
+        vz: float,
+        wx: float,
+        wy: float,
+        wz: float,
+        turn: list[float],
+        wood: Bite,
+        dt: float,
+    ) -> tuple[float, float, float]:
+        """(3,) N on the handle: the simulated person and the operator's keys."""
+        cell, c = self._cell, self._cell.control
+        a, b = layout.HANDLE_AHEAD, layout.HANDLE_UP
+        rx, ry, rz = turn[0] * a + turn[2] * b, turn[3] * a + turn[5] * b, turn[6] * a + turn[8] * b
+        handle = Handle(
+            x + rx - layout.STROKE_X - a,
+            vx + wy * rz - wz * ry,
+            y + ry,
+            vy + wz * rx - wx * rz,
+            rz - b,
+            vz + wx * ry - wy * rx,
+            wood.press > 0.0,
+        )
+        hand = cell.hand
+        cell.meter.holding = partner.step(hand, cell.temper, handle, cell.hazards, self._time, dt)
+        if not cell.meter.holding:
+            return 0.0, 0.0, 0.0
+        return hand.fx + c.hand_force, hand.fy, hand.fz - c.hand_press
+
+    def _apply(self, x: float, y: float, z: float, turn: list[float], wood: Bite, hx: float, hy: float, hz: float) -> None:
+        """Put wood's and hand's forces on the saw (moments about its centre of mass) and into the force sensor."""
+        cell = self._cell
+        cx, cy, cz = self._com.tolist()
+        a, b = layout.HANDLE_AHEAD, layout.HANDLE_UP
+        # hand: arm from the tool frame; wood: at the crossing of tooth line and log axis
+        px, py, pz = turn[0] * a + turn[2] * b, turn[3] * a + turn[5] * b, turn[6] * a + turn[8] * b
+        along = layout.STROKE_X - x
+        wx_, wy_, wz_ = along, turn[3] * along, turn[6] * along
+        fx, fy, fz = wood.fx + hx, wood.fy + hy, wood.fz + hz
+        tx = py * hz - pz * hy + wy_ * wood.fz - wz_ * wood.fy
+        ty = pz * hx - px * hz + wz_ * wood.fx - wx_ * wood.fz + wood.pitch_torque
+        tz = px * hy - py * hx + wx_ * wood.fy - wy_ * wood.fx + wood.yaw_torque
+        ox, oy, oz = x - cx, y - cy, z - cz
+        self._push[:] = (fx, fy, fz, tx + oy * fz - oz * fy, ty + oz * fx - ox * fz, tz + ox * fy - oy * fx)
+        share = layout.PHYSICS_S / WRENCH_TIME
+        w = cell.meter.wrench
+        cell.meter.wrench = [old + (new - old) * share for old, new in zip(w, (fx, fy, fz, tx, ty, tz), strict=True)]
+        m = cell.meter
+        m.press += (wood.press - m.press) * share
+        m.cut_force += (-wood.fx - m.cut_force) * share
+        m.zone, m.height, m.in_kerf = int(wood.zone), wood.height, wood.in_kerf
+
+    def _brake(self) -> F64:
+        """(7,) N m of the closed brakes: stiff up to their torque, then they slip."""
+        c = self._cell.control
+        anchor = np.array(c.brake_q)
+        tau: F64 = BRAKE_STIFFNESS * (anchor - self._q) - BRAKE_DAMPING * self._dq
+        beyond = np.abs(tau) > self._brake_limit
+        if beyond.any():
+            tau = np.clip(tau, -self._brake_limit, self._brake_limit)
+            anchor[beyond] = self._q[beyond] + tau[beyond] / BRAKE_STIFFNESS
+            c.brake_q = anchor.tolist()
+        return tau
+
+    def _account(self, x: float, vx: float, robot: float, hand: float) -> None:
+        """Work of both ends, stroke by stroke; a stroke ends where the saw turns back at the robot's end."""
+        m = self._cell.meter
+        m.robot_sum += robot
+        m.partner_sum += hand
+        if m.heading >= 0:
+            if m.heading == 0 and abs(vx) > 0.05:
+                m.heading, m.turn_x = (1 if vx > 0.0 else -1), x
+            if m.heading > 0:
+                m.turn_x = max(m.turn_x, x)
+                if x < m.turn_x - TURN_TRAVEL:
+                    m.heading, m.turn_x = -1, x
+            return
+        m.turn_x = min(m.turn_x, x)
+        if x > m.turn_x + TURN_TRAVEL:
+            m.heading, m.turn_x = 1, x
+            m.strokes += 1
+            depth = self._depth()
+            m.stroke_depth, m.robot_work, m.partner_work = depth - m.depth_before, m.robot_sum, m.partner_sum
+            m.depth_before, m.robot_sum, m.partner_sum = depth, 0.0, 0.0
+
+    # --- the robot's own stop ---
+
+    def _hold_here(self) -> None:
+        """Hold the measured pose with zero error; the stroke axis yields."""
+        c = self._cell.control
+        c.pose_d, c.twist_d = self._pose().tolist(), [0.0] * 6
+        c.stiffness, c.force_max, c.torque_max = list(HOLD_STIFFNESS), HOLD_FORCE, HOLD_TORQUE
+        c.yielding, c.own_hold, c.resting, c.stopping = True, True, False, 0.0
+
+    def _close_brakes(self) -> None:
+        c = self._cell.control
+        c.braked, c.brake_q = True, self._q.tolist()
+
+    def _settle(self) -> None:
+        """Progress of the own hold: re-anchor at rest, slip when pulled beyond the cap, close the brakes where the category asks for it."""
+        c = self._cell.control
+        if not c.own_hold or c.braked:
+            return
+        speed = float(np.linalg.norm(self._linear @ self._dq))
+        x = float(self._place[0])
+        if not c.resting and speed < REST_SPEED:
+            c.pose_d, c.resting = self._pose().tolist(), True
+        beyond = abs(c.pose_d[0] - x) - HOLD_FORCE / HOLD_STIFFNESS[0]
+        if beyond > 0.0:
+            c.pose_d[0] += math.copysign(min(beyond, SLIP_SPEED * layout.TICK_S), x - c.pose_d[0])
+        if c.own_stop == 1 and (c.resting or c.stopping >= REST_WITHIN):
+            self._close_brakes()
+
+    # --- the process sensors ---
+
+    def _depth(self) -> float:
+        """m, of the kerf the blade is at, or the deepest one within reach of the line."""
+        wood = self._cell.wood
+        if wood.active >= 0:
+            return wood.kerf_depth[wood.active]
+        line = self._cell.drives.line_y
+        return max((d for y, d in zip(wood.kerf_y, wood.kerf_depth, strict=True) if abs(y - line) <= 0.01), default=0.0)
+
+    def _saw_state(self, pose: F64, twist: F64) -> SawState:
+        cell = self._cell
+        m, c = cell.meter, cell.control
+        x, y, z = (float(v) for v in pose[:3])
+        tool = (x, y, z)
+        phase, size = partner.felt_phase(x - layout.STROKE_X, float(twist[0]))
+        hand_at = partner.free_hand(cell.hand, cell.hazards, self._time, cell.drives.log_top, tool)
+        held = m.holding
+        return SawState(
+            kerf_depth=self._depth(),
+            cut_line_y=cell.drives.line_y,
+            log_top_z=cell.drives.log_top,
+            blade_y=y,
+            blade_height=m.height,
+            zone=m.zone,
+            in_kerf=m.in_kerf,
+            stuck=cell.wood.stuck,
+            press_force=m.press,
+            cut_force=m.cut_force,
+            partner_force=cell.hand.fx + c.hand_force if held else 0.0,
+            partner_press=c.hand_press - cell.hand.fz if held else 0.0,
+            partner_holding=held,
+            phase_error=math.remainder(phase - cell.hand.phase, 2.0 * math.pi) if size > 0.2 else 0.0,
+            stroke_count=m.strokes,
+            stroke_depth=m.stroke_depth,
+            robot_work=m.robot_work,
+            partner_work=m.partner_work,
+            handle_gap=layout.handle_gap(x),
+            free_hand_distance=partner.blade_distance(hand_at, tool),
+        )
+
+
+def _clamp(value: float, low: float, high: float) -> float:
+    return min(high, max(low, value))

@@ -1,0 +1,118 @@
+"""A screen made of panels at places: the common part of the live, replay, sessions and help screens."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.geometry import Offset, Region, Size, Spacing
+from textual.layout import ArrangeResult, Layout, WidgetPlacement
+from textual.screen import Screen
+from textual.widget import Widget
+
+from console.keymap import STOPS, Scope
+from console.output import FrugalCompositor
+from console.panel import Panel
+from console.parser import KeyRepeated
+from console.places import Place
+from console.view import View
+
+if TYPE_CHECKING:
+    from console.app import Sawhorse
+
+
+class PlacesLayout(Layout):
+    """Children go where ``places`` says, by id; the others are not shown."""
+
+    name = "places"
+
+    def __init__(self, places: Callable[[Size], dict[str, Place]]) -> None:
+        self._places = places
+
+    def arrange(self, parent: Widget, children: list[Widget], size: Size, greedy: bool = True) -> ArrangeResult:
+        places = self._places(size)
+        return [
+            WidgetPlacement(Region(place.x, place.y, place.width, place.height), Offset(0, 0), Spacing(), child)
+            for child in children
+            if child.id is not None and (place := places.get(child.id)) is not None
+        ]
+
+
+class Board(Screen[None], inherit_bindings=False):
+    """Subclasses give the panels, their places, a view, and what their actions do."""
+
+    SCOPE: ClassVar[Scope] = "live"
+    DEFAULT_CSS = "Board { overflow: hidden; }"
+    AUTO_FOCUS = ""
+
+    app: "Sawhorse"
+
+    def __init__(self, panels: dict[str, Panel]) -> None:
+        super().__init__()
+        self._compositor = FrugalCompositor()
+        self._places_layout = PlacesLayout(self._sized_places)
+        self._placed: frozenset[str] = frozenset()
+        self.panels = panels
+
+    @property
+    def layout(self) -> Layout:
+        return self._places_layout
+
+    def compose(self) -> ComposeResult:
+        yield from self.panels.values()
+
+    def places(self, width: int, height: int) -> dict[str, Place]:
+        """Where each panel stands now."""
+        raise NotImplementedError
+
+    def view(self) -> View:
+        """What the panels show now."""
+        raise NotImplementedError
+
+    def act(self, action: str, event: events.Key) -> None:
+        """Do what a key asks for; stops are dealt with before."""
+        raise NotImplementedError
+
+    def released(self, key: str) -> None:
+        """A key was let go."""
+
+    def draw(self) -> None:
+        """Show the present view in every panel that has a place."""
+        view = self.view()
+        for name in self._placed:
+            self.panels[name].show(view)
+
+    def redraw(self) -> None:
+        """Draw everything anew: the theme is another."""
+        for name in self._placed:
+            self.panels[name].redraw()
+
+    def rearrange(self) -> None:
+        """Places have changed."""
+        self._clear_arrangement_cache()
+        self.refresh(layout=True)
+
+    def _sized_places(self, size: Size) -> dict[str, Place]:
+        places = self.places(size.width, size.height)
+        self._placed = frozenset(places)
+        return places
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        action = self.app.keymap.action(event.key, self.SCOPE)
+        if action is None:
+            return
+        if action in STOPS:
+            self.app.stop_key(latched=action == "stop_off")
+        elif not self.app.too_late(event):
+            self.act(action, event)
+        self.draw()
+
+
+def is_repeat(event: events.Key) -> bool:
+    """Whether the terminal itself says that this press is a repeat."""
+    return isinstance(event, KeyRepeated)

@@ -1,0 +1,360 @@
+"""The live screen: what the robot does and may do now, and the keys that ask for more or less of it."""
+
+import math
+import time
+
+from textual import events
+
+from console.exits import CLEAN, FAULT, STOPPED
+from console.hold import ArmGesture, HeldKeys, Keyboard
+from console.keymap import ARROWS, HOLDS, possible
+from console.panel import Panel
+from console.places import Place, live_places
+from console.screens.board import Board, is_repeat
+from console.view import View
+from console.widgets.camera import CameraPanel, picture_size
+from console.widgets.cut import CutPanel
+from console.widgets.events import EventsPanel
+from console.widgets.footer import Footer
+from console.widgets.gains import GainsPanel
+from console.widgets.header import Header
+from console.widgets.hold import HoldLine, HoldPanel
+from console.widgets.score import ScorePanel
+from console.widgets.signals import BriefLine, SignalsPanel
+from console.widgets.small import TooSmall
+from console.widgets.state import StateBar
+from console.widgets.strip import HEIGHT, Question, Strip
+from console.widgets.why import WhyPanel
+from engine.types import (
+    AdjustForce,
+    Arm,
+    ClearStop,
+    Disarm,
+    Go,
+    Hold,
+    Intent,
+    KeyTiming,
+    Mark,
+    Mode,
+    MoveLine,
+    Pause,
+    SetJog,
+    SetMode,
+    Shutdown,
+    Snapshot,
+    WatchPicture,
+)
+
+CAMERAS = ("front", "side", "top", "")
+LINE_STEP = 0.05  #: m across, one press
+LOG_STEP = 0.02  #: m up or down, one press
+FORCE_STEP = 5.0  #: N
+JOG_STEPS = (0.001, 0.005, 0.02)  #: m or rad
+JOG_SPEEDS = (0.02, 0.05, 0.10)  #: m/s
+JOINTS = 7
+MESSAGE_FOR = 4.0  #: s a sentence of the console's own stays
+QUIT_WITHIN = 2.0  #: s a stop-and-quit waits for the robot to be disarmed
+
+_CUT_MOVES = {
+    "left": (-LINE_STEP, 0.0),
+    "right": (LINE_STEP, 0.0),
+    "up": (0.0, LOG_STEP),
+    "higher": (0.0, LOG_STEP),
+    "down": (0.0, -LOG_STEP),
+    "lower": (0.0, -LOG_STEP),
+}
+_JOG_AXES = {"left": "-y", "right": "+y", "up": "+x", "down": "-x", "higher": "+z", "lower": "-z"}
+
+
+class LiveScreen(Board):
+    """Reads the app's link; says what the operator wants as intents, and nothing of it is kept for later."""
+
+    def __init__(self) -> None:
+        self.strip = Strip(id="strip")
+        self.camera_panel = CameraPanel(id="camera")
+        panels: dict[str, Panel] = {
+            "header": Header(id="header"),
+            "state": StateBar(id="state"),
+            "score": ScorePanel(id="score"),
+            "gains": GainsPanel(id="gains"),
+            "cut": CutPanel(id="cut"),
+            "signals": SignalsPanel(id="signals"),
+            "camera": self.camera_panel,
+            "events": EventsPanel(id="events"),
+            "hold": HoldPanel(id="hold"),
+            "brief": BriefLine(id="brief"),
+            "holdline": HoldLine(id="holdline"),
+            "why": WhyPanel(id="why"),
+            "strip": self.strip,
+            "small": TooSmall(id="small"),
+        }
+        super().__init__(panels)
+        self.panels["footer"] = Footer("live", self.app.keymap, id="footer")
+        self.why = False
+        self.camera = self.app.options.camera
+        self.gesture: ArmGesture | None = None
+        self.keyboard: Keyboard | None = None
+        self.held = HeldKeys()
+        self._watched: tuple[str, int, int] | None = None
+        self._message = ""
+        self._message_at = -math.inf
+        self._quitting_at = math.inf
+        self._frame = 0
+
+    # --- what is shown ---
+
+    def places(self, width: int, height: int) -> dict[str, Place]:
+        return live_places(width, height, strip=HEIGHT if self.strip.question else 0, why=self.why)
+
+    def view(self) -> View:
+        app = self.app
+        now = app.now()
+        link = app.link
+        state = link.state if link is not None else "starting"
+        snapshot = link.newest() if link is not None else None
+        behind = now - link.newest_at() if link is not None and snapshot is not None else 0.0
+        held = link.picture() if link is not None else None
+        self._frame += 1
+        return View(
+            snapshot=snapshot,
+            history=app.history,
+            wall=app.wall(),
+            spinner=self._frame // 2,
+            link=state,
+            behind=max(behind, app.unanswered),
+            heartbeat=app.heartbeat,
+            link_slow=app.link_slow,
+            readonly=app.options.readonly,
+            picture=held[0] if held else None,
+            picture_age=held[0].age + now - held[1] if held else math.nan,
+            picture_age_max=app.options.picture_age_max,
+            camera=self.camera,
+            coloured=app.coloured,
+            key_mode=self._key_mode(),
+            repeat_interval=self.keyboard.repeat_interval if self.keyboard else 0.0,
+            stop_asked=now - app.stopped_at,
+            message=self._said(now),
+            ended=link.ended.reason if link is not None and link.ended else "",
+            armed_progress=self.gesture.progress(time.monotonic()) if self.gesture else 0.0,
+            arm_presses=self.gesture.presses if self.gesture else 0,
+            possible=possible(snapshot, readonly=app.options.readonly, connected=state == "connected"),
+            limits=app.options.limits,
+        )
+
+    def draw(self) -> None:
+        link = self.app.link
+        if link is not None:
+            for text in link.refusals():
+                self.say(text)
+        self._watch_picture()
+        if self.gesture is not None and self.gesture.progress(time.monotonic()) >= 1.0:
+            self._arm()
+        if self.app.now() >= self._quitting_at or (math.isfinite(self._quitting_at) and not self._armed()):
+            self._leave(STOPPED)
+        super().draw()
+
+    def say(self, text: str) -> None:
+        """Show a sentence of the console's own for a while."""
+        self._message, self._message_at = text, self.app.now()
+
+    def _said(self, now: float) -> str:
+        if self.app.dropped_key:
+            return "A key waited too long behind the screen and was dropped: press it again."
+        return self._message if now - self._message_at < MESSAGE_FOR else ""
+
+    def _key_mode(self) -> str:
+        if self.keyboard is not None:
+            return self.keyboard.mode
+        return "HOLD" if self.app.releases else ""
+
+    def _watch_picture(self) -> None:
+        """Tell the engine which picture fits, once, and again when that changes."""
+        size = self.camera_panel.size if "camera" in self._placed else None
+        width, height = picture_size(size.width - 4, size.height - 2) if size is not None else (0, 0)
+        wish = (self.camera if width else "", width, height)
+        link = self.app.link
+        if (
+            link is not None
+            and link.state == "connected"
+            and wish != self._watched
+            and link.send(WatchPicture(camera=wish[0], width=wish[1], height=wish[2]))
+        ):
+            self._watched = wish
+
+    # --- what the operator wants ---
+
+    def send(self, intent: Intent) -> None:
+        """Say it to the engine, or say that it could not be said."""
+        if self.app.link is None or not self.app.link.send(intent):
+            self.say("The engine did not take that: the line is not open.")
+
+    def _snapshot(self) -> Snapshot | None:
+        return self.app.link.newest() if self.app.link is not None else None
+
+    def _armed(self) -> bool:
+        snapshot = self._snapshot()
+        connected = self.app.link is not None and self.app.link.state == "connected"
+        return snapshot is not None and connected and snapshot.decision.armed
+
+    def act(self, action: str, event: events.Key) -> None:
+        if action == "quit":
+            self._quit()
+        elif action == "back":
+            self._ask("")
+            self._open_why(False)
+        elif action == "why":
+            self._open_why(not self.why)
+        elif action == "help":
+            self.app.show_help(self.SCOPE)
+        elif action == "theme":
+            self.app.next_theme()
+        elif action == "camera":
+            self.camera = CAMERAS[(CAMERAS.index(self.camera) + 1) % len(CAMERAS)]
+        elif event.key == "enter":
+            self._enter(event)
+        elif action == "sessions":
+            if self._armed():
+                self.say("Sessions open only while the robot is disarmed.")
+            else:
+                self.app.show_sessions()
+        elif self.app.options.readonly:
+            self.say("This console only observes: it may stop, and nothing else.")
+        else:
+            self._command(action, event)
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key == "enter" and not self.app.too_late(event):
+            event.stop()
+            event.prevent_default()
+            self._enter(event)
+            self.draw()
+        else:
+            super().on_key(event)
+
+    def _command(self, action: str, event: events.Key) -> None:
+        snapshot = self._snapshot()
+        if snapshot is None:
+            self.say("The engine is still starting.")
+            return
+        if action in HOLDS:
+            self._hold(action, action, event)
+        elif action in ARROWS:
+            self._arrow(action, event, snapshot)
+        elif action == "arm":
+            self._ask("" if self.strip.question == "arm" else "arm")
+        elif action == "clear":
+            self._clear(snapshot)
+        elif (intent := _intent(action, snapshot)) is not None:
+            self.send(intent)
+
+    def _hold(self, key: str, axis: str, event: events.Key) -> None:
+        self.held.releases = self.app.releases
+        repeated = self.held.press(key, axis, event.time, repeated=is_repeat(event))
+        self.send(Hold(axis=axis, down=True, repeat=repeated, seq=time.monotonic_ns() // 1000))
+
+    def _arrow(self, action: str, event: events.Key, snapshot: Snapshot) -> None:
+        operator = snapshot.operator
+        if operator.mode == Mode.CUT:
+            dy, dz = _CUT_MOVES[action]
+            self.send(MoveLine(dy=dy, dz=dz))
+        elif operator.mode == Mode.JOG_XYZ:
+            self._hold(action, _JOG_AXES[action], event)
+        else:
+            sign = "+" if action in ("right", "up", "higher") else "-"
+            self._hold(action, f"j{operator.jog_joint + 1}{sign}", event)
+
+    def _clear(self, snapshot: Snapshot) -> None:
+        number = snapshot.decision.stop_number
+        if number:
+            self.send(ClearStop(number=number))
+        else:
+            self.say("No stop holds: there is nothing to clear.")
+
+    def released(self, key: str) -> None:
+        if key == "enter" and self.gesture is not None:
+            self.gesture.release()
+        action = self.app.keymap.action(key, self.SCOPE)
+        axis = self.held.release(action) if action else ""
+        if axis:
+            self.send(Hold(axis=axis, down=False, repeat=False, seq=time.monotonic_ns() // 1000))
+
+    def let_go(self) -> None:
+        """End every hold: the terminal has lost the focus, or a stop came."""
+        for axis in self.held.drop():
+            self.send(Hold(axis=axis, down=False, repeat=False, seq=time.monotonic_ns() // 1000))
+
+    # --- arming and leaving ---
+
+    def _ask(self, question: Question) -> None:
+        if question == self.strip.question:
+            return
+        self.strip.question = question
+        self.gesture = ArmGesture(self.app.releases) if question == "arm" else None
+        self.rearrange()
+
+    def _enter(self, event: events.Key) -> None:
+        if self.gesture is not None:
+            self.gesture.press(event.time)
+
+    def _arm(self) -> None:
+        gesture, snapshot = self.gesture, self._snapshot()
+        self._ask("")
+        if gesture is None or snapshot is None:
+            return
+        self.keyboard = gesture.keyboard()
+        self.send(KeyTiming(key_mode=self.keyboard.mode, repeat_interval=self.keyboard.repeat_interval))
+        self.send(Arm(robot=snapshot.run.robot))
+
+    def _open_why(self, opened: bool) -> None:
+        if opened != self.why:
+            self.why = opened
+            self.rearrange()
+
+    def _quit(self) -> None:
+        if self.app.options.readonly or not self._armed():
+            snapshot = self._snapshot()
+            link = self.app.link
+            if link is not None and link.ended is not None:
+                self.app.exit(link.ended.exit_code)
+            elif link is not None and link.state == "lost":
+                self.app.exit(FAULT)
+            else:
+                self._leave(STOPPED if snapshot is not None and snapshot.decision.stop_number else CLEAN)
+        elif self.strip.question == "quit":
+            self.app.raise_stop(latched=False)
+            self._quitting_at = self.app.now() + QUIT_WITHIN
+        else:
+            self._ask("quit")
+
+    def _leave(self, code: int) -> None:
+        if self.app.link is not None and not self.app.options.readonly:
+            self.app.shut_down = self.app.link.send(Shutdown())
+        self.app.exit(code)
+
+
+def _intent(action: str, snapshot: Snapshot) -> Intent | None:
+    """The intent of a key that needs nothing but the present state."""
+    operator = snapshot.operator
+    simple: dict[str, Intent] = {
+        "go": Go(),
+        "pause": Pause(),
+        "disarm": Disarm(),
+        "force_up": AdjustForce(delta=FORCE_STEP),
+        "force_down": AdjustForce(delta=-FORCE_STEP),
+        "force_reset": AdjustForce(delta=0.0),
+        "mode": SetMode(mode=(operator.mode + 1) % len(Mode)),
+        "joint_before": SetJog(joint=(operator.jog_joint - 1) % JOINTS),
+        "joint_after": SetJog(joint=(operator.jog_joint + 1) % JOINTS),
+        "step_smaller": SetJog(step=_neighbour(JOG_STEPS, operator.jog_step, -1)),
+        "step_larger": SetJog(step=_neighbour(JOG_STEPS, operator.jog_step, 1)),
+        "jog_slower": SetJog(speed=_neighbour(JOG_SPEEDS, operator.jog_speed, -1)),
+        "jog_faster": SetJog(speed=_neighbour(JOG_SPEEDS, operator.jog_speed, 1)),
+        "mark": Mark(text=f"mark at tick {snapshot.inputs.tick}"),
+    }
+    return simple.get(action)
+
+
+def _neighbour(choices: tuple[float, ...], present: float, step: int) -> float:
+    """The choice beside the one nearest to ``present``; the last one stays the last."""
+    nearest = min(range(len(choices)), key=lambda i: abs(choices[i] - present))
+    return choices[min(max(nearest + step, 0), len(choices) - 1)]

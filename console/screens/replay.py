@@ -1,0 +1,190 @@
+"""The replay screen: the live screen's own widgets, fed from a recording."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from textual import events
+
+from console.keymap import BINDINGS, Scope
+from console.panel import Panel
+from console.places import Place, replay_places
+from console.player import Player
+from console.screens.board import Board
+from console.view import SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History, View
+from console.widgets.camera import CameraPanel, picture_size
+from console.widgets.cut import CutPanel
+from console.widgets.events import EventsPanel
+from console.widgets.footer import Footer
+from console.widgets.gains import GainsPanel
+from console.widgets.header import Header
+from console.widgets.hold import HoldLine, HoldPanel
+from console.widgets.score import ScorePanel
+from console.widgets.scrub import ScrubBar
+from console.widgets.signals import BriefLine, SignalsPanel
+from console.widgets.small import TooSmall
+from console.widgets.state import StateBar
+from console.widgets.why import WhyPanel
+from engine.session.layout import SessionError
+from engine.session.reader import Session
+from engine.types import U8, Picture
+
+POSSIBLE = frozenset(binding.id for binding in BINDINGS if binding.scope in ("replay", "everywhere"))
+FRAME = 0.1  #: s between drawn frames while playing
+
+
+class ReplayScreen(Board):
+    """One session, one player; nothing here reaches a robot."""
+
+    SCOPE: ClassVar[Scope] = "replay"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        stops = [event.t_ns for event in session.events if event.kind == "stop"]
+        self.player = Player(session.times.tolist(), session.inference_times.tolist(), stops)
+        self.history = History()
+        self.camera_panel = CameraPanel(id="camera")
+        panels: dict[str, Panel] = {
+            "header": Header(id="header"),
+            "state": StateBar(id="state"),
+            "score": ScorePanel(id="score"),
+            "gains": GainsPanel(id="gains"),
+            "cut": CutPanel(id="cut"),
+            "signals": SignalsPanel(id="signals"),
+            "camera": self.camera_panel,
+            "events": EventsPanel(id="events"),
+            "hold": HoldPanel(id="hold"),
+            "brief": BriefLine(id="brief"),
+            "holdline": HoldLine(id="holdline"),
+            "why": WhyPanel(id="why"),
+            "scrub": ScrubBar(self.player, session.events, id="scrub"),
+            "small": TooSmall(id="small"),
+        }
+        super().__init__(panels)
+        self.panels["footer"] = Footer("replay", self.app.keymap, id="footer")
+        self.why = False
+        self.message = ""
+        self._cameras = (*session.cameras, "")
+        self.camera = self.app.options.camera if self.app.options.camera in session.cameras else self._cameras[0]
+        self._advanced_at = self.app.now()
+        self._shown: int | None = None
+
+    def on_mount(self) -> None:
+        self.set_interval(FRAME, self.play)
+
+    def play(self) -> None:
+        """Let time pass; draw when it moved the player."""
+        now = self.app.now()
+        self.player.advance(now - self._advanced_at)
+        self._advanced_at = now
+
+    def places(self, width: int, height: int) -> dict[str, Place]:
+        return replay_places(width, height, why=self.why)
+
+    def view(self) -> View:
+        app = self.app
+        if not self.session.ticks:
+            return View(
+                snapshot=None, history=self.history, wall=app.wall(), link="recorded", message="This session holds no committed tick."
+            )
+        snapshot = self.session.snapshot(self.player.tick)
+        self._remember()
+        picture, age = self._picture()
+        return View(
+            snapshot=snapshot,
+            history=self.history,
+            wall=snapshot.wall,
+            link="recorded",
+            heartbeat=self.player.tick,
+            picture=picture,
+            picture_age=age,
+            picture_age_max=app.options.picture_age_max,
+            camera=self.camera,
+            coloured=app.coloured,
+            key_mode=snapshot.operator.key_mode,
+            message=self.message,
+            possible=POSSIBLE,
+            limits=app.options.limits,
+        )
+
+    def _remember(self) -> None:
+        """The minute before the tick shown, read from the recording whenever the tick is another."""
+        if self._shown == self.player.tick:
+            return
+        self._shown = self.player.tick
+        session, history = self.session, self.history
+        history.clear()
+        end = self.player.tick + 1
+        first = session.tick_at(int(self.player.t_ns - SCORE_SECONDS * 1e9))
+        scores = session.rows("tick/score", first, end)
+        edges = np.linspace(0, len(scores), min(SCORE_SAMPLES, len(scores)), endpoint=False).astype(int)
+        history.scores.extend(np.minimum.reduceat(scores, edges).tolist())
+        upto = int(np.searchsorted(session.inference_times, self.player.t_ns, side="right"))
+        begin = max(0, upto - SIGNAL_SAMPLES)
+        if upto > begin:
+            valid = session.rows("inference/valid", begin, upto)
+            signals = np.where(valid, session.rows("inference/signals", begin, upto), math.nan)
+            history.signals.extend(map(tuple, signals.tolist()))
+            history.quantiles.extend(map(tuple, session.rows("inference/quantile", begin, upto).tolist()))
+
+    def _picture(self) -> tuple[Picture | None, float]:
+        if not self.camera or "camera" not in self._placed:
+            return None, math.nan
+        size = self.camera_panel.size
+        side, _ = picture_size(size.width - 4, size.height - 2)
+        try:
+            found = self.session.frame_at(self.camera, self.player.t_ns) if side else None
+        except SessionError as error:
+            self.message = str(error)
+            return None, math.nan
+        if found is None:
+            return None, math.nan
+        age = (self.player.t_ns - found.exposed_ns) / 1e9
+        return Picture(camera=self.camera, width=side, height=side, age=age, rgb=resized(found.image, side).tobytes()), age
+
+    def act(self, action: str, event: events.Key) -> None:
+        player = self.player
+        self.message = ""
+        moves = {"second_back": -1.0, "second_on": 1.0, "tenth_back": -10.0, "tenth_on": 10.0}
+        if action in moves:
+            player.move(moves[action])
+        elif action == "play":
+            player.toggle()
+        elif action in ("slower", "faster"):
+            player.change_speed(1 if action == "faster" else -1)
+        elif action in ("tick_before", "tick_after"):
+            player.step(1 if action == "tick_after" else -1)
+        elif action in ("inference_before", "inference_after"):
+            self._to(player.inferences, 1 if action == "inference_after" else -1, "inference")
+        elif action in ("stop_before", "stop_after"):
+            self._to(player.stops, 1 if action == "stop_after" else -1, "stop")
+        elif action in ("begin", "end"):
+            player.seek(0 if action == "begin" else len(player.times) - 1)
+        elif action == "camera":
+            self.camera = self._cameras[(self._cameras.index(self.camera) + 1) % len(self._cameras)]
+        elif action == "why":
+            self.why = not self.why
+            self.rearrange()
+        elif action == "help":
+            self.app.show_help(self.SCOPE)
+        elif action == "theme":
+            self.app.next_theme()
+        elif action in ("back", "quit"):
+            self.app.back()
+
+    def _to(self, marks: Sequence[int], direction: int, what: str) -> None:
+        if not self.player.step_to(marks, direction):
+            self.message = f"There is no {what} {'after' if direction > 0 else 'before'} this tick."
+
+
+def resized(image: U8, side: int) -> U8:
+    """(H, W, 3) to (side, side, 3): each pixel the mean of the source pixels it covers."""
+    height, width = image.shape[:2]
+    rows = np.linspace(0, height, side, endpoint=False).astype(int)
+    columns = np.linspace(0, width, side, endpoint=False).astype(int)
+    sums: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(image.astype(np.float32), rows, axis=0), columns, axis=1)
+    counts = np.diff(np.append(rows, height))[:, None, None] * np.diff(np.append(columns, width))[None, :, None]
+    means: U8 = np.clip(sums / counts, 0, 255).astype(np.uint8)
+    return means

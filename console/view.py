@@ -1,0 +1,88 @@
+"""What a screen shows at one moment: the engine's snapshot, what the console itself knows, and a short past for the curves."""
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.types import Limits, Picture, Snapshot
+
+LinkState = Literal["starting", "connected", "lost", "ended", "recorded"]
+
+SCORE_SECONDS = 60.0
+SCORE_SAMPLES = 240
+SIGNAL_SAMPLES = 96
+LIMITS = Limits()
+
+
+@dataclass
+class History:
+    """The recent past, kept by the console: a score four times a second, the signals of each inference."""
+
+    scores: deque[float] = field(default_factory=lambda: deque(maxlen=SCORE_SAMPLES))
+    signals: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=SIGNAL_SAMPLES))
+    quantiles: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=SIGNAL_SAMPLES))
+    _bucket: int = -1
+    _inference: int = -1
+    _t_ns: int = 0
+
+    def observe(self, snapshot: Snapshot) -> None:
+        """Take one snapshot in; one that lies before the last begins the past anew."""
+        t_ns = snapshot.inputs.t_ns
+        if t_ns < self._t_ns:
+            self.clear()
+        self._t_ns = t_ns
+        bucket = int(t_ns / 1e9 * SCORE_SAMPLES / SCORE_SECONDS)
+        if bucket == self._bucket:
+            self.scores[-1] = min(self.scores[-1], snapshot.decision.score)
+        else:
+            self.scores.append(snapshot.decision.score)
+            self._bucket = bucket
+        inference = snapshot.inference
+        if inference is not None and inference.id != self._inference:
+            self._inference = inference.id
+            pairs = zip(inference.signals, inference.valid, strict=True)
+            self.signals.append(tuple(value if valid else math.nan for value, valid in pairs))
+            self.quantiles.append(inference.quantile)
+
+    def clear(self) -> None:
+        self.scores.clear()
+        self.signals.clear()
+        self.quantiles.clear()
+        self._bucket = self._inference = -1
+        self._t_ns = 0
+
+    def signal(self, index: int) -> list[float]:
+        return [values[index] for values in self.signals]
+
+    def quantile(self, index: int) -> list[float]:
+        return [values[index] for values in self.quantiles]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that the widgets read. Times are the console's own, in s."""
+
+    snapshot: Snapshot | None
+    history: History
+    wall: float  #: s since the epoch, now
+    spinner: int = 0  #: counts frames, for what moves while something loads
+    link: LinkState = "connected"
+    behind: float = 0.0  #: s, how old what is on the screen is
+    heartbeat: int = 0
+    link_slow: bool = False
+    readonly: bool = False
+    picture: Picture | None = None
+    picture_age: float = math.nan  #: s since exposure, now
+    picture_age_max: float = 2.0  #: s; older pictures are removed
+    camera: str = ""  #: the camera asked for; "" = off
+    coloured: bool = True
+    key_mode: str = ""  #: what the keyboard was measured to do; "" before it was measured
+    repeat_interval: float = 0.0  #: s
+    stop_asked: float = math.inf  #: s since this console last raised a stop
+    message: str = ""  #: what the console itself has to say: a refusal, a dropped key
+    ended: str = ""  #: why the engine ended
+    armed_progress: float = 0.0  #: 0..1 of the arming gesture
+    arm_presses: int = 0  #: single presses counted where no repeats come
+    possible: frozenset[str] = frozenset()  #: ids of the actions that would do something now
+    limits: Limits = LIMITS

@@ -1,0 +1,117 @@
+"""The work: what the blade is in, how deep, what the partner does."""
+
+from typing import ClassVar
+
+from console.draw import bar, signed_bar
+from console.panel import Panel
+from console.rows import Row, number, row
+from console.view import View
+from engine.types import Snapshot, Zone
+
+ZONES = {Zone.AIR: "AIR", Zone.SOFT: "SOFT WOOD", Zone.KNOT: "KNOT", Zone.CRACKED: "CRACKED"}
+PRESS_FULL = 50.0  #: N, a full bar
+GAP_MIN = 120.0  #: mm, handle to cradle: room for a hand
+
+
+def cut_rows(view: View, width: int, height: int) -> list[Row]:
+    if view.snapshot is None:
+        return [row(("no robot yet", "dim"))]
+    s = view.snapshot
+    saw = s.saw
+    zone = ZONES.get(Zone(saw.zone), "?") if saw.zone in Zone else "?"
+    hard = saw.zone in (Zone.KNOT, Zone.CRACKED)
+    room = max(6, width - 24)
+    place = "STUCK " + zone if saw.stuck else "in " + zone if saw.in_kerf else zone
+    gap = saw.handle_gap * 1e3
+    rows = [
+        row(
+            ("depth   ", "dim"),
+            (number(saw.kerf_depth * 1e3, 6, 1), "value"),
+            (" mm ", "dim"),
+            (number(saw.stroke_depth * 1e3, 6, 1, sign=True), "text"),
+            (" mm/stroke", "dim"),
+        ),
+        row(
+            ("blade   ", "dim"),
+            (f"{place:13.13}", "bad" if saw.stuck else "warn" if hard else "value"),
+            ("phase", "dim"),
+            (number(saw.phase_error, 6, 2, sign=True), "text"),
+            (" rad", "dim"),
+        ),
+        row(
+            ("press   ", "dim"),
+            (number(saw.press_force, 6, 1), "value"),
+            (" N  ", "dim"),
+            *bar(saw.press_force / PRESS_FULL, room),
+            (f" {PRESS_FULL:.0f} N", "dim"),
+        ),
+        row(
+            ("partner ", "dim"),
+            (number(saw.partner_force, 6, 1, sign=True), "value"),
+            (" N  ", "dim"),
+            *signed_bar(saw.partner_force, view.limits.hand_force_max, room),
+            (" pull" if saw.partner_force >= 0 else " push", "dim"),
+        ),
+        row(
+            ("line y  ", "dim"),
+            (number(saw.cut_line_y, 6, 2, sign=True), "value"),
+            (" m  ", "dim"),
+            ("LOCKED" if saw.in_kerf else "free  ", "warn" if saw.in_kerf else "good"),
+            ("  log ", "dim"),
+            (number(saw.log_top_z, 4, 2), "value"),
+            (" m", "dim"),
+        ),
+        row(
+            ("grip    ", "dim"),
+            ("    ON" if saw.partner_holding else "   OFF", "good" if saw.partner_holding else "warn"),
+            ("  handle gap ", "dim"),
+            (number(gap, 4, 0), "value" if gap >= GAP_MIN else "bad"),
+            (" mm", "dim"),
+            (f" <{GAP_MIN:.0f}" if gap < GAP_MIN else "", "bad"),
+        ),
+        row(
+            ("work    ", "dim"),
+            ("robot", "dim"),
+            (number(saw.robot_work, 5, 1), "text"),
+            (" J partner", "dim"),
+            (number(saw.partner_work, 5, 1), "text"),
+            (" J", "dim"),
+        ),
+        row(
+            ("wood    ", "dim"),
+            (number(saw.cut_force, 6, 1), "text"),
+            (" N  strokes", "dim"),
+            (number(saw.stroke_count, 5, 0), "text"),
+        ),
+        row(
+            ("hand    ", "dim"),
+            (number(saw.free_hand_distance, 6, 2), "text"),
+            (" m  free (sim's truth)" if s.run.simulated else " m  not sensed", "dim"),
+        ),
+        _tool(s),
+    ]
+    rows += _heads(s, width)
+    return rows[:height]
+
+
+def _tool(s: Snapshot) -> Row:
+    x, y, z = s.inputs.pose[:3]
+    return row(("tool    ", "dim"), *((number(value, 7, 3, sign=True), "text") for value in (x, y, z)), (" m", "dim"))
+
+
+def _heads(s: Snapshot, width: int) -> list[Row]:
+    """What the model reads off the pictures, where it has such heads."""
+    if s.inference is None or not s.inference.heads:
+        return []
+    return [
+        row(("sees    ", "dim"), (f"{name[: width - 18]:{min(22, width - 18)}}", "dim"), (number(v, 8, 3), "text"))
+        for name, v in s.inference.heads.items()
+    ]
+
+
+class CutPanel(Panel):
+    TITLE: ClassVar[str] = "CUT / PARTNER"
+    DEFAULT_CSS = "CutPanel { min-width: 20; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return cut_rows(view, width, height)

@@ -1,0 +1,74 @@
+"""The log of what happened, newest first."""
+
+import time
+from typing import ClassVar
+
+from console.panel import Panel
+from console.rows import Row, cut, duration, one_cell_each, row
+from console.view import View
+from engine.types import Event
+
+KINDS = {
+    "stop": ("■", "bad"),
+    "fault": ("✖", "bad"),
+    "clear": ("○", "good"),
+    "arm": ("◆", "warn"),
+    "disarm": ("○", "text"),
+    "go": ("▶", "good"),
+    "pause": ("‖", "text"),
+    "score": ("▸", "warn"),
+    "jog": ("↔", "text"),
+    "mark": ("●", "info"),
+    "hazard": ("✖", "warn"),
+    "system": ("·", "dim"),
+}
+
+
+def event_row(event: Event, width: int) -> Row:
+    mark, role = KINDS.get(event.kind, ("·", "text"))
+    moment = time.strftime("%H:%M:%S", time.localtime(event.wall)) + f".{int(event.wall * 100) % 100:02d}"
+    stamp = moment if width >= 50 else moment[:8]
+    return cut(row((f"{stamp} ", "dim"), (f"{mark} ", role), (one_cell_each(event.text), role if role != "dim" else "text")), width)
+
+
+def events_rows(view: View, width: int, height: int) -> list[Row]:
+    events = view.snapshot.events if view.snapshot is not None else ()
+    if not events:
+        return [row(("nothing has happened yet", "dim"))]
+    return [event_row(event, width) for event in reversed(events[-height:])] if height > 0 else []
+
+
+def loop_note(view: View) -> Row:
+    """How well the engine keeps its time, and the recording."""
+    if view.snapshot is None:
+        return ()
+    loop = view.snapshot.loop
+    return row(
+        (f"{loop.tick_hz:5.1f} Hz", "value"),
+        (" p99", "dim"),
+        (f" {loop.late_p99_ms:4.1f} ms", "value"),
+        (f" ×{loop.real_time_factor:.2f}", "dim"),
+    )
+
+
+def recorder_spans(view: View) -> Row:
+    """The recorder in a few words."""
+    if view.snapshot is None:
+        return ()
+    recorder = view.snapshot.recorder
+    if recorder.fault:
+        return row(("✖ " + recorder.fault, "bad"))
+    if not recorder.on:
+        return row(("○ not recording", "dim"))
+    return row(("● ", "bad"), (f"rec {duration(recorder.seconds)} {recorder.megabytes:5.1f} MB", "text"))
+
+
+class EventsPanel(Panel):
+    TITLE: ClassVar[str] = "EVENTS"
+    DEFAULT_CSS = "EventsPanel { min-width: 30; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return events_rows(view, width, height)
+
+    def note(self, view: View) -> Row:
+        return loop_note(view)

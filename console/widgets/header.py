@@ -1,0 +1,54 @@
+"""The first line: what runs, that it is not safety-rated, a heartbeat, the time."""
+
+import time
+from typing import ClassVar
+
+from console.panel import Panel
+from console.rows import Row, joined, one_cell_each, row
+from console.view import View
+from engine.types import ModelState, Snapshot
+
+
+def placeholder(snapshot: Snapshot | None) -> str:
+    """Why what is on screen is not the real model driving; empty where it is."""
+    if snapshot is None:
+        return ""
+    policy = snapshot.run.policy
+    if policy is not None and policy.placeholder:
+        return "PLACEHOLDER"
+    if snapshot.run.model_state == ModelState.FAILED:
+        return "PLACEHOLDER · model failed"
+    if policy is None or snapshot.run.model_state == ModelState.NONE:
+        return "PLACEHOLDER · no model"
+    return ""
+
+
+def header_rows(view: View, width: int) -> list[Row]:
+    snapshot = view.snapshot
+    clock = time.strftime("%H:%M:%S", time.localtime(view.wall))
+    left: Row = row((" SAWHORSE ", "brand"))
+    if snapshot is not None:
+        run = snapshot.run
+        policy = run.policy
+        name = f"{policy.name}×{policy.members}" if policy else "no policy"
+        left += row(("  " + run.robot, "value"), (" sim" if run.simulated else " real", "dim"), (f"  {name}", "value"))
+        if width >= 100:
+            left += row((f"  {one_cell_each(run.run)}", "dim"))
+    right: Row = ()
+    if view.readonly:
+        right += row((" READ ONLY ", "state idle"), " ")
+    if view.link_slow:
+        right += row((" link slow ", "state warn"), " ")
+    if fake := placeholder(snapshot):
+        right += row((f" {fake if width >= 100 else 'PLACEHOLDER'} ", "placeholder"), " ")
+    beat = f"♥{view.heartbeat % 10}" if view.link in ("connected", "recorded") and snapshot is not None else "♥-"
+    right += row(("NOT SAFETY-RATED", "unrated"), (f"  {beat}", "good" if view.behind < 1.0 else "bad"), (f"  {clock} ", "dim"))
+    return [joined(left, right, width)]
+
+
+class Header(Panel):
+    FRAMED: ClassVar[bool] = False
+    DEFAULT_CSS = "Header { height: 1; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return header_rows(view, width)

@@ -1,0 +1,169 @@
+"""Hold-to-run: the mode, what is granted now and for how long, and what the arrows act on."""
+
+from typing import ClassVar
+
+from console.draw import bar
+from console.panel import Panel
+from console.rows import Row, number, row, wrapped
+from console.view import View
+from engine.types import Mode, OperatorState
+
+MODES = {Mode.CUT: "CUT", Mode.JOG_XYZ: "JOG XYZ", Mode.JOG_JOINT: "JOINT"}
+GRANT_FULL = 0.5  #: s, the longest a grant lasts without a new sign of life
+
+
+def mode_row(operator: OperatorState) -> Row:
+    spans: list[tuple[str, str]] = []
+    for mode, name in MODES.items():
+        chosen = operator.mode == mode
+        spans.append((f"[{name}]" if chosen else f" {name} ", "selected" if chosen else "dim"))
+    return row(*spans, (" Tab", "key"))
+
+
+def grant_row(operator: OperatorState, width: int) -> Row:
+    """What is granted: the axis and the time that is left."""
+    if operator.grant_left <= 0 or not operator.grant_axis:
+        return row(("nothing granted", "dim"))
+    room = max(6, width - 24)
+    left = f"{operator.grant_left * 1e3:4.0f} ms"
+    return row(
+        (f"{operator.grant_axis:10} ", "good"),
+        *bar(operator.grant_left / GRANT_FULL, room, "good"),
+        (f" {left}", "value"),
+        (" left", "dim"),
+    )
+
+
+def hold_rows(view: View, width: int, height: int) -> list[Row]:
+    if view.snapshot is None:
+        return [row(("nothing can be held yet", "dim"))]
+    operator = view.snapshot.operator
+    rows = [mode_row(operator), grant_row(operator, width)]
+    rows.append(
+        row(
+            ("K", "key"),
+            (" pull ", "dim"),
+            ("J", "key"),
+            (" push", "dim"),
+            (number(operator.hand_force_set, 4, 0), "value"),
+            (" N ", "dim"),
+            ("F", "key"),
+            (" press", "dim"),
+            (number(operator.hand_press, 3, 0), "value"),
+            (" N", "dim"),
+        )
+    )
+    if operator.mode == Mode.CUT:
+        rows.append(
+            row(
+                ("←→", "key"),
+                (" line", "dim"),
+                (number(operator.cut_line_y, 6, 2, sign=True), "value"),
+                (" m  ", "dim"),
+                ("↑↓", "key"),
+                (" log ", "dim"),
+                (number(operator.log_top_z, 4, 2), "value"),
+                (" m", "dim"),
+            )
+        )
+    else:
+        joint = f"[ ] joint {operator.jog_joint + 1}  " if operator.mode == Mode.JOG_JOINT else ""
+        unit = "mrad" if operator.mode == Mode.JOG_JOINT else "mm"
+        rows.append(
+            row(
+                (joint, "key"),
+                ("step ", "dim"),
+                (number(operator.jog_step * 1e3, 3, 0), "value"),
+                (f" {unit}  ", "dim"),
+                (number(operator.jog_speed * 1e3, 4, 0), "value"),
+                (f" {unit}/s", "dim"),
+            )
+        )
+    if operator.refused:
+        rows += [row((line, "warn")) for line in wrapped(operator.refused, width)]
+    if height >= len(rows) + 4:
+        rows += _more(view, width)
+    return rows[:height]
+
+
+def _more(view: View, width: int) -> list[Row]:
+    """Room to spare: the keyboard, the loop, the recording."""
+    s = view.snapshot
+    if s is None:
+        return []
+    recorder = s.recorder
+    rows = [
+        (),
+        row(("keyboard  ", "dim"), (view.key_mode or "not measured yet: arming measures it", "text")),
+        row(
+            ("tick      ", "dim"),
+            (f"{s.loop.tick_hz:6.1f} Hz  late p99 {s.loop.late_p99_ms:.2f} ms  max {s.loop.late_max_ms:.1f} ms", "text"),
+        ),
+        row(("overruns  ", "dim"), (f"{s.loop.overruns}   real time ×{s.loop.real_time_factor:.2f}", "text")),
+        row(
+            ("recorded  ", "dim"),
+            (f"{recorder.committed_ticks} ticks committed, {recorder.queued} waiting" if recorder.on else "off", "text"),
+        ),
+    ]
+    return [
+        *rows,
+        *(
+            row(("          " if i else "session   ", "dim"), (line, "text"))
+            for i, line in enumerate(_pieces(recorder.session, width - 10))
+        ),
+    ]
+
+
+def _pieces(text: str, width: int) -> list[str]:
+    return [text[i : i + width] for i in range(0, len(text), max(1, width))][:3]
+
+
+def hold_line(view: View, width: int) -> list[Row]:
+    """The same in one line, for small screens."""
+    if view.snapshot is None:
+        return [row(("  nothing can be held yet", "dim"))]
+    o = view.snapshot.operator
+    name = MODES[Mode(o.mode)]
+    spans: list[tuple[str, str]] = [("  ", "text"), (f"[{name}]", "selected"), (" ", "text")]
+    if o.grant_left > 0 and o.grant_axis:
+        spans += [
+            (f"{o.grant_axis[:10]:10} ", "good"),
+            *bar(o.grant_left / GRANT_FULL, 8, "good"),
+            (f" {o.grant_left * 1e3:4.0f} ms ", "value"),
+        ]
+    else:
+        spans += [("nothing granted            ", "dim")]
+    spans += [
+        (" K/J", "key"),
+        (f"{o.hand_force_set:4.0f} N", "value"),
+        ("  F", "key"),
+        (f"{o.hand_press:4.0f} N", "value"),
+    ]
+    if width >= 76:
+        spans += [
+            ("  y", "dim"),
+            (number(o.cut_line_y, 6, 2, sign=True), "value"),
+            (" z", "dim"),
+            (number(o.log_top_z, 5, 2), "value"),
+            (" m", "dim"),
+        ]
+    return [row(*spans)]
+
+
+class HoldPanel(Panel):
+    TITLE: ClassVar[str] = "HOLD / JOG"
+    DEFAULT_CSS = "HoldPanel { min-width: 30; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return hold_rows(view, width, height)
+
+    def note(self, view: View) -> Row:
+        return row(("keys ", "dim"), (view.key_mode or "unmeasured", "value"))
+
+
+class HoldLine(Panel):
+    FRAMED: ClassVar[bool] = False
+    DEFAULT_CSS = "HoldLine { height: 1; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return hold_line(view, width)

@@ -1,0 +1,146 @@
+"""What the ensemble says of its own doubt: value, nominal quantile, validity and recent past of every signal."""
+
+import math
+from typing import ClassVar
+
+from console.draw import scaled_spark, spark
+from console.panel import Panel
+from console.rows import Row, age, beside, compact, row
+from console.view import View
+from engine.types import SIGNALS, InferenceBrief
+
+RATE_MIN = 5.0  #: inferences a second below which the screen says so
+
+SHORT = (
+    "epistemic",
+    "aleatoric",
+    "flow disagree",
+    "member var.",
+    "overlap",
+    "entropy",
+    "magnitude",
+    "jerk",
+    "reversal",
+    "divergence",
+    "epist. trend",
+    "epist. peak",
+    "latent drift",
+    "train distance",
+    "sens. mean",
+    "sens. max",
+    "exec mismatch",
+    "joint margin",
+)
+
+
+def quantile_role(quantile: float) -> str:
+    """How unusual: bad from the 99 % quantile of nominal inferences on, warn from 95 %."""
+    if not math.isfinite(quantile):
+        return "info"
+    return "bad" if quantile >= 0.99 else "warn" if quantile >= 0.95 else "info"
+
+
+def signal_row(view: View, inference: InferenceBrief, index: int, width: int) -> Row:
+    """One signal in ``width`` cells: name, value, quantile, curve."""
+    name = SHORT[index] if width < 48 else SIGNALS[index]
+    name_width = 14 if width < 48 else 22
+    room = max(4, width - name_width - 14)
+    if not inference.valid[index]:
+        return row((name.ljust(name_width), "dim"), ("     — ", "dim"), ("INVALID", "warn"), (" " * max(0, room), "dim"))
+    quantile = inference.quantile[index]
+    role = quantile_role(quantile)
+    if math.isfinite(quantile):
+        shown, curve = f" q{min(quantile, 0.999):.2f}".replace("0.", "."), spark(view.history.quantile(index), room)
+        if quantile >= 0.995:
+            shown = " q1.0"
+    else:
+        shown, curve = "     ", scaled_spark(view.history.signal(index), room)
+    return row(
+        (name.ljust(name_width), "text"), (compact(inference.signals[index], 7), "value"), (shown.ljust(5), role), "  ", (curve, role)
+    )
+
+
+def signals_rows(view: View, width: int, height: int) -> list[Row]:
+    inference = view.snapshot.inference if view.snapshot is not None else None
+    if inference is None:
+        note = view.snapshot.run.model_note if view.snapshot is not None else ""
+        return [row(("no inference yet", "dim")), row((note, "dim"))]
+    columns = 2 if width >= 70 else 1
+    each = (width - 3 * (columns - 1)) // columns
+    per_column = -(-len(SIGNALS) // columns)
+    if columns == 1:
+        rows = [signal_row(view, inference, i, each) for i in range(len(SIGNALS))]
+    else:
+        left = [signal_row(view, inference, i, each) for i in range(per_column)]
+        right = [signal_row(view, inference, i, each) for i in range(per_column, len(SIGNALS))]
+        rows = beside(left, right, each, 3)
+    if height > len(rows) + 1:
+        rows += [(), *stage_rows(inference, width)]
+    return rows[:height]
+
+
+def stage_rows(inference: InferenceBrief, width: int) -> list[Row]:
+    """Latency by stage."""
+    spans = [("stages  ", "dim")]
+    for name, value in inference.stage_ms.items():
+        spans += [(f"{name} ", "dim"), (f"{value:.0f} ms   ", "text")]
+    return [row(*spans)]
+
+
+def inference_note(view: View) -> Row:
+    """Latency, rate and age of the newest inference; a rate or an age past its limit says so in words."""
+    inference = view.snapshot.inference if view.snapshot is not None else None
+    if inference is None:
+        return ()
+    slow = inference.rate_hz < RATE_MIN
+    old = inference.age > view.limits.inference_age_max
+    return row(
+        (f"{inference.latency_ms:4.0f} ms", "value"),
+        (" · ", "dim"),
+        (f"{inference.rate_hz:4.1f}/s" + (f" below {RATE_MIN:.0f}" if slow else ""), "warn" if slow else "value"),
+        (" · age", "dim"),
+        (age(inference.age) + (" STALE" if old else ""), "bad" if old else "value"),
+    )
+
+
+def brief_rows(view: View, width: int) -> list[Row]:
+    """One line for small screens: the two leading signals, latency, rate and ages."""
+    inference = view.snapshot.inference if view.snapshot is not None else None
+    if inference is None:
+        return [row(("  no inference yet", "dim"))]
+    spans: list[tuple[str, str]] = [("  ", "text")]
+    for index in (0, 4) if width >= 80 else (0,):
+        spans += [part if part[0] != "  " else (" ", "text") for part in signal_row(view, inference, index, 32 if width >= 80 else 30)]
+        spans[-1] = (spans[-1][0].strip()[-5:].rjust(5), spans[-1][1])
+        spans.append((" ", "text"))
+    spans += [
+        (f"{inference.latency_ms:4.0f} ms {inference.rate_hz:4.1f}/s", "value"),
+        (" age", "dim"),
+        (age(inference.age, 7), "bad" if inference.age > view.limits.inference_age_max else "value"),
+    ]
+    return [row(*spans)]
+
+
+class SignalsPanel(Panel):
+    TITLE: ClassVar[str] = "ENSEMBLE"
+    DEFAULT_CSS = "SignalsPanel { min-width: 40; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return signals_rows(view, width, height)
+
+    def title(self, view: View) -> Row:
+        policy = view.snapshot.run.policy if view.snapshot is not None else None
+        return row(("ENSEMBLE", "title"), (f" {policy.members} members" if policy else "", "dim"))
+
+    def note(self, view: View) -> Row:
+        return inference_note(view)
+
+
+class BriefLine(Panel):
+    """The ensemble in one line."""
+
+    FRAMED: ClassVar[bool] = False
+    DEFAULT_CSS = "BriefLine { height: 1; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return brief_rows(view, width)

@@ -1,0 +1,127 @@
+"""The two lines whose place never moves: what the robot may do now, why, and what the operator can do about it."""
+
+from typing import ClassVar
+
+from console.panel import Panel
+from console.rows import Row, cut, joined, one_cell_each, row
+from console.view import View
+from engine.safety.reasons import advice, sentence
+from engine.types import LAYERS, Action, ModelState, Reason, Snapshot, StopKind
+
+SPINNER = "⣾⣽⣻⢿⡿⣟⣯⣷"
+STOP_ASKED = 1.0  #: s a stop that was asked for is shown until the engine's own word arrives
+
+
+def state_word(view: View) -> tuple[str, str]:
+    """The state in capitals with its mark, and its role."""
+    snapshot = view.snapshot
+    if view.link == "ended":
+        return "■ ENGINE ENDED", "state idle"
+    if view.link == "lost":
+        return "✖ ENGINE LOST", "state bad"
+    if snapshot is None:
+        return f"{SPINNER[view.spinner % 8]} STARTING ENGINE", "state idle"
+    if view.behind > 1.0:
+        return f"✖ FROZEN {min(view.behind, 999):.0f} s", "state bad"
+    decision = snapshot.decision
+    if decision.stop_number:
+        kind = "LATCHED" if decision.stop_kind == StopKind.LATCHED else "STOPPED"
+        return f"■ {kind} {decision.stop_number} · cat {max(decision.stop_category, 0)}", "state bad"
+    if view.stop_asked < STOP_ASKED:
+        return "■ STOP ASKED", "state bad"
+    if not decision.armed:
+        if snapshot.run.model_state == ModelState.LOADING:
+            return f"{SPINNER[view.spinner % 8]} LOADING MODEL", "state idle"
+        return "○ DISARMED", "state idle"
+    if not decision.going:
+        return ("◆ ARMED · RAMPING", "state warn") if decision.ramp < 1.0 else ("◆ ARMED", "state warn")
+    if decision.action == Action.CONTINUE:
+        return "▶ RUNNING", "state good"
+    if decision.action == Action.SLOW:
+        return "▶ RUNNING SLOW", "state warn"
+    return "■ HELD BY " + LAYERS[decision.binding].upper(), "state bad"
+
+
+def reason_sentence(snapshot: Snapshot) -> str:
+    """Why, in a sentence: the stop's cause while one holds, else what the binding layer says."""
+    decision = snapshot.decision
+    if decision.stop_number:
+        at = decision.stop_layer
+        same = decision.layer_reason[at] == decision.stop_reason
+        return sentence(decision.stop_reason, *((decision.layer_margin[at], decision.layer_age[at]) if same else ()))
+    layer = decision.binding
+    if decision.layer_reason[layer] == Reason.OK:
+        return ""
+    return f"{LAYERS[layer]}: {sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)}"
+
+
+def explanation(view: View) -> str:
+    """The sentence beside the state."""
+    snapshot = view.snapshot
+    if view.link == "ended":
+        return view.ended or "The engine has ended."
+    if view.link == "lost":
+        return "The line to the engine is gone; by itself it stops the robot. q leaves; `sawhorse attach` comes back."
+    if snapshot is None:
+        return "the first picture of the robot is on its way"
+    if view.behind > 1.0:
+        return "Nothing new arrives: what stands below is old. Space still stops."
+    if snapshot.run.model_state == ModelState.LOADING and not snapshot.decision.stop_number:
+        return snapshot.run.model_note or "the model is being loaded"
+    if snapshot.run.model_state == ModelState.FAILED and not snapshot.decision.armed and not snapshot.decision.stop_number:
+        return snapshot.run.model_note or "The model could not be loaded."
+    return reason_sentence(snapshot) or "every layer is content"
+
+
+def next_step(view: View) -> str:
+    """What the operator can do now."""
+    snapshot = view.snapshot
+    if view.message:
+        return view.message
+    if snapshot is None or view.link != "connected":
+        return ""
+    decision = snapshot.decision
+    if snapshot.operator.refused:
+        return snapshot.operator.refused
+    if decision.stop_number:
+        if decision.stop_kind != StopKind.LATCHED:
+            return advice(decision.stop_reason)
+        steps = f"C clears stop {decision.stop_number}, then A arms."
+        return steps if decision.stop_reason in (Reason.STOP_POWER_OFF, Reason.LATCHED) else f"{advice(decision.stop_reason)} {steps}"
+    if not decision.armed:
+        return "A names what would be armed."
+    if not decision.going:
+        return "G lets it move. Armed is not moving."
+    layer_reason = Reason(decision.layer_reason[decision.binding])
+    return advice(layer_reason) if layer_reason is not Reason.OK and decision.action != Action.CONTINUE else snapshot.run.instruction
+
+
+def state_rows(view: View, width: int) -> list[Row]:
+    word, role = state_word(view)
+    filled = role == "state bad"
+    right = row(("SPACE = STOP ", role)) if filled else row(("SPACE", "key"), (" = STOP ", "bad"))
+    ground, told = (role, role) if filled else ("text", "value")
+    upper = joined(
+        cut(row((" ", ground), (f" {word} ", role), ("  ", ground), (one_cell_each(explanation(view)), told)), width - 14),
+        right,
+        width,
+        ground,
+    )
+    facts: Row = ()
+    if view.key_mode:
+        interval = f" {view.repeat_interval * 1e3:.0f} ms" if view.repeat_interval and width >= 100 else ""
+        facts += row(("keys ", "dim"), (view.key_mode + interval, "value"), "   ")
+    if view.link == "connected" and view.snapshot is not None:
+        late = "bad" if view.behind > 1.0 else "value"
+        facts += row(("screen ", "dim"), (f"{min(view.behind, 999.9):4.1f} s", late), (" behind ", "dim"))
+    step_role = "warn" if view.message or (view.snapshot is not None and view.snapshot.operator.refused) else "dim"
+    lower = joined(cut(row("  ", (one_cell_each(next_step(view)), step_role)), width - sum(len(t) for t, _ in facts) - 1), facts, width)
+    return [upper, lower]
+
+
+class StateBar(Panel):
+    FRAMED: ClassVar[bool] = False
+    DEFAULT_CSS = "StateBar { height: 2; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return state_rows(view, width)

@@ -1,0 +1,96 @@
+"""Poses and quaternions as plain floats: (x, y, z, qw, qx, qy, qz), m; rotation vectors in base axes, rad.
+
+Seven floats are too few for numpy to pay: plain Python is five times as fast here, so everything returns tuples.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.types import F64
+
+Floats = tuple[float, ...]
+Vector = Sequence[float] | F64
+
+IDENTITY: Floats = (1.0, 0.0, 0.0, 0.0)
+
+
+def floats(vector: Vector) -> Floats:
+    """The vector's components as Python floats."""
+    if isinstance(vector, np.ndarray):
+        return tuple(vector.tolist())
+    return tuple(map(float, vector))
+
+
+def normalised(quaternion: Vector) -> Floats:
+    """(4,) of unit length with qw >= 0, the shorter of the two turns. Raises ValueError where the length is 0 or not finite."""
+    w, x, y, z = floats(quaternion)
+    length = math.sqrt(w * w + x * x + y * y + z * z)
+    if not 1e-9 < length < math.inf:
+        raise ValueError(f"the quaternion ({w}, {x}, {y}, {z}) has no direction; give one of unit length")
+    scale = 1.0 / length if w >= 0.0 else -1.0 / length
+    return (w * scale, x * scale, y * scale, z * scale)
+
+
+def conjugate(quaternion: Vector) -> Floats:
+    """(4,) the opposite turn of a unit quaternion."""
+    w, x, y, z = floats(quaternion)
+    return (w, -x, -y, -z)
+
+
+def product(left: Vector, right: Vector) -> Floats:
+    """(4,) Hamilton product: first ``right``, then ``left``, both about base axes."""
+    a, b, c, d = floats(left)
+    w, x, y, z = floats(right)
+    return (
+        a * w - b * x - c * y - d * z,
+        a * x + b * w + c * z - d * y,
+        a * y - b * z + c * w + d * x,
+        a * z + b * y - c * x + d * w,
+    )
+
+
+def from_rotation_vector(vector: Vector) -> Floats:
+    """(4,) unit quaternion of a turn by ``|vector|`` rad about ``vector``'s direction."""
+    x, y, z = floats(vector)
+    angle = math.sqrt(x * x + y * y + z * z)
+    scale = math.sin(angle / 2.0) / angle if angle > 1e-8 else 0.5
+    return (math.cos(angle / 2.0), x * scale, y * scale, z * scale)
+
+
+def rotation_vector(quaternion: Vector) -> Floats:
+    """(3,) rad, at most pi long: the inverse of ``from_rotation_vector``."""
+    w, x, y, z = floats(quaternion)
+    if w < 0.0:
+        w, x, y, z = -w, -x, -y, -z
+    sine = math.sqrt(x * x + y * y + z * z)
+    scale = 2.0 * math.atan2(sine, w) / sine if sine > 1e-8 else 2.0
+    return (x * scale, y * scale, z * scale)
+
+
+def rotated(quaternion: Vector, vector: Vector) -> Floats:
+    """(3,) the vector turned by a unit quaternion."""
+    w, x, y, z = floats(quaternion)
+    a, b, c = floats(vector)
+    p, q, r = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
+    return (a + w * p + y * r - z * q, b + w * q + z * p - x * r, c + w * r + x * q - y * p)
+
+
+def error(desired: Vector, measured: Vector) -> Floats:
+    """(6,) what takes the measured pose to the desired one: metres, then the rotation vector in base axes."""
+    d, m = floats(desired), floats(measured)
+    turn = rotation_vector(product(d[3:], (m[3], -m[4], -m[5], -m[6])))
+    return (d[0] - m[0], d[1] - m[1], d[2] - m[2], *turn)
+
+
+def moved(pose: Vector, delta: Vector) -> Floats:
+    """(7,) the pose displaced by ``delta`` (6,), base axes: the inverse of ``error`` in its first argument."""
+    p, d = floats(pose), floats(delta)
+    turn = normalised(product(from_rotation_vector(d[3:6]), p[3:]))
+    return (p[0] + d[0], p[1] + d[1], p[2] + d[2], *turn)
+
+
+def between(start: Vector, end: Vector, share: float) -> Floats:
+    """(7,) straight line and steady turn from ``start`` (share 0) to ``end`` (share 1)."""
+    return moved(start, tuple(share * value for value in error(end, start)))

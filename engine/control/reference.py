@@ -1,0 +1,215 @@
+"""The pose reference and the command built on it: moving to a target within limits, or stopping in the way that yields to a person.
+
+Moving: position and rotation approach the target within the permitted speed and ``acceleration_max``, and wait where the spring
+already pulls with all its permitted force. Stopping: the reference brakes; the press ramps out within 100 ms; once the robot
+rests, the reference slides to the pose measured there, no faster than the force on a partner's hand may change; the stroke
+axis goes to its softest spring and slips beyond 30 N; across and rotation keep the spring they have. The blade is never lifted.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from engine.control.pose import Floats, error, floats, moved
+from engine.safety import score, stops
+from engine.types import Command, Decision, Inputs, Limits, StopCategory, StopKind, Zone
+
+LEVER = 0.25  #: m, half a blade: rotation is limited so that no point so far from the tool frame is faster than the tool may be
+STIFFEN = (200.0, 200.0, 200.0, 60.0, 60.0, 60.0)  #: N/m/s and N m/rad/s
+FORCE_RATE = 300.0  #: N/s by which the force on a hand may change through softening: a sudden drop throws a partner who pulls
+TORQUE_RATE = 40.0  #: N m/s
+PRESS_OUT = 0.1  #: s
+STROKE_HOLD = 30.0  #: N, beyond which a held stroke axis slips
+SLIP_SPEED = stops.STROKE_YIELD  #: m/s at which it does
+
+#: N/m along the stroke that sawing wants in each zone, under the score's cap
+ZONE_STIFFNESS = {Zone.SOFT: 500.0, Zone.KNOT: 600.0, Zone.CRACKED: 600.0}
+
+_STILL = (0.0,) * 6
+_RATES = (FORCE_RATE,) * 3 + (TORQUE_RATE,) * 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where the virtual spring is fixed, how stiff it is, and how far a stop has come."""
+
+    pose: Floats  #: (7,)
+    twist: Floats = _STILL  #: (6,)
+    stiffness: Floats = score.SOFTEST  #: (6,)
+    force: float = 0.0  #: N, the spring's limit
+    torque: float = 0.0  #: N m
+    armed: bool = False
+    held: float = 0.0  #: s since holding began; 0 while moving
+    rest: Floats | None = None  #: (7,) the pose measured once the robot had come to rest
+    brakes: bool = False  #: power off where it stands, until armed again
+
+
+def step(
+    reference: Reference | None,
+    inputs: Inputs,
+    decision: Decision,
+    target: Floats | None,
+    *,
+    hand_force: float,
+    hand_press: float,
+    line_y: float,
+    log_top: float,
+    dt: float,
+    limits: Limits,
+    zone: int = Zone.AIR,
+) -> tuple[Reference, Command]:
+    """One control tick. ``target`` (7,) is the policy's or the jog's pose, None to hold; ``reference`` None starts at the measured pose.
+
+    Raises ValueError where there is no reference yet and the measured pose is not finite.
+    """
+    measured = _trusted(inputs.pose)
+    if reference is None:
+        if measured is None:
+            raise ValueError("The robot's first pose is not finite, so there is nothing to hold; check its connection.")
+        reference = Reference(pose=measured, force=decision.force_limit, torque=decision.torque_limit)
+    if decision.armed and not reference.armed and measured is not None:
+        reference = replace(reference, pose=measured, twist=_STILL, held=0.0, rest=None, brakes=False)
+    free = decision.armed and decision.stop_kind == StopKind.NONE and decision.speed_limit > 0.0
+    if free and target is not None and measured is not None:
+        following = _moving(reference, measured, decision, target, zone, dt, limits)
+    else:
+        following = _holding(reference, measured, inputs, decision, dt, limits)
+    following = replace(following, armed=decision.armed)
+    command = Command(
+        command_tick=inputs.tick,
+        pose_d=following.pose,
+        twist_d=following.twist,
+        stiffness_d=following.stiffness,
+        force_max=following.force,
+        torque_max=following.torque,
+        hold=following.held > 0.0,
+        brakes=following.brakes,
+        hand_force=_within(hand_force, -limits.hand_force_max, limits.hand_force_max),
+        hand_press=_within(hand_press, 0.0, limits.hand_force_max),
+        line_y_d=line_y,
+        log_top_d=log_top,
+    )
+    return following, command
+
+
+def _moving(reference: Reference, measured: Floats, decision: Decision, target: Floats, zone: int, dt: float, limits: Limits) -> Reference:
+    stretch = error(reference.pose, measured)
+    leash = tuple(
+        limit / k for limit, k in zip((decision.force_limit,) * 3 + (decision.torque_limit,) * 3, reference.stiffness, strict=True)
+    )
+    to_go = tuple(
+        0.0 if abs(e) >= most and e * go > 0.0 else go for e, most, go in zip(stretch, leash, error(target, reference.pose), strict=True)
+    )
+    speed, acceleration = decision.speed_limit, limits.acceleration_max
+    linear = _velocity(reference.twist[:3], to_go[:3], speed, acceleration, dt)
+    angular = _velocity(reference.twist[3:], to_go[3:], speed / LEVER, acceleration / LEVER, dt)
+    twist = linear + angular
+    stroke = min(decision.stiffness[0], ZONE_STIFFNESS.get(Zone(zone), math.inf))
+    stiffness = _eased(reference.stiffness, (stroke, *decision.stiffness[1:]), stretch, dt)
+    return replace(
+        reference,
+        pose=moved(reference.pose, tuple(v * dt for v in twist)),
+        twist=twist,
+        stiffness=stiffness,
+        force=_approach(reference.force, decision.force_limit, FORCE_RATE * dt),
+        torque=_approach(reference.torque, decision.torque_limit, TORQUE_RATE * dt),
+        held=0.0,
+        rest=None,
+    )
+
+
+def _holding(reference: Reference, measured: Floats | None, inputs: Inputs, decision: Decision, dt: float, limits: Limits) -> Reference:
+    acceleration = limits.acceleration_max
+    linear = _velocity(reference.twist[:3], (0.0,) * 3, 0.0, acceleration, dt)
+    angular = _velocity(reference.twist[3:], (0.0,) * 3, 0.0, acceleration / LEVER, dt)
+    twist = (linear[0], linear[1], min(linear[2], 0.0), *angular)
+    pose = moved(reference.pose, tuple(v * dt for v in twist))
+    stiffness, rest = reference.stiffness, reference.rest
+    if measured is not None:
+        if rest is None and not any(twist) and stops.at_rest(inputs, True, limits):
+            rest = measured
+        pose = _settled(pose, measured, rest, stiffness, reference.held, dt)
+        softest = (score.SOFTEST[0], *stiffness[1:])
+        stiffness = _eased(stiffness, tuple(map(min, stiffness, softest)), error(pose, measured), dt)
+    held = reference.held + dt
+    stopped = rest is not None or held > limits.rest_within
+    off = decision.stop_category == StopCategory.CAT0 or (decision.stop_category == StopCategory.CAT1 and stopped)
+    return replace(
+        reference,
+        pose=pose,
+        twist=twist,
+        stiffness=stiffness,
+        force=_approach(reference.force, min(reference.force, decision.force_limit), FORCE_RATE * dt),
+        torque=_approach(reference.torque, min(reference.torque, decision.torque_limit), TORQUE_RATE * dt),
+        held=held,
+        rest=rest,
+        brakes=off or (reference.brakes and not decision.armed),
+    )
+
+
+def _settled(pose: Floats, measured: Floats, rest: Floats | None, stiffness: Floats, held: float, dt: float) -> Floats:
+    """(7,) the held reference after the press has ramped, the slide to the rest pose and the stroke's slip."""
+    stretch = error(pose, measured)
+    shift = [0.0] * 6
+    if rest is not None:
+        left = error(rest, pose)
+        shift = [_within(go, -rate * dt / k, rate * dt / k) for go, rate, k in zip(left, _RATES, stiffness, strict=True)]
+    if stretch[2] < 0.0 and (rest is None or held < PRESS_OUT):
+        shift[2] = -stretch[2] * min(1.0, dt / max(PRESS_OUT - held, dt))
+    shift[2] = min(shift[2], max(0.0, -stretch[2]))
+    excess = abs(stretch[0] + shift[0]) - STROKE_HOLD / stiffness[0]
+    if excess > 0.0:
+        slip = min(excess, SLIP_SPEED * dt)
+        shift[0] += -slip if stretch[0] > 0.0 else slip
+    return moved(pose, shift)
+
+
+def _velocity(before: Floats, to_go: Floats, limit: float, acceleration: float, dt: float) -> Floats:
+    """(3,) the next velocity: never above ``limit`` once below it, never changed by more than ``acceleration * dt``.
+
+    The speed wanted is the one from which braking still ends at the target: v (v + a dt) = 2 a d.
+    """
+    change = acceleration * dt
+    fast = math.sqrt(sum(v * v for v in before))
+    if fast > limit:
+        share = max(limit, fast - change) / fast
+        return tuple(v * share for v in before)
+    distance = math.sqrt(sum(d * d for d in to_go))
+    wanted: Floats = (0.0,) * 3
+    if distance > 0.0:
+        speed = min(limit, distance / dt, acceleration * (math.sqrt(dt * dt / 4.0 + 2.0 * distance / acceleration) - dt / 2.0))
+        wanted = tuple(speed * d / distance for d in to_go)
+    differs = tuple(w - v for w, v in zip(wanted, before, strict=True))
+    size = math.sqrt(sum(d * d for d in differs))
+    if size <= change:
+        return wanted
+    return tuple(v + d * change / size for v, d in zip(before, differs, strict=True))
+
+
+def _eased(present: Floats, wanted: Floats, stretch: Floats, dt: float) -> Floats:
+    """(6,) stiffness on its way: up at ``STIFFEN``, down no faster than the force on each axis may change."""
+    eased = []
+    for k, goal, e, rise, rate in zip(present, wanted, stretch, STIFFEN, _RATES, strict=True):
+        if goal >= k:
+            eased.append(min(goal, k + rise * dt))
+        else:
+            eased.append(max(goal, k - rate * dt / abs(e)) if abs(e) > 1e-9 else goal)
+    return tuple(eased)
+
+
+def _approach(present: float, goal: float, most: float) -> float:
+    return present + _within(goal - present, -most, most)
+
+
+def _within(value: float, low: float, high: float) -> float:
+    """``value`` in [low, high]; NaN is the bound nearest to nothing."""
+    if not math.isfinite(value):
+        return max(low, min(0.0, high))
+    return max(low, min(value, high))
+
+
+def _trusted(pose: Floats) -> Floats | None:
+    """The measured pose where it is finite and holds a unit quaternion."""
+    values = floats(pose)
+    if not all(map(math.isfinite, values)) or not 0.98 <= sum(v * v for v in values[3:]) <= 1.02:
+        return None
+    return values

@@ -1,0 +1,387 @@
+"""Wires robot, cameras, policy, arbiter, recorder and operator together, in real time or in lock-step."""
+
+import gc
+import logging
+import math
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+
+from adapters.base import AdapterError, CameraRig, Robot
+from engine import events
+from engine.clock import Clock, RealClock, SimulatedClock
+from engine.config import Settings
+from engine.loops.camera import CameraLoop
+from engine.loops.control import DT, Boxes, Controlling, ControlLoop, Tick
+from engine.loops.heartbeats import Heartbeats
+from engine.loops.inference import InferenceLoop, Policy
+from engine.loops.worker import Worker
+from engine.mailbox import Latest
+from engine.operator import Operator
+from engine.policy.errors import PolicyError
+from engine.safety import arbiter
+from engine.session.recorder import Recorder
+from engine.snapshot import snapshot
+from engine.stop import StopPage
+from engine.types import (
+    Event,
+    Frames,
+    Inference,
+    Intent,
+    LoopStats,
+    Mark,
+    ModelState,
+    Picture,
+    Reason,
+    RecorderState,
+    RunInfo,
+    Shutdown,
+    Snapshot,
+    WatchPicture,
+    Writer,
+)
+
+log = logging.getLogger(__name__)
+
+LOCKSTEP_INFER_EVERY = 20  #: ticks between exposures in lock-step
+LOCKSTEP_LATENCY = 16  #: ticks from an exposure to its inference in lock-step
+NOT_RECORDED = RecorderState(on=False, session="", seconds=0.0, megabytes=0.0, queued=0, committed_ticks=0, fault="")
+
+
+class Engine:
+    """One robot under control. ``start`` and ``close``, or ``lockstep``; everything else may be called from any thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        run: str,
+        robot: Robot,
+        rig: CameraRig,
+        load_policy: Callable[[Callable[[str], None]], Policy],
+        page: StopPage,
+        recorder: Recorder | None,
+        console_required: bool,
+        clock: Clock | None = None,
+    ) -> None:
+        self.settings = settings
+        self._run = run
+        self._robot = robot
+        self._rig = rig
+        self.page = page
+        self._recorder = recorder
+        self.clock = clock or RealClock()
+        self._beats = Heartbeats()
+        self._late = Reason.OK
+        self._boxes = Boxes(Latest(), Latest(), Latest(), deque())
+        self._controlling = Controlling(console_required)
+        self._controller = ""
+        self._events: deque[Event] = deque(maxlen=200)
+        self._event_count = 0
+        self._ending = threading.Event()
+        self._workers: list[Worker] = []
+        self._control_thread: threading.Thread | None = None
+        self._started = time.monotonic()
+        self._inference_times: deque[int] = deque(maxlen=20)
+        self._frame_times: deque[int] = deque(maxlen=20)
+        self._camera_open = False
+        self.stops: list[events.StopEvent] = []
+        self.failure = ""  #: why the run cannot go on; "" while it can
+        self.on_shutdown: Callable[[], None] = lambda: None
+        self.inference = InferenceLoop(
+            load_policy, settings.instruction, self._boxes.frames, self._boxes.inferences, self.clock, self._beats, self._inferred
+        )
+        self.camera = CameraLoop(rig, self._boxes.observations, self._boxes.frames, self.clock, self._beats, self._exposed)
+        self.control = ControlLoop(
+            robot=robot,
+            page=page,
+            state=arbiter.initial(settings.limits, arbiter.RobotLimits.of(robot)),
+            operator=Operator(settings.limits, robot.name),
+            boxes=self._boxes,
+            inference=self.inference,
+            controlling=self._controlling,
+            beats=self._beats,
+            clock=self.clock,
+            recorder=recorder,
+            watchdog=lambda: self._late,
+            on_tick=self._ticked,
+            on_fault=lambda text: self._note("fault", text),
+        )
+
+    # --- real time ---
+
+    def start(self) -> None:
+        """Connect the robot and start every thread. Raises AdapterError."""
+        sys.setswitchinterval(50e-6)  # every return from MuJoCo or torch waits for the lock at most this long
+        self._robot.connect()
+        self._workers = [
+            Worker("camera", self._camera_once, self._worker_failed, nice=5),
+            Worker("inference", self.inference.once, self._worker_failed, nice=10),
+            Worker("watchdog", self._watch, self._worker_failed),
+        ]
+        self._control_thread = threading.Thread(target=self.control.run, args=(self._ending,), name="control", daemon=True)
+        self._control_thread.start()
+        for worker in self._workers:
+            worker.start()
+
+    def close(self, reason: str) -> None:
+        """Stop the robot, end the threads, commit the session. Idempotent."""
+        if self._ending.is_set():
+            return
+        self._note("system", f"ended: {reason}")
+        self._ending.set()
+        if self._control_thread is not None:
+            self._control_thread.join(1.0)
+        self._robot.stop(1)
+        for worker in self._workers:
+            if not worker.end():
+                log.warning("the %s thread is still in its work and is left behind", worker.name)
+        self._rig.close()
+        self._robot.close()
+        if self._recorder is not None:
+            self._recorder.close(reason)
+
+    def _camera_once(self) -> None:
+        if not self._camera_open:
+            self._rig.open()
+            self._camera_open = True
+        self.camera.once()
+
+    def _watch(self) -> None:
+        now = self.clock.now_ns()
+        if self._recorder is not None:
+            self._beats.recorder = self._recorder.heartbeat_ns
+        late = self._beats.late(now, self.settings.limits)
+        if late == Reason.WATCHDOG_CONTROL and self._late != late and self.armed():
+            self.page.raise_stop(Writer.WATCHDOG)
+        self._late = late
+        if self.inference.state == ModelState.READY and gc.isenabled():
+            if self._recorder is not None and self.inference.info is not None:
+                self._recorder.policy(self.inference.info)
+            gc.collect()
+            gc.freeze()
+            gc.disable()  # a collection in the loop would be a late tick
+        self._workers[2].pause(0.01)
+
+    def _worker_failed(self, name: str, error: Exception) -> None:
+        """A camera or inference thread has ended by an exception: the robot holds, and the screen says why."""
+        log.error("the %s thread failed", name, exc_info=error)
+        why = str(error) if isinstance(error, AdapterError | PolicyError) else f"{type(error).__name__}: {error}"
+        if name == "inference":
+            if self.inference.state == ModelState.LOADING:
+                self.failure = why
+            self.inference.failed(why)
+        if name == "camera" and not self._camera_open:
+            self.failure = why
+        if name == "watchdog":
+            self.page.raise_stop(Writer.WATCHDOG, latch=True)
+        self._note("fault", f"{name}: {why}")
+
+    # --- lock-step ---
+
+    def prepare_lockstep(self) -> None:
+        """Everything that takes time before the first tick. Raises AdapterError and what loading the policy raises."""
+        self._robot.connect()
+        self.control.step()
+        self._rig.open()
+        self.inference.prepare()
+
+    def lockstep(
+        self,
+        ticks: int,
+        *,
+        script: Callable[[int], None] = lambda tick: None,
+        latency: Callable[[int], int] = lambda tick: LOCKSTEP_LATENCY,
+        pace: bool = False,
+    ) -> None:
+        """Run ``ticks`` ticks on a simulated clock: the same inputs give the same session, however fast the machine is.
+
+        ``script`` is called before each tick with its number; ``latency`` says how many ticks an inference begun at a tick takes.
+        With ``pace`` the ticks are held to real time where the machine keeps up.
+        """
+        assert isinstance(self.clock, SimulatedClock)
+        pending: tuple[int, Future[None]] | None = None
+        due = time.monotonic()
+        with ThreadPoolExecutor(1, thread_name_prefix="inference") as pool:
+            for tick in range(ticks):
+                if self._ending.is_set():
+                    break
+                script(tick)
+                if pending is not None and tick >= pending[0]:
+                    pending[1].result()
+                    pending = None
+                self.clock.advance(DT)
+                self.control.step()
+                if tick % LOCKSTEP_INFER_EVERY == 0 and pending is None:
+                    pending = (tick + latency(tick), pool.submit(self._see_and_think))
+                if pace:
+                    due = max(due + DT, time.monotonic() - DT)
+                    time.sleep(max(0.0, due - time.monotonic()))
+
+    def _see_and_think(self) -> None:
+        observation = self._boxes.observations.get()
+        assert observation is not None
+        self.camera.expose(observation)
+        exposure = self._boxes.frames.get()
+        assert exposure is not None
+        self.inference.infer(exposure[0])
+
+    # --- what the threads report ---
+
+    def _ticked(self, tick: Tick) -> None:
+        before = self.control.previous
+        if before is None:
+            return
+        now = tick.decision
+        if now.stop_count > before.stop_count:
+            self.stops.append(events.stop(now, tick.inputs.tick, DT))
+        for kind, text in events.between(before, now):
+            self._note(kind, text)
+
+    def _exposed(self, frames: Frames) -> None:
+        self._frame_times.append(frames.t_ns)
+        if self._recorder is not None and self.settings.camera.record != "none":
+            self._recorder.frames(frames)
+
+    def _inferred(self, inference: Inference) -> None:
+        self._inference_times.append(inference.end_ns)
+        if self._recorder is not None:
+            self._recorder.inference(inference)
+
+    def _note(self, kind: str, text: str) -> None:
+        self._event_count += 1
+        last = self.control.last
+        event = Event(
+            seq=self._event_count,
+            tick=last.inputs.tick if last else 0,
+            t_ns=self.clock.now_ns(),
+            wall=time.time(),
+            kind=kind,
+            text=text,
+        )
+        self._events.append(event)
+        log.info("%s: %s", kind, text)
+        if self._recorder is not None:
+            self._recorder.event(event)
+
+    # --- what consoles ask ---
+
+    def post(self, intent: Intent) -> None:
+        if isinstance(intent, Mark):
+            self._note("mark", intent.text)
+        elif isinstance(intent, Shutdown):
+            self.on_shutdown()
+        else:
+            self._boxes.intents.append(intent)
+
+    def attached(self, console: str) -> None:
+        self._controller = console
+        self._controlling.heard_ns = self.clock.now_ns()
+        self._note("system", f"console {console} holds control")
+
+    def detached(self, console: str) -> None:
+        self._controller = ""
+        self._controlling.heard_ns = 0
+        self._note("system", f"console {console} is gone")
+
+    def heard(self) -> None:
+        self._controlling.heard_ns = self.clock.now_ns()
+
+    def stop(self, latched: bool) -> None:
+        self.page.raise_stop(Writer.OBSERVER, latch=latched)
+
+    def note(self, kind: str, text: str) -> None:
+        """An event from outside the loops: an injected hazard, a signal."""
+        self._note(kind, text)
+
+    def snapshot(self) -> Snapshot | None:
+        """All a screen may show now; None before the first tick."""
+        tick = self.control.last
+        if tick is None:
+            return None
+        return snapshot(
+            wall=time.time(),
+            inputs=tick.inputs,
+            decision=tick.decision,
+            command=tick.command,
+            saw=tick.saw,
+            operator=tick.operator,
+            inference=self._boxes.inferences.get(),
+            inference_hz=_rate(self._inference_times),
+            recorder=self.recorder_state(),
+            run=self.run_info(),
+            loop=self.loop_stats(),
+            events=tuple(self._events),
+        )
+
+    def ready(self) -> bool:
+        """Pictures, policy and a first fresh inference are there."""
+        return self.inference.state == ModelState.READY and self._boxes.inferences.get() is not None
+
+    def armed(self) -> bool:
+        return self.control.last is not None and self.control.last.decision.armed
+
+    def binding_sentence(self) -> str:
+        """Why the robot may not move now, in one sentence."""
+        last = self.control.last
+        return events.binding(last.decision) if last else "no control tick yet"
+
+    def recorder_state(self) -> RecorderState:
+        return self._recorder.state() if self._recorder else NOT_RECORDED
+
+    def run_info(self) -> RunInfo:
+        return RunInfo(
+            run=self._run,
+            robot=self.settings.robot,
+            task=self.settings.task,
+            instruction=self.settings.instruction,
+            policy=self.inference.info,
+            model_state=self.inference.state,
+            model_note=self.inference.note,
+            simulated=self._robot.simulated,
+            controller=self._controller,
+        )
+
+    def loop_stats(self) -> LoopStats:
+        spent = np.array(self.control.spent_ms)[-1000:]
+        tick = self.control.last
+        wall = time.monotonic() - self.control.started if self.control.started else math.nan
+        return LoopStats(
+            tick_hz=1.0 / DT,
+            late_p99_ms=float(np.percentile(spent, 99)) if len(spent) else 0.0,
+            late_max_ms=float(spent.max()) if len(spent) else 0.0,
+            real_time_factor=tick.inputs.tick * DT / wall if tick and wall > 0 else math.nan,
+            camera_fps=_rate(self._frame_times),
+            overruns=self.control.overruns,
+        )
+
+    def picture(self, wish: WatchPicture) -> Picture | None:
+        """The newest picture of a camera, averaged down to the size asked for."""
+        exposure = self._boxes.frames.get()
+        if exposure is None or wish.camera not in exposure[0].images or wish.width < 1 or wish.height < 1:
+            return None
+        frames = exposure[0]
+        image = frames.images[wish.camera]
+        rows = np.linspace(0, image.shape[0], wish.height + 1).astype(int)[:-1]
+        columns = np.linspace(0, image.shape[1], wish.width + 1).astype(int)[:-1]
+        sums = np.add.reduceat(np.add.reduceat(image.astype(np.uint32), rows, axis=0), columns, axis=1)
+        counts = np.diff([*rows, image.shape[0]])[:, None, None] * np.diff([*columns, image.shape[1]])[None, :, None]
+        small = (sums // np.maximum(counts, 1)).astype(np.uint8)
+        return Picture(
+            camera=wish.camera,
+            width=wish.width,
+            height=wish.height,
+            age=(self.clock.now_ns() - frames.exposed_ns) / 1e9,
+            rgb=small.tobytes(),
+        )
+
+
+def _rate(times: deque[int]) -> float:
+    """Hz over the times kept."""
+    kept = list(times)
+    return (len(kept) - 1) / ((kept[-1] - kept[0]) / 1e9) if len(kept) > 1 and kept[-1] > kept[0] else 0.0

@@ -1,0 +1,197 @@
+"""One engine in one process, with its run folder, signals and socket: what ``sawhorse run`` starts, with a screen or without."""
+
+import logging
+import logging.handlers
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from adapters.base import AdapterError, CameraRig, Robot
+from engine import runs, unix_signals
+from engine.clock import RealClock, SimulatedClock
+from engine.config import Settings
+from engine.engine import Engine
+from engine.faults import FreezingRig
+from engine.loops.inference import Policy
+from engine.loops.worker import Worker
+from engine.server import Server
+from engine.session.layout import SessionError
+from engine.session.recorder import Recorder
+from engine.session.schema import header
+from engine.stop import StopPage
+from engine.types import Intent, ModelState, WatchPicture
+
+log = logging.getLogger(__name__)
+
+REFUSAL = 10.0  #: s a refused engine waits for its console
+EXIT_CLEAN, EXIT_CONNECT, EXIT_STOPPED, EXIT_FAULT, EXIT_INTERRUPTED = 0, 3, 4, 5, 130
+
+
+def log_to(path: Path) -> None:
+    """Logs go to a rotating file, never to the screen the app draws on."""
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+
+def open_robot(settings: Settings) -> tuple[Robot, CameraRig]:
+    """Raises AdapterError."""
+    from adapters.mujoco import cosaw
+
+    return cosaw.build(settings.seed, settings.camera.pixels)
+
+
+def policy_loader(settings: Settings, robot: Robot) -> Callable[[Callable[[str], None]], Policy]:
+    """A function that loads the policy and tells its progress; it raises PolicyError."""
+
+    def load(progress: Callable[[str], None]) -> Policy:
+        if settings.policy == "scripted":
+            from engine.policy.scripted import Scripted
+
+            return Scripted()
+        progress("importing torch and lerobot")
+        from engine.policy import loading
+
+        return loading.load(settings.policy, settings.device, progress, robot.joint_limits)
+
+    return load
+
+
+class Host:
+    """Builds the engine and serves it until something ends it."""
+
+    def __init__(self, settings: Settings, run: runs.Run, *, console_required: bool) -> None:
+        """Raises AdapterError, OSError."""
+        self.settings = settings
+        self.run = run
+        run.claim()
+        self.page = StopPage(run.page, create=True)
+        self._ended = threading.Event()
+        self._signal: signal.Signals | None = None
+        unix_signals.watch(self.page, self._signalled)
+        self.robot, self.rig = open_robot(settings)
+        if settings.demo:
+            self.rig = FreezingRig(self.rig)
+        clock = SimulatedClock() if settings.demo else RealClock()
+        begun = header(settings, self.robot, self.rig)
+        self.recorder = Recorder(settings.store, begun, clock=clock, wait=settings.demo) if settings.record else None
+        self.engine = Engine(
+            settings,
+            run=run.name,
+            robot=self.robot,
+            rig=self.rig,
+            load_policy=policy_loader(settings, self.robot),
+            page=self.page,
+            recorder=self.recorder,
+            console_required=console_required,
+            clock=clock,
+        )
+        self.engine.on_shutdown = self.shutdown
+        self.server = Server(run.socket, self.engine, settings.console.picture_hz)
+        self._server_worker = Worker("server", self.server.once, self.worker_failed, nice=2)
+        self._server_worker.start()
+
+    def _signalled(self, received: signal.Signals) -> None:
+        self._signal = received
+        self._ended.set()
+
+    def worker_failed(self, name: str, error: Exception) -> None:
+        log.error("the %s thread failed", name, exc_info=error)
+        self.engine.failure = f"the {name} thread failed: {error}"
+
+    def shutdown(self) -> None:
+        """End the run in good order; from any thread."""
+        self._ended.set()
+
+    @property
+    def ending(self) -> bool:
+        return self._ended.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Let time pass; True when the run shall end."""
+        return self._ended.wait(seconds) or bool(self.engine.failure)
+
+    def forgotten(self) -> bool:
+        """No console for longer than the settings allow."""
+        return self.server.consoles == 0 and time.monotonic() - self.server.empty_since > self.settings.reattach
+
+    def close(self, reason: str | None = None) -> tuple[str, int]:
+        """Stop, commit, say goodbye. Returns why the run ended and the exit code."""
+        if self._signal is not None:
+            outcome = (f"interrupted by {self._signal.name}", EXIT_INTERRUPTED)
+        elif self.engine.failure:
+            code = EXIT_CONNECT if self.engine.inference.state == ModelState.FAILED else EXIT_FAULT
+            outcome = (self.engine.failure, code)
+        else:
+            last = self.engine.control.last
+            stopped = last is not None and last.decision.stop_number > 0
+            outcome = (reason or "ended by the operator", EXIT_STOPPED if stopped else EXIT_CLEAN)
+        self.engine.close(outcome[0])
+        self._server_worker.end()
+        self.server.close(*outcome)
+        self.page.close()
+        self.run.remove()
+        return outcome
+
+
+def main(arguments: list[str]) -> int:
+    """The engine process: ``python -m engine.host RUN_FOLDER``."""
+    run = runs.Run(Path(arguments[0]))
+    log_to(run.log)
+    unix_signals.block()
+    settings = Settings.model_validate_json(run.settings.read_text())
+    try:
+        host = Host(settings, run, console_required=not settings.demo)
+        if settings.demo:
+            Worker("demo", lambda: _play(host), host.worker_failed).start()
+        else:
+            host.engine.start()
+    except (AdapterError, SessionError, OSError) as error:
+        return refuse(run, str(error))
+    while not host.wait(0.5):
+        if host.forgotten():
+            break
+    _, code = host.close("no console came back" if host.forgotten() else None)
+    return code
+
+
+def _play(host: Host) -> None:
+    from engine import demo
+
+    demo.play(host, pace=True)
+    host.shutdown()
+
+
+class _Unbuilt:
+    """What is served when there is no engine: nothing."""
+
+    def post(self, intent: Intent) -> None: ...
+    def attached(self, console: str) -> None: ...
+    def detached(self, console: str) -> None: ...
+    def heard(self) -> None: ...
+    def snapshot(self) -> None: ...
+    def picture(self, wish: WatchPicture) -> None: ...
+    def stop(self, latched: bool) -> None: ...
+
+
+def refuse(run: runs.Run, why: str) -> int:
+    """The engine could not be built: tell the console that waits for it, and end."""
+    log.error("%s", why)
+    server = Server(run.socket, _Unbuilt(), picture_hz=0)
+    deadline = time.monotonic() + REFUSAL
+    while not server.consoles and time.monotonic() < deadline:
+        server.once()
+    server.close(why, EXIT_CONNECT)
+    run.remove()
+    return EXIT_CONNECT
+
+
+if __name__ == "__main__":
+    import sys
+
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.exit(main(sys.argv[1:]))

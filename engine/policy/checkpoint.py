@@ -1,0 +1,104 @@
+"""A policy's folder on disk: which files it has, how tensors are written, and how a bad file is told from a good one.
+
+config.json model.safetensors policy_*.json policy_*.safetensors   what LeRobot's ``from_pretrained`` reads: prefix and member 0
+vlm/                                                              configuration, tokenizer and processor of the VLM
+members/1.safetensors ...                                         the other members' action experts, by LeRobot's names
+heads.safetensors signals.safetensors                             prefix heads; noise bank, nominal quantiles, training features
+ensemble.json                                                     what the folder is, and the SHA-256 of every other file
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.policy.errors import PolicyError
+
+MODEL = "model.safetensors"
+MANIFEST = "ensemble.json"
+HEADS = "heads.safetensors"
+SIGNALS = "signals.safetensors"
+VLM = "vlm"
+MEMBERS = "members"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def folder_files(folder: Path) -> list[str]:
+    """Every file of a policy but its manifest, relative, sorted."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+
+
+def folder_hash(folder: Path) -> str:
+    """One SHA-256 over the names and contents of a policy's files."""
+    whole = hashlib.sha256()
+    for name in folder_files(folder):
+        whole.update(f"{name} {digest(folder / name)}\n".encode())
+    return whole.hexdigest()
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool) -> None:
+    """Write tensors as safetensors, floating ones in half precision if asked."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {name: (t.half() if half and t.is_floating_point() else t).detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    save_file(kept, path)
+
+
+def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, Tensor]:
+    """Read a safetensors file as float32 on the CPU; with ``expected``, names and shapes must be exactly those. Raises PolicyError."""
+    if not path.is_file():
+        raise PolicyError(f"{path} is missing; expected a safetensors file of the policy's weights")
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise PolicyError(f"{path} is not a readable safetensors file ({error}); expected the file that training wrote, whole") from error
+    if expected is not None:
+        missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+        if missing:
+            raise PolicyError(f"{path} lacks tensor {missing[0]} of shape {expected[missing[0]]} ({len(missing)} missing in all)")
+        if extra:
+            raise PolicyError(f"{path} holds tensor {extra[0]}, which this policy has no place for ({len(extra)} such in all)")
+        for name, shape in expected.items():
+            if tuple(found[name].shape) != shape:
+                raise PolicyError(f"{path} holds {name} of shape {tuple(found[name].shape)}; expected {shape}")
+    return {name: tensor.to(torch.float32) if tensor.is_floating_point() else tensor for name, tensor in found.items()}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file. Raises PolicyError."""
+    if not path.is_file():
+        raise PolicyError(f"{path} is missing; expected a JSON file of the policy")
+    try:
+        value = json.loads(path.read_text())
+    except (ValueError, OSError) as error:
+        raise PolicyError(f"{path} is not readable JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise PolicyError(f"{path} holds a {type(value).__name__}; expected a JSON object")
+    return value
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the manifest last: it names every other file with its SHA-256."""
+    files = {name: digest(folder / name) for name in folder_files(folder)}
+    (folder / MANIFEST).write_text(json.dumps({**content, "files": files}, indent=1, sort_keys=True) + "\n")
+
+
+def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Hold every file against the manifest. Raises PolicyError naming the first that is missing or changed."""
+    for name, expected in manifest.get("files", {}).items():
+        path = folder / name
+        if not path.is_file():
+            raise PolicyError(f"{path} is missing; expected the file with SHA-256 {expected[:12]}…")
+        found = digest(path)
+        if found != expected:
+            raise PolicyError(f"{path} has SHA-256 {found[:12]}…; expected {expected[:12]}…: the file is damaged or was edited")

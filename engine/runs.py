@@ -1,0 +1,105 @@
+"""The folder of one running engine: socket, stop page, settings, log; found by any shell of the same user."""
+
+import json
+import os
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.config import Settings, runs_path
+
+
+class RunError(Exception):
+    """No such run, or none at all. The text is one sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def socket(self) -> Path:
+        return self.path / "engine.sock"
+
+    @property
+    def page(self) -> Path:
+        return self.path / "stop"
+
+    @property
+    def settings(self) -> Path:
+        return self.path / "settings.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "engine.log"
+
+    @property
+    def pid(self) -> int:
+        """The engine's process; 0 if it has not started."""
+        try:
+            return int(json.loads((self.path / "engine.json").read_text())["pid"])
+        except (OSError, ValueError, KeyError):
+            return 0
+
+    @property
+    def alive(self) -> bool:
+        pid = self.pid
+        if not pid:
+            return False
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return False
+        return True
+
+    def claim(self) -> None:
+        """Say that this process is the run's engine."""
+        (self.path / "engine.json").write_text(json.dumps({"pid": os.getpid(), "started": time.time()}))
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def create(settings: Settings) -> Run:
+    """A new run folder, readable by this user only. Raises OSError."""
+    root = runs_path()
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = root / secrets.token_hex(2)
+    path.mkdir(mode=0o700)
+    run = Run(path)
+    run.settings.write_text(settings.model_dump_json())
+    return run
+
+
+def living() -> list[Run]:
+    """Runs whose engine is alive, newest first; the folders of dead engines are cleared away."""
+    root = runs_path()
+    found = []
+    for path in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True) if root.is_dir() else []:
+        run = Run(path)
+        if run.alive:
+            found.append(run)
+        elif run.pid:
+            run.remove()
+    return found
+
+
+def find(name: str | None) -> Run:
+    """The run called ``name``, or the only one there is. Raises RunError."""
+    runs = living()
+    if not runs:
+        raise RunError("No engine is running. Start one with: sawhorse run")
+    if name is None:
+        if len(runs) > 1:
+            raise RunError(f"Several engines are running; name one of: {', '.join(run.name for run in runs)}.")
+        return runs[0]
+    for run in runs:
+        if run.name == name:
+            return run
+    raise RunError(f"No engine is called {name!r}; running: {', '.join(run.name for run in runs)}.")

@@ -1,0 +1,176 @@
+"""One English sentence for each reason, with its number and unit, and what the operator should do about it."""
+
+import math
+from collections.abc import Callable
+
+from engine.safety.uncertainty import STOP_RATIO
+from engine.types import LAYERS, Reason
+
+WIDTH = 60  #: characters a sentence may have
+
+_CONTACT = LAYERS.index("contact")
+
+
+def _old(what: str) -> Callable[[float, float], str]:
+    """An input that is too old: its age, and the limit as age + margin."""
+
+    def text(margin: float, age: float) -> str:
+        if math.isfinite(age) and math.isfinite(margin):
+            return f"{what} {_time(age)} old, limit {_time(age + margin)}"
+        return f"{what} older than its limit"
+
+    return text
+
+
+def _beyond(inside: str, outside: str, scale: float, digits: int, unit: str) -> Callable[[float, float], str]:
+    """A margin to a limit: how much is left, or by how much it is passed."""
+
+    def text(margin: float, _age: float) -> str:
+        if not math.isfinite(margin):
+            return outside.replace(" by {}", "").replace("{} ", "")
+        amount = f"{abs(margin) * scale:.{digits}f} {unit}"
+        return (inside if margin >= 0 else outside).format(amount)
+
+    return text
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1.0 else f"{seconds * 1e3:.0f} ms"
+
+
+def _uncertain(margin: float, _age: float) -> str:
+    if not math.isfinite(margin):
+        return "the ensemble's doubt cannot be judged"
+    return f"uncertainty {STOP_RATIO - margin:.2f} × nominal, stops at {STOP_RATIO:.2f}"
+
+
+def _clock(margin: float, _age: float) -> str:
+    return f"clock stepped {_time(-margin)} past its limit" if -math.inf < margin < 0 else "clock or tick count out of order"
+
+
+def _ramping(margin: float, _age: float) -> str:
+    return f"ramping up, {_time(margin)} left" if math.isfinite(margin) else "ramping up"
+
+
+def _console(margin: float, age: float) -> str:
+    if not math.isfinite(age) or not math.isfinite(margin):
+        return "no console attached"
+    return f"operator's line silent {_time(age)}, stops at {_time(age + margin)}"
+
+
+_MEASURED: dict[Reason, Callable[[float, float], str]] = {
+    Reason.CONSOLE_LOST: _console,
+    Reason.OBSERVATION_STALE: _old("robot's reading"),
+    Reason.CLOCK_STEPPED: _clock,
+    Reason.CAMERA_STALE: _old("camera picture"),
+    Reason.CHUNK_STALE: _old("policy's chunk"),
+    Reason.JOINT_POSITION: _beyond("a joint is {} from its limit", "a joint is {} past its limit", 1.0, 2, "rad"),
+    Reason.JOINT_VELOCITY: _beyond("joint speed within {} of its limit", "joint speed past its limit by {}", 100.0, 0, "%"),
+    Reason.JOINT_TORQUE: _beyond("joint torque within {} of its limit", "joint torque past its limit by {}", 100.0, 0, "%"),
+    Reason.WORKSPACE: _beyond("tool {} from the workspace's edge", "tool {} outside the workspace", 1e3, 0, "mm"),
+    Reason.SINGULARITY: _beyond("manipulability {} above its limit", "manipulability {} below its limit", 1.0, 3, "m³"),
+    Reason.TOOL_SPEED: _beyond("tool speed within {} of its limit", "tool speed past its limit by {}", 1.0, 2, "m/s"),
+    Reason.UNCERTAIN: _uncertain,
+    Reason.RAMPING: _ramping,
+}
+
+_PLAIN: dict[Reason, str] = {
+    Reason.OK: "nothing to report",
+    Reason.NOT_CONFIGURED: "not configured",
+    Reason.STOP_KEY: "stop key",
+    Reason.STOP_POWER_OFF: "stop key, power off",
+    Reason.STOP_SIGNAL: "the system asked the program to end",
+    Reason.STOP_SHELL: "`sawhorse stop` from a shell",
+    Reason.STOP_OBSERVER: "an observing console asked for a stop",
+    Reason.WATCHDOG_CONTROL: "the control thread stalled",
+    Reason.WATCHDOG_CAMERA: "the camera thread stalled",
+    Reason.WATCHDOG_INFERENCE: "the inference thread stalled",
+    Reason.WATCHDOG_RECORDER: "the recorder thread stalled",
+    Reason.ENGINE_FAULT: "the engine met a fault of its own",
+    Reason.RECORDER_FULL: "the recorder's queue is full",
+    Reason.RECORDER_FAILED: "the recorder cannot write",
+    Reason.PLANT_TIMEOUT: "the robot went without a command for too long",
+    Reason.LATCHED: "another stop holds; it clears by its own number",
+    Reason.NOT_AT_REST: "the robot is not at rest",
+    Reason.OBSERVATION_NONE: "no reading from the robot yet",
+    Reason.OBSERVATION_NOT_FINITE: "the robot's reading is not a number",
+    Reason.OBSERVATION_REORDERED: "the robot's readings came out of order",
+    Reason.CAMERA_NONE: "no picture from the cameras yet",
+    Reason.CAMERA_FROZEN: "the camera's picture is frozen",
+    Reason.CAMERA_DARK: "the camera's picture is dark",
+    Reason.MODEL_NONE: "no policy",
+    Reason.MODEL_LOADING: "the policy is loading",
+    Reason.MODEL_FAILED: "the policy failed",
+    Reason.CHUNK_NOT_FINITE: "the policy's action is not a number",
+    Reason.SIGNAL_MISSING: "a signal that this run requires is missing",
+    Reason.FEW_MEMBERS: "one ensemble member: disagreement cannot be measured",
+    Reason.NOT_ARMED: "not armed",
+    Reason.NOT_GOING: "armed, waiting for go",
+    Reason.PAUSED: "paused",
+}
+
+_ADVICE: dict[Reason, str] = {
+    Reason.OK: "Nothing to do.",
+    Reason.NOT_CONFIGURED: "Nothing to do: the cap for this case holds.",
+    Reason.STOP_KEY: "Arm again when the work is clear.",
+    Reason.STOP_POWER_OFF: "Press C to clear the stop by its number, then arm.",
+    Reason.STOP_SIGNAL: "Find out who ended the program, then arm again.",
+    Reason.STOP_SHELL: "Ask who stopped it, then arm again.",
+    Reason.STOP_OBSERVER: "Ask the observer why, then arm again.",
+    Reason.WATCHDOG_CONTROL: "Close what else loads this machine, then arm again.",
+    Reason.WATCHDOG_CAMERA: "Check the cameras; it ends when pictures arrive.",
+    Reason.WATCHDOG_INFERENCE: "Wait for the policy, or restart the engine.",
+    Reason.WATCHDOG_RECORDER: "Check the store's disk; it ends when rows are written.",
+    Reason.CONSOLE_LOST: "Attach a console or touch a key, then arm again.",
+    Reason.ENGINE_FAULT: "Read the log; restart the engine if it persists.",
+    Reason.RECORDER_FULL: "Wait for the disk to catch up, then arm again.",
+    Reason.RECORDER_FAILED: "Free the disk or choose another store, then restart.",
+    Reason.PLANT_TIMEOUT: "Close what else loads this machine, then arm again.",
+    Reason.LATCHED: "Press W for the stop's number and C to clear it.",
+    Reason.NOT_AT_REST: "Hold the saw still, clear the stop, then arm.",
+    Reason.OBSERVATION_NONE: "Check the robot's power and connection.",
+    Reason.OBSERVATION_STALE: "Check the robot's connection, then arm again.",
+    Reason.OBSERVATION_NOT_FINITE: "Restart the robot: its reading cannot be trusted.",
+    Reason.OBSERVATION_REORDERED: "Restart the robot's connection, then arm again.",
+    Reason.CLOCK_STEPPED: "Arm again; if it returns, see what suspends the machine.",
+    Reason.CAMERA_NONE: "Wait for the first picture, or check the cameras.",
+    Reason.CAMERA_STALE: "Check the cameras' cables and the load, then arm again.",
+    Reason.CAMERA_FROZEN: "Restart the camera; jogging works without it.",
+    Reason.CAMERA_DARK: "Uncover the lens or turn on the light.",
+    Reason.MODEL_NONE: "Start with a policy; jogging works without one.",
+    Reason.MODEL_LOADING: "Wait until it has loaded; jogging works meanwhile.",
+    Reason.MODEL_FAILED: "Read the note on the policy; jogging works without it.",
+    Reason.CHUNK_STALE: "Wait for a fresh inference, then arm again.",
+    Reason.CHUNK_NOT_FINITE: "Do not use this policy; check its weights.",
+    Reason.SIGNAL_MISSING: "See which signal is invalid; arm when it is back.",
+    Reason.JOINT_POSITION: "Jog back, away from the joint's limit.",
+    Reason.JOINT_VELOCITY: "Let it slow down, then arm again.",
+    Reason.JOINT_TORQUE: "Take the load off the saw, then arm again.",
+    Reason.WORKSPACE: "Jog back into the workspace.",
+    Reason.SINGULARITY: "Jog to a pose with bent joints.",
+    Reason.TOOL_SPEED: "Do not pull the saw so fast; arm again.",
+    Reason.UNCERTAIN: "See that the work looks as trained; wait or pause.",
+    Reason.FEW_MEMBERS: "Load a policy with more members to go faster.",
+    Reason.NOT_ARMED: "Press A and hold Enter to arm.",
+    Reason.NOT_GOING: "Press G to go.",
+    Reason.PAUSED: "Press G to go on.",
+    Reason.RAMPING: "Wait: speed and stiffness rise by themselves.",
+}
+
+
+def sentence(reason: int, margin: float = math.nan, age: float = math.nan, layer: int = -1) -> str:
+    """At most 60 characters: why, with the number and its unit where ``margin`` and ``age`` (of the same layer) give one.
+
+    ``layer``, an index into LAYERS, lets a layer that is not configured name its cap.
+    """
+    known = Reason(reason)
+    if known == Reason.NOT_CONFIGURED and layer >= 0 and math.isfinite(margin):
+        return f"not configured: at most {margin:.0f} N" if layer == _CONTACT else f"not configured: at most {margin:.2f} m/s"
+    if known in _MEASURED:
+        return _MEASURED[known](margin, age)
+    return _PLAIN[known]
+
+
+def advice(reason: int) -> str:
+    """At most 60 characters: what the operator should do."""
+    return _ADVICE[Reason(reason)]

@@ -1,0 +1,224 @@
+"""Which columns a session has, and how the program's structs become rows and rows become structs again.
+
+The columns of ``tick/`` are the fields of the structs themselves, by name, type and comment; there is no second list to keep.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+
+import msgspec
+import numpy as np
+
+from engine.session.layout import STRING, Column, Rows
+from engine.types import (
+    F64,
+    LAYERS,
+    SIGNALS,
+    U8,
+    Command,
+    Decision,
+    Event,
+    Frames,
+    Inference,
+    Inputs,
+    OperatorState,
+    SawState,
+)
+
+TICK_CHUNK = 2048  #: rows: 20 s, read in one piece when replay seeks
+INFERENCE_CHUNK = 64
+FRAME_CHUNK = 16  #: pictures compressed together, so that what does not change costs nothing
+EVENT_CHUNK = 256
+
+SCALARS = {float: "float64", int: "int64", bool: "bool"}
+
+
+class TickRow(NamedTuple):
+    """All that one tick leaves behind."""
+
+    inputs: Inputs
+    decision: Decision
+    command: Command
+    saw: SawState
+    operator: OperatorState
+    plant: F64  #: (P,)
+
+
+class Field(NamedTuple):
+    """One field of a struct and the column that holds it."""
+
+    name: str
+    column: Column
+    vector: bool
+    text: bool  #: stored as a row number of ``words``
+
+
+def notes(struct: type) -> dict[str, str]:
+    """The ``#:`` comment of each field, from the struct's own source."""
+    found = (re.match(r"\s+(\w+): .*?#: (.+)$", line) for line in inspect.getsource(struct).splitlines())
+    return {match[1]: match[2] for match in found if match}
+
+
+def fields_of(struct: type, prefix: str) -> tuple[Field, ...]:
+    """The columns of a struct of numbers, flags, texts and fixed vectors. Raises TypeError for a field of another type."""
+    comments = notes(struct)
+    fields = []
+    for name, hint in get_type_hints(struct, include_extras=True).items():
+        size: tuple[int, ...] = ()
+        kind = hint
+        if get_origin(hint) is Annotated:
+            vector, meta = get_args(hint)[:2]
+            kind, size = get_args(vector)[0], (meta.max_length,)
+        if kind is str:
+            dtype = "int32"
+        elif kind in SCALARS:
+            dtype = SCALARS[kind]
+        else:
+            raise TypeError(f"{struct.__name__}.{name}: a session has no column for {hint}")
+        note = "row of words; " * (kind is str) + comments.get(name, "")
+        labels = {len(LAYERS): LAYERS, len(SIGNALS): SIGNALS}.get(size[0], ()) if size else ()
+        column = Column(name=prefix + name, dtype=dtype, shape=size, chunk_rows=TICK_CHUNK, note=note, labels=labels)
+        fields.append(Field(name, column, bool(size), kind is str))
+    return tuple(fields)
+
+
+# The operator's wishes and what was made of them share names (hand_force, cut_line_y, log_top_z): the wishes get a prefix.
+TICK_FIELDS: dict[type, tuple[Field, ...]] = {
+    Inputs: fields_of(Inputs, "tick/"),
+    Decision: fields_of(Decision, "tick/"),
+    Command: fields_of(Command, "tick/"),
+    SawState: fields_of(SawState, "tick/"),
+    OperatorState: fields_of(OperatorState, "tick/operator_"),
+}
+
+WORDS = (Column(name="words", dtype=STRING, shape=(), chunk_rows=EVENT_CHUNK, note="the texts that tick/ columns point at"),)
+
+EVENTS = tuple(
+    Column(name=f"events/{name}", dtype=dtype, shape=(), chunk_rows=EVENT_CHUNK, note=notes(Event).get(name, ""))
+    for name, dtype in (("seq", "int64"), ("tick", "int64"), ("t_ns", "int64"), ("wall", "float64"), ("kind", STRING), ("text", STRING))
+)
+
+
+def distinct(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns themselves. Raises ValueError when two have one name."""
+    names = [column.name for column in columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"Two fields of a tick would share a column: {', '.join(twice)}. Give one struct a prefix.")
+    return tuple(columns)
+
+
+TICK_SCALARS = distinct([field.column for fields in TICK_FIELDS.values() for field in fields])
+
+
+def tick_columns(row: TickRow) -> tuple[Column, ...]:
+    """The columns of ``tick/`` for a plant of this row's size; a plant without state has no column."""
+    size = len(row.plant)
+    plant = Column(name="tick/plant", dtype="float64", shape=(size,), chunk_rows=TICK_CHUNK, note="the plant's full state")
+    return (*TICK_SCALARS, plant) if size else TICK_SCALARS
+
+
+def tick_values(rows: Sequence[TickRow], word: Callable[[str], int]) -> list[Rows]:
+    """One array a column, in the order of ``tick_columns``. ``word`` gives a text's row in ``words``."""
+    values: list[Rows] = []
+    for source, fields in zip(range(len(TICK_FIELDS)), TICK_FIELDS.values(), strict=True):
+        structs = [row[source] for row in rows]
+        for field in fields:
+            plain = [getattr(struct, field.name) for struct in structs]
+            values.append(np.array([word(text) for text in plain] if field.text else plain, field.column.storage))
+    if len(rows[0].plant):
+        values.append(np.array([row.plant for row in rows], np.float64))
+    return values
+
+
+def structs_from[T: msgspec.Struct](struct: type[T], read: Callable[[Column], Rows], words: Sequence[str]) -> list[T]:
+    """The structs that ``tick_values`` took apart. ``read`` gives the wanted rows of a column."""
+    lists: list[list[Any]] = []
+    fields = TICK_FIELDS[struct]
+    for field in fields:
+        plain = read(field.column).tolist()
+        if field.text:
+            plain = [words[index] for index in plain]
+        lists.append([tuple(value) for value in plain] if field.vector else plain)
+    names = [field.name for field in fields]
+    return [struct(**dict(zip(names, values, strict=True))) for values in zip(*lists, strict=True)]
+
+
+INFERENCE_NUMBERS = ("id", "exposed_ns", "start_ns", "end_ns", "members")
+INFERENCE_VECTORS = ("base_pose", "signals", "ratio", "quantile")
+
+
+def inference_columns(first: Inference) -> tuple[Column, ...]:
+    """The columns of ``inference/`` for chunks, heads and stages such as the first inference has."""
+    comments = notes(Inference)
+
+    def column(name: str, dtype: str, shape: tuple[int, ...] = (), labels: tuple[str, ...] = ()) -> Column:
+        note = comments.get(name, "")
+        return Column(name=f"inference/{name}", dtype=dtype, shape=shape, chunk_rows=INFERENCE_CHUNK, note=note, labels=labels)
+
+    columns = [column(name, "int64") for name in INFERENCE_NUMBERS]
+    columns += [column("step_s", "float64"), column("finite", "bool"), column("valid", "bool", (18,), SIGNALS)]
+    columns.append(column("base_pose", "float64", (7,)))
+    columns += [column(name, "float64", (18,), SIGNALS) for name in INFERENCE_VECTORS if name != "base_pose"]
+    columns.append(column("chunks", "float32", first.chunks.shape))
+    for name, labels in (("heads", tuple(first.heads)), ("stage_ms", tuple(first.stage_ms))):
+        if labels:
+            columns.append(column(name, "float64", (len(labels),), labels))
+    return tuple(columns)
+
+
+def inference_values(inference: Inference) -> list[Rows]:
+    """One array of one row a column, in the order of ``inference_columns``."""
+    values: list[Rows] = [np.array([getattr(inference, name)], np.int64) for name in INFERENCE_NUMBERS]
+    values += [np.array([inference.step_s]), np.array([inference.finite]), np.array([inference.valid])]
+    values += [np.array([getattr(inference, name)]) for name in INFERENCE_VECTORS]
+    values.append(np.array([inference.chunks]))
+    values += [np.array([list(table.values())], np.float64) for table in (inference.heads, inference.stage_ms) if table]
+    return values
+
+
+def inference_from(row: dict[str, Rows], labels: dict[str, tuple[str, ...]]) -> Inference:
+    """The inference that ``inference_values`` took apart. ``row``: one row of each column by its last name."""
+    tables = {name: dict(zip(labels.get(name, ()), row.get(name, np.empty(0)).tolist(), strict=True)) for name in ("heads", "stage_ms")}
+    return Inference(
+        id=int(row["id"]),
+        exposed_ns=int(row["exposed_ns"]),
+        start_ns=int(row["start_ns"]),
+        end_ns=int(row["end_ns"]),
+        base_pose=row["base_pose"],
+        chunks=row["chunks"],
+        step_s=float(row["step_s"]),
+        signals=row["signals"],
+        valid=row["valid"],
+        ratio=row["ratio"],
+        quantile=row["quantile"],
+        heads=tables["heads"],
+        stage_ms=tables["stage_ms"],
+        members=int(row["members"]),
+        finite=bool(row["finite"]),
+    )
+
+
+def camera_columns(camera: str, image: U8) -> tuple[Column, ...]:
+    """The columns of ``camera/NAME/`` for pictures of this one's size."""
+    comments = notes(Frames)
+    times = [
+        Column(name=f"camera/{camera}/{name}", dtype="int64", shape=(), chunk_rows=FRAME_CHUNK, note=comments.get(name, ""))
+        for name in ("seq", "t_ns", "exposed_ns")
+    ]
+    seen = Column(name=f"camera/{camera}/observation_seq", dtype="int64", shape=(), chunk_rows=FRAME_CHUNK, note="reading at the exposure")
+    frames = Column(name=f"camera/{camera}/frames", dtype="uint8", shape=image.shape, chunk_rows=FRAME_CHUNK, note="RGB (H, W, 3)")
+    return (*times, seen, frames)
+
+
+def camera_values(frames: Frames, camera: str) -> list[Rows]:
+    """One array of one row a column, in the order of ``camera_columns``."""
+    numbers = [frames.seq, frames.t_ns, frames.exposed_ns, frames.observation.seq]
+    return [*(np.array([number], np.int64) for number in numbers), frames.images[camera][np.newaxis]]
+
+
+def event_values(events: Sequence[Event]) -> list[Rows]:
+    """One array a column, in the order of ``EVENTS``."""
+    return [np.array([getattr(event, column.name.removeprefix("events/")) for event in events], column.storage) for column in EVENTS]

@@ -1,0 +1,267 @@
+"""Reads a session: any tick, inference or picture by number or by time, never a row beyond the commit."""
+
+import bisect
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from engine.session.columns import TickRow, inference_from, structs_from
+from engine.session.commit import Commit, read_commit
+from engine.session.layout import Column, Rows, SessionError, blank, chunk_path, decode, read_column
+from engine.session.schema import Header
+from engine.snapshot import snapshot
+from engine.types import (
+    U8,
+    Command,
+    Decision,
+    Event,
+    Inference,
+    Inputs,
+    LoopStats,
+    OperatorState,
+    Reason,
+    RecorderState,
+    RunInfo,
+    SawState,
+    Snapshot,
+)
+
+CACHED = 96 * 2**20  #: bytes of decoded chunks kept: what replay looks at around the present tick
+SECOND = 1_000_000_000
+
+
+class Picture(NamedTuple):
+    """One recorded exposure of one camera."""
+
+    seq: int
+    t_ns: int  #: received
+    exposed_ns: int
+    image: U8  #: (H, W, 3)
+
+
+class Session:
+    """An opened session, as far as it was committed when it was opened."""
+
+    def __init__(self, path: Path, commit: Commit) -> None:
+        self.path = path
+        self.commit = commit
+        self._columns: dict[str, Column] = {}
+        self._chunks: OrderedDict[tuple[str, int], Rows] = OrderedDict()
+        self._cached = 0
+
+    @classmethod
+    def open(cls, path: Path) -> "Session":
+        """Raises SessionError when there is no session, when it is damaged, or when another schema version wrote it."""
+        return cls(path, read_commit(path))
+
+    @property
+    def header(self) -> Header:
+        return self.commit.header
+
+    @property
+    def ticks(self) -> int:
+        return self.commit.rows("tick/t_ns")
+
+    @property
+    def inferences(self) -> int:
+        return self.commit.rows("inference/id")
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return tuple(name.split("/")[1] for name in self.commit.arrays if name.startswith("camera/") and name.endswith("/frames"))
+
+    @property
+    def seconds(self) -> float:
+        """From the first tick to the last, by the engine's clock."""
+        if not self.ticks:
+            return 0.0
+        return float(self.rows("tick/t_ns", self.ticks - 1)[0] - self.rows("tick/t_ns", 0, 1)[0]) / SECOND
+
+    # --- columns ---
+
+    def describe(self, name: str) -> Column:
+        """What array ``name`` is. Raises SessionError."""
+        if name not in self.commit.arrays:
+            raise SessionError(f"Session {self.path} has no array {name}.")
+        if name not in self._columns:
+            self._columns[name] = read_column(self.path, name)
+        return self._columns[name]
+
+    def rows(self, name: str, start: int = 0, stop: int | None = None) -> Rows:
+        """Rows ``start`` to ``stop`` of array ``name``, at most those committed: (n, *shape). Raises SessionError."""
+        column = self.describe(name)
+        end = min(self.commit.rows(name), self.commit.rows(name) if stop is None else stop)
+        parts = []
+        while start < end:
+            index, at = divmod(start, column.chunk_rows)
+            upto = min(column.chunk_rows, at + end - start)
+            parts.append(self._chunk(column, index)[at:upto])
+            start += upto - at
+        if not parts:
+            return blank(column)[:0]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _chunk(self, column: Column, index: int) -> Rows:
+        key = (column.name, index)
+        if key in self._chunks:
+            self._chunks.move_to_end(key)
+            return self._chunks[key]
+        path = chunk_path(column, index)
+        try:
+            rows = decode(column, (self.path / path).read_bytes())
+        except OSError as error:
+            raise SessionError(f"{path} of session {self.path} cannot be read ({error.strerror}): restore it from a copy.") from error
+        except (ValueError, RuntimeError) as error:
+            raise SessionError(f"{path} of session {self.path} is damaged ({error}): restore it from a copy.") from error
+        rows.flags.writeable = False
+        self._chunks[key] = rows
+        self._cached += rows.nbytes
+        while self._cached > CACHED and len(self._chunks) > 1:
+            self._cached -= self._chunks.popitem(last=False)[1].nbytes
+        return rows
+
+    # --- ticks ---
+
+    @cached_property
+    def words(self) -> Sequence[str]:
+        return [str(word) for word in self.rows("words")] if "words" in self.commit.arrays else []
+
+    @cached_property
+    def times(self) -> Rows:
+        """Of every tick: (ticks,) ns."""
+        return self.rows("tick/t_ns") if self.ticks else np.empty(0, np.int64)
+
+    def structs[T: msgspec.Struct](self, struct: type[T], start: int = 0, stop: int | None = None) -> list[T]:
+        """The Inputs, Decisions, Commands, SawStates or OperatorStates of ticks ``start`` to ``stop``. Raises SessionError."""
+        return structs_from(struct, lambda column: self.rows(column.name, start, stop), self.words)
+
+    def row(self, tick: int) -> TickRow:
+        """All that was recorded of the tick in row ``tick``; negative counts from the end. Raises SessionError, IndexError."""
+        at = range(self.ticks)[tick]
+        return TickRow(
+            self.structs(Inputs, at, at + 1)[0],
+            self.structs(Decision, at, at + 1)[0],
+            self.structs(Command, at, at + 1)[0],
+            self.structs(SawState, at, at + 1)[0],
+            self.structs(OperatorState, at, at + 1)[0],
+            self.rows("tick/plant", at, at + 1)[0] if "tick/plant" in self.commit.arrays else np.empty(0),
+        )
+
+    def tick_at(self, t_ns: int) -> int:
+        """The row of the last tick at or before ``t_ns``; 0 if there is none."""
+        return max(0, int(np.searchsorted(self.times, t_ns, side="right")) - 1)
+
+    # --- inferences, pictures, events ---
+
+    def inference(self, index: int) -> Inference:
+        """The inference in row ``index``. Raises SessionError, IndexError."""
+        at = range(self.inferences)[index]
+        names = [name for name in self.commit.arrays if name.startswith("inference/")]
+        row = {name.removeprefix("inference/"): self.rows(name, at, at + 1)[0] for name in names}
+        return inference_from(row, {name.removeprefix("inference/"): self.describe(name).labels for name in names})
+
+    @cached_property
+    def inference_times(self) -> Rows:
+        """When the engine received each inference: (inferences,) ns."""
+        return self.rows("inference/end_ns") if self.inferences else np.empty(0, np.int64)
+
+    def inference_at(self, t_ns: int) -> Inference | None:
+        """The newest inference that the engine had received by ``t_ns``."""
+        after = int(np.searchsorted(self.inference_times, t_ns, side="right"))
+        return self.inference(after - 1) if after else None
+
+    def frame_at(self, camera: str, t_ns: int) -> Picture | None:
+        """The newest picture of a camera that the engine had received by ``t_ns``. Raises SessionError for an unknown camera."""
+        name = f"camera/{camera}"
+        after = int(np.searchsorted(self._frame_times(camera), t_ns, side="right"))
+        if not after:
+            return None
+        seq, received, exposed = (int(self.rows(f"{name}/{column}", after - 1, after)[0]) for column in ("seq", "t_ns", "exposed_ns"))
+        return Picture(seq, received, exposed, self.rows(f"{name}/frames", after - 1, after)[0])
+
+    def _frame_times(self, camera: str) -> Rows:
+        if camera not in self.cameras:
+            raise SessionError(f"Session {self.path} has no camera {camera!r}; it has {', '.join(self.cameras) or 'none'}.")
+        if camera not in self._camera_times:
+            self._camera_times[camera] = self.rows(f"camera/{camera}/t_ns")
+        return self._camera_times[camera]
+
+    @cached_property
+    def _camera_times(self) -> dict[str, Rows]:
+        return {}
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """Every event, in order."""
+        if not self.commit.rows("events/seq"):
+            return ()
+        lists = [self.rows(f"events/{name}").tolist() for name in ("seq", "tick", "t_ns", "wall", "kind", "text")]
+        return tuple(
+            Event(seq=seq, tick=tick, t_ns=t_ns, wall=wall, kind=kind, text=text)
+            for seq, tick, t_ns, wall, kind, text in zip(*lists, strict=True)
+        )
+
+    # --- what a screen shows of a tick ---
+
+    @cached_property
+    def _event_ticks(self) -> list[int]:
+        return [event.tick for event in self.events]
+
+    def snapshot(self, tick: int) -> Snapshot:
+        """What the live screen could have shown at row ``tick``; the loop's lateness is not recorded and reads NaN."""
+        row = self.row(tick)
+        inputs, t_ns = row.inputs, row.inputs.t_ns
+        header = self.header
+        return snapshot(
+            wall=header.started_wall + (t_ns - int(self.times[0])) / SECOND,
+            inputs=inputs,
+            decision=row.decision,
+            command=row.command,
+            saw=row.saw,
+            operator=row.operator,
+            inference=self.inference_at(t_ns) if inputs.inference_id else None,
+            inference_hz=_rate_before(self.inference_times, t_ns),
+            recorder=self._recorder_state(range(self.ticks)[tick], inputs),
+            run=RunInfo(
+                run=header.id,
+                robot=header.robot,
+                task=header.task,
+                instruction=header.instruction,
+                policy=header.policy,
+                model_state=inputs.model_state,
+                model_note="",
+                simulated=header.simulated,
+                controller="",
+            ),
+            loop=LoopStats(
+                tick_hz=_rate_before(self.times, t_ns),
+                late_p99_ms=float("nan"),
+                late_max_ms=float("nan"),
+                real_time_factor=float("nan"),
+                camera_fps=_rate_before(self._frame_times(self.cameras[0]), t_ns) if self.cameras else 0.0,
+                overruns=0,
+            ),
+            events=self.events[: bisect.bisect_right(self._event_ticks, inputs.tick)],
+        )
+
+    def _recorder_state(self, row: int, inputs: Inputs) -> RecorderState:
+        return RecorderState(
+            on=False,
+            session=str(self.path),
+            seconds=(inputs.t_ns - int(self.times[0])) / SECOND,
+            megabytes=self.commit.bytes / 1e6,
+            queued=0,
+            committed_ticks=row + 1,
+            fault=Reason(inputs.recorder_fault).name if inputs.recorder_fault else "",
+        )
+
+
+def _rate_before(times: Rows, t_ns: int) -> float:
+    """How many of the ascending ``times`` fall into the second that ends at ``t_ns``."""
+    found: Any = np.searchsorted(times, [t_ns - SECOND, t_ns], side="right")
+    return float(found[1] - found[0])

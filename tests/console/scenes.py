@@ -1,0 +1,352 @@
+"""Snapshots as a real run gives them, for the console's tests and pictures: loading, disarmed, running, slowed, stopped, placeholder."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from console.view import History
+from engine.types import (
+    LAYERS,
+    NAN7,
+    NAN18,
+    Action,
+    Command,
+    Decision,
+    Event,
+    InferenceBrief,
+    Inputs,
+    LoopStats,
+    Mode,
+    ModelState,
+    OperatorState,
+    Picture,
+    PolicyInfo,
+    Reason,
+    RecorderState,
+    RunInfo,
+    SawState,
+    Snapshot,
+    StopKind,
+    Zone,
+)
+
+WALL = 1_764_000_151.42  #: s since the epoch, shown in UTC
+INF = math.inf
+NAN = math.nan
+CONFIGURED = (0, 1, 2, 5, 8)
+
+
+def policy(*, placeholder: bool = False) -> PolicyInfo:
+    return PolicyInfo(
+        name="scripted" if placeholder else "compact",
+        action_space="cartesian_delta",
+        members=1 if placeholder else 5,
+        parameters_m=0.0 if placeholder else 5.5,
+        device="cpu",
+        hash="3f9c",
+        placeholder=placeholder,
+        path="shared prefix",
+    )
+
+
+def _inputs(tick: int, phase: float, going: bool) -> Inputs:
+    t_ns = 10_000_000_000 + tick * 10_000_000
+    speed = 0.2 * math.cos(phase) if going else 0.0
+    return Inputs(
+        tick=tick,
+        t_ns=t_ns,
+        obs_t_ns=t_ns - 2_000_000,
+        obs_seq=tick,
+        q=(0.02, 0.41, -0.03, -2.05, 0.01, 2.46, 0.79),
+        dq=(0.01, 0.12, 0.0, 0.2, 0.0, 0.1, 0.0),
+        tau=(0.2, -21.4, 0.6, 18.2, 0.8, 2.1, 0.0),
+        pose=(0.45 + 0.09 * math.sin(phase) * going, 0.102, 0.561, 1.0, 0.0, 0.0, 0.0),
+        twist=(speed, 0.002, -0.001, 0.0, 0.0, 0.0),
+        wrench=(16.2 * math.cos(phase) * going, 1.4, 9.8 * going, 0.0, 0.1, 0.0),
+        manipulability=0.094,
+        frame_seq=tick // 12,
+        frame_t_ns=t_ns - 61_000_000,
+        frame_fault=Reason.OK,
+        model_state=ModelState.READY,
+        inference_id=tick // 12,
+        inference_exposed_ns=t_ns - 143_000_000,
+        inference_finite=True,
+        members=5,
+        signal_ratio=tuple(0.3 + 0.04 * i for i in range(18)),
+        signal_valid=(True,) * 18,
+        action_magnitude=0.62,
+        ensemble_spread=0.31,
+        arm_request=1,
+        disarm_request=0,
+        go_request=1,
+        pause_request=0,
+        clear_request=0,
+        clear_number=0,
+        jogging=False,
+        console_t_ns=t_ns - 40_000_000,
+        console_required=True,
+        stop_page=(0,) * 8,
+        stop_latch=(0,) * 8,
+        watchdog=Reason.OK,
+        recorder_fault=Reason.OK,
+        engine_fault=False,
+    )
+
+
+def _decision(score: float, binding: int, reason: Reason, margin: float, *, armed: bool, going: bool) -> Decision:
+    others = {0: 1.0, 1: 1.0, 2: 0.92, 5: 0.97, 8: 1.0}
+    scores, scales, forces, reasons, margins, ages = [], [], [], [], [], []
+    for i in range(len(LAYERS)):
+        mine = i == binding
+        configured = i in CONFIGURED
+        scores.append(score if mine else others.get(i, 1.0))
+        scales.append(0.64 if mine and score < 0.8 else 0.5 if i == 3 else 1.0)
+        forces.append(INF)
+        reasons.append(reason if mine else Reason.OK if configured else Reason.NOT_CONFIGURED)
+        margins.append(margin if mine else 0.25 if i == 3 else NAN)
+        ages.append({0: 0.004, 1: 0.004, 2: 0.002, 5: 0.143}.get(i, NAN))
+    xy = min(max(0.7 * score + 0.2, 0.2), 0.9)
+    z = min(max(0.6 * score + 0.3, 0.3), 0.9)
+    force = min(max(0.5 * score + 0.4, 0.4), 0.9)
+    k_xy, k_z = 200 + 600 * (xy - 0.2) / 0.7, 200 + 400 * (z - 0.3) / 0.6
+    return Decision(
+        score=score,
+        score_raw=score,
+        score_published=0.75,
+        action=Action.CONTINUE if score >= 0.75 else Action.SLOW if score >= 0.5 else Action.STOP,
+        binding=binding,
+        layer_score=tuple(scores),
+        layer_scale=tuple(scales),
+        layer_force=tuple(forces),
+        layer_reason=tuple(reasons),
+        layer_margin=tuple(margins),
+        layer_age=tuple(ages),
+        impedance_xy=xy,
+        impedance_z=z,
+        force=force,
+        stiffness=(k_xy, k_xy, k_z, 30.0, 30.0, 30.0),
+        force_limit=60.0 * force / 0.9,
+        torque_limit=8.0,
+        speed_scale=0.5 if score >= 0.8 else 0.32,
+        speed_limit=0.25 if score >= 0.8 else 0.16,
+        armed=armed,
+        going=going,
+        ramp=1.0 if armed else 0.0,
+        stop_category=-1,
+        stop_kind=StopKind.NONE,
+        stop_number=0,
+        stop_count=2,
+        stop_reason=Reason.OK,
+        stop_layer=0,
+    )
+
+
+def _command(decision: Decision, tick: int) -> Command:
+    k = decision.stiffness
+    return Command(
+        command_tick=tick,
+        pose_d=NAN7,
+        twist_d=(0.0,) * 6,
+        stiffness_d=(min(500.0, k[0]), k[1], k[2], *k[3:]),
+        force_max=decision.force_limit,
+        torque_max=8.0,
+        hold=not decision.going,
+        brakes=False,
+        hand_force=0.0,
+        hand_press=0.0,
+        line_y_d=0.1,
+        log_top_d=0.56,
+    )
+
+
+def _saw(phase: float, going: bool) -> SawState:
+    return SawState(
+        kerf_depth=0.0342 if going else 0.0,
+        cut_line_y=0.10,
+        log_top_z=0.56,
+        blade_y=0.102,
+        blade_height=-0.001 if going else 0.12,
+        zone=Zone.SOFT if going else Zone.AIR,
+        in_kerf=going,
+        stuck=False,
+        press_force=12.3 if going else 0.0,
+        cut_force=22.1 if going else 0.0,
+        partner_force=18.4 * math.cos(phase) if going else 0.0,
+        partner_press=0.0,
+        partner_holding=True,
+        phase_error=0.08,
+        stroke_count=21 if going else 0,
+        stroke_depth=0.0016 if going else 0.0,
+        robot_work=5.1 if going else 0.0,
+        partner_work=6.0 if going else 0.0,
+        handle_gap=0.212,
+        free_hand_distance=0.61,
+    )
+
+
+def _inference(tick: int, doubt: float) -> InferenceBrief:
+    number = tick // 12
+    wave = [0.5 + 0.35 * math.sin(0.5 * number + 0.9 * i) for i in range(18)]
+    quantile = [min(0.999, wave[i] if i else doubt) for i in range(18)]
+    return InferenceBrief(
+        id=number,
+        age=0.143,
+        latency_ms=82.0,
+        rate_hz=8.3,
+        signals=tuple((0.031 + 0.02 * i) * (0.6 + wave[i]) for i in range(18)),
+        valid=tuple(i != 13 for i in range(18)),
+        quantile=tuple(quantile[i] if i != 13 else NAN for i in range(18)),
+        heads={"free hand to blade, m": 0.58, "stuck": 0.02, "zone: knot": 0.11},
+        stage_ms={"render": 12.0, "prepare": 3.0, "model": 64.0, "signals": 3.0},
+    )
+
+
+def _events(tick: int) -> tuple[Event, ...]:
+    said = (
+        ("system", "engine started: cosaw, seed 0", 62.0),
+        ("system", "model ready: compact, 5 members, shared prefix", 55.2),
+        ("stop", "STOP 1 category 2 protective: camera picture 612 ms old, limit 500 ms", 41.7),
+        ("arm", "ARMED", 31.0),
+        ("go", "GO", 29.2),
+        ("score", "SLOW 0.71: uncertainty: uncertainty 0.88 × nominal, stops at 1.50", 12.4),
+        ("score", "CONTINUE 0.83", 9.8),
+    )
+    return tuple(
+        Event(seq=i, tick=tick - round(ago * 100), t_ns=0, wall=WALL - ago, kind=kind, text=text) for i, (kind, text, ago) in enumerate(said)
+    )
+
+
+def scene(
+    *,
+    tick: int = 6200,
+    score: float = 0.86,
+    binding: int = 5,
+    reason: Reason = Reason.OK,
+    margin: float = NAN,
+    armed: bool = True,
+    going: bool = True,
+    doubt: float = 0.62,
+    placeholder: bool = False,
+) -> Snapshot:
+    """A run at one tick; the keyword arguments change what a test looks at."""
+    phase = 2.4 * tick / 100
+    decision = _decision(score, binding, reason, margin, armed=armed, going=going)
+    return Snapshot(
+        wall=WALL,
+        inputs=_inputs(tick, phase, going),
+        decision=decision,
+        command=_command(decision, tick),
+        saw=_saw(phase, going),
+        operator=OperatorState(
+            mode=Mode.CUT,
+            key_mode="REPEAT",
+            grant_left=0.138 if going else 0.0,
+            grant_axis="pull" if going else "",
+            hand_force_set=20.0,
+            hand_force=20.0 if going else 0.0,
+            hand_press=0.0,
+            cut_line_y=0.10,
+            log_top_z=0.56,
+            jog_step=0.005,
+            jog_speed=0.05,
+            jog_joint=0,
+            refused="",
+        ),
+        inference=_inference(tick, doubt),
+        recorder=RecorderState(
+            on=True,
+            session="/home/operator/.local/share/sawhorse/sessions/20251124T160231-0c41",
+            seconds=192.0,
+            megabytes=12.4,
+            queued=1,
+            committed_ticks=tick - 120,
+            fault="",
+        ),
+        run=RunInfo(
+            run="0c41",
+            robot="cosaw",
+            task="saw",
+            instruction="Saw through the log at the line with your partner.",
+            policy=policy(placeholder=placeholder),
+            model_state=ModelState.READY,
+            model_note="",
+            simulated=True,
+            controller="console-1",
+        ),
+        loop=LoopStats(tick_hz=100.0, late_p99_ms=0.9, late_max_ms=4.1, real_time_factor=1.0, camera_fps=8.3, overruns=0),
+        events=_events(tick),
+        frame_age=0.061,
+    )
+
+
+def running() -> Snapshot:
+    return scene()
+
+
+def slowed() -> Snapshot:
+    return scene(score=0.62, reason=Reason.UNCERTAIN, margin=0.62, doubt=0.97)
+
+
+def disarmed() -> Snapshot:
+    return scene(armed=False, going=False, score=0.1, binding=8, reason=Reason.NOT_ARMED)
+
+
+def stopped(*, latched: bool = True) -> Snapshot:
+    snapshot = scene(armed=False, going=False, score=0.1, binding=0, reason=Reason.STOP_POWER_OFF if latched else Reason.STOP_KEY)
+    decision = msgspec.structs.replace(
+        snapshot.decision,
+        stop_category=1 if latched else 2,
+        stop_kind=StopKind.LATCHED if latched else StopKind.PROTECTIVE,
+        stop_number=12,
+        stop_count=12,
+        stop_reason=Reason.STOP_POWER_OFF if latched else Reason.STOP_KEY,
+        stop_layer=0,
+    )
+    return msgspec.structs.replace(snapshot, decision=decision)
+
+
+def loading() -> Snapshot:
+    snapshot = scene(armed=False, going=False, score=0.1, binding=1, reason=Reason.MODEL_LOADING)
+    run = msgspec.structs.replace(
+        snapshot.run, policy=None, model_state=ModelState.LOADING, model_note="importing torch and lerobot: 3 of 12 s"
+    )
+    inputs = msgspec.structs.replace(snapshot.inputs, model_state=ModelState.LOADING, inference_id=0, members=0, signal_ratio=NAN18)
+    return msgspec.structs.replace(snapshot, run=run, inputs=inputs, inference=None, frame_age=NAN, events=snapshot.events[:1])
+
+
+def placeholder() -> Snapshot:
+    return scene(placeholder=True)
+
+
+def past(snapshot: Snapshot) -> History:
+    """The minute before a snapshot."""
+    history = History()
+    for earlier in range(snapshot.inputs.tick - 6000, snapshot.inputs.tick, 12):
+        at = scene(tick=earlier, score=0.78 + 0.12 * math.sin(earlier / 700), doubt=0.5 + 0.3 * math.sin(earlier / 400))
+        history.observe(at)
+    history.observe(snapshot)
+    return history
+
+
+def picture(side: int, camera: str = "front") -> Picture:
+    """A drawn cell: sky, a log, a saw; no camera was here."""
+    rgb = bytearray()
+    for y in range(side):
+        for x in range(side):
+            u, v = x / side, y / side
+            if 0.45 < v < 0.52 and 0.1 < u < 0.9:
+                colour = (200, 205, 210)
+            elif 0.5 < v < 0.75 and 0.3 < u < 0.7:
+                colour = (150 - int(60 * abs(u - 0.5)), 104, 60)
+            elif v > 0.75:
+                colour = (70, 74, 82)
+            else:
+                colour = (96 + int(60 * v), 120 + int(40 * v), 150)
+            rgb += bytes(colour)
+    return Picture(camera=camera, width=side, height=side, age=0.061, rgb=bytes(rgb))
+
+
+def sequence(count: int) -> Sequence[Snapshot]:
+    """Consecutive telemetry frames of a run, ten a second: what changes on a live screen changes here."""
+    return [scene(tick=6200 + 10 * i, score=0.84 + 0.03 * math.sin(i / 7), doubt=0.6 + 0.2 * math.sin(i / 5)) for i in range(count)]

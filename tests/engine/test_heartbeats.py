@@ -1,0 +1,30 @@
+"""A thread past its limit is found, and the one nearest to the robot is named first."""
+
+from dataclasses import fields
+
+import pytest
+
+from engine.loops.heartbeats import Heartbeats
+from engine.types import Limits, Reason
+
+S = 1_000_000_000
+LIMITS = Limits()
+
+
+@pytest.mark.parametrize("name", ["control", "camera", "inference", "recorder"])
+def test_each_thread_has_its_limit(name: str) -> None:
+    beats = Heartbeats()
+    setattr(beats, name, 10 * S)
+    limit = next(getattr(LIMITS, field.name) for field in fields(Limits) if field.name == f"watchdog_{name}")
+    assert beats.late(10 * S + round(limit * S), LIMITS) == Reason.OK
+    assert beats.late(10 * S + round(limit * S) + 1, LIMITS) == Reason[f"WATCHDOG_{name.upper()}"]
+
+
+def test_a_thread_without_duty_is_never_late() -> None:
+    assert Heartbeats().late(10**15, LIMITS) == Reason.OK
+
+
+def test_the_control_thread_is_named_before_the_others() -> None:
+    beats = Heartbeats()
+    beats.control = beats.camera = beats.inference = beats.recorder = 1
+    assert beats.late(100 * S, LIMITS) == Reason.WATCHDOG_CONTROL

@@ -1,0 +1,82 @@
+"""The robot-limits layer: each limit slows before it stops, and jogging can undo what can be undone."""
+
+import math
+
+import pytest
+
+from engine.safety import limits
+from engine.safety.limits import RobotLimits
+from engine.types import Limits, Mode, Reason
+
+LIMITS = Limits()
+
+
+def at(make, **changed):
+    return limits.layer(make.inputs(**changed), LIMITS, make.robot)
+
+
+def joint(value):
+    return (value, -0.3, 0.0, -2.2, 0.0, 2.0, 0.8)
+
+
+def test_well_inside_everything_nothing_is_limited(make):
+    layer = at(make)
+    assert (layer.score, layer.scale, layer.reason) == (1.0, 1.0, Reason.OK)
+
+
+@pytest.mark.parametrize(
+    ("q", "expected"), [(2.79, 1.0), (2.85, 0.75), (2.8999, 0.5005), (2.91, 0.1), (-2.85, 0.75), (-2.95, 0.1), (math.nan, 0.1)]
+)
+def test_a_joint_slows_over_its_margin_and_stops_at_its_limit(make, q, expected):
+    layer = at(make, q=joint(q))
+    assert layer.score == pytest.approx(expected, abs=1e-9)
+    if expected < 1.0:
+        assert layer.reason == Reason.JOINT_POSITION
+    if expected == 0.1:
+        assert layer.scale == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected", "reason"),
+    [
+        ({"dq": (2.175 * 0.64,) + (0.0,) * 6}, 1.0, Reason.OK),
+        ({"dq": (-2.175 * 0.72,) + (0.0,) * 6}, 0.75, Reason.JOINT_VELOCITY),
+        ({"dq": (2.175 * 0.81,) + (0.0,) * 6}, 0.1, Reason.JOINT_VELOCITY),
+        ({"tau": (0.0,) * 6 + (12 * 0.81,)}, 0.75, Reason.JOINT_TORQUE),
+        ({"tau": (0.0,) * 6 + (-12 * 0.91,)}, 0.1, Reason.JOINT_TORQUE),
+        ({"pose": (0.735, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0)}, 0.75, Reason.WORKSPACE),
+        ({"pose": (0.5, 0.0, 0.29, 1.0, 0.0, 0.0, 0.0)}, 0.1, Reason.WORKSPACE),
+        ({"twist": (0.36, 0.27, 0.0, 0.0, 0.0, 0.0)}, 0.75, Reason.TOOL_SPEED),
+        ({"twist": (0.3, 0.0, 0.41, 0.0, 0.0, 0.0)}, 0.1, Reason.TOOL_SPEED),
+        ({"manipulability": 0.03}, 0.75, Reason.SINGULARITY),
+        ({"manipulability": 0.019}, 0.1, Reason.SINGULARITY),
+        ({"manipulability": math.nan}, 0.1, Reason.SINGULARITY),
+        ({"twist": (0.0, math.nan, 0.0, 0.0, 0.0, 0.0)}, 0.1, Reason.TOOL_SPEED),
+        ({"tau": (math.nan,) * 7}, 0.1, Reason.JOINT_TORQUE),
+        ({"q": ()}, 0.1, Reason.JOINT_POSITION),
+    ],
+)
+def test_each_limit_slows_then_stops(make, changed, expected, reason):
+    layer = at(make, **changed)
+    assert layer.score == pytest.approx(expected, abs=1e-9)
+    assert layer.reason == reason
+
+
+def test_an_operator_may_jog_slowly_back_from_a_position_limit(make):
+    outside = at(make, q=joint(2.95), mode=Mode.JOG_XYZ)
+    assert outside.score == limits.CRAWL_SCORE
+    assert 0.0 < outside.scale <= 0.25 + 1e-9
+
+
+def test_jogging_excuses_neither_a_broken_reading_nor_speed(make):
+    assert at(make, q=joint(math.nan), mode=Mode.JOG_XYZ).scale == 0.0
+    assert at(make, dq=(9.0,) + (0.0,) * 6, mode=Mode.JOG_XYZ).scale == 0.0
+
+
+def test_limits_that_make_no_sense_are_refused_by_name():
+    with pytest.raises(ValueError, match="joint 1 may move from"):
+        RobotLimits(position=((1.0, -1.0),), velocity=(1.0,), torque=(1.0,))
+    with pytest.raises(ValueError, match="velocity limits"):
+        RobotLimits(position=((-1.0, 1.0),), velocity=(0.0,), torque=(1.0,))
+    with pytest.raises(ValueError, match="torque limits"):
+        RobotLimits(position=((-1.0, 1.0),), velocity=(1.0,), torque=(math.nan,))

@@ -1,0 +1,44 @@
+"""Every reason has its sentence and its advice, short enough for the narrowest screen, with the numbers in them."""
+
+import math
+
+import pytest
+
+from engine.safety.reasons import WIDTH, advice, sentence
+from engine.types import LAYERS, Reason
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_fits_and_says_something(reason):
+    numbers = (math.nan, math.inf, -math.inf, 0.0, 0.04, -0.12, 1.5, -3.0, 99.0)
+    for margin in numbers:
+        for age in numbers:
+            for layer in range(-1, len(LAYERS)):
+                text = sentence(reason, margin, age, layer)
+                assert 0 < len(text) <= WIDTH
+                assert "nan" not in text
+                assert "inf" not in text
+                assert "{" not in text
+    assert 0 < len(advice(reason)) <= WIDTH
+
+
+@pytest.mark.parametrize(
+    ("reason", "margin", "age", "text"),
+    [
+        (Reason.CAMERA_STALE, -0.062, 0.312, "camera picture 312 ms old, limit 250 ms"),
+        (Reason.JOINT_POSITION, 0.04, 0.0, "a joint is 0.04 rad from its limit"),
+        (Reason.JOINT_POSITION, -0.04, 0.0, "a joint is 0.04 rad past its limit"),
+        (Reason.WORKSPACE, 0.012, 0.0, "tool 12 mm from the workspace's edge"),
+        (Reason.TOOL_SPEED, -0.07, 0.0, "tool speed past its limit by 0.07 m/s"),
+        (Reason.UNCERTAIN, 0.6, 0.1, "uncertainty 1.40 × nominal, stops at 2.00"),
+        (Reason.CONSOLE_LOST, 0.4, 0.6, "operator's line silent 600 ms, stops at 1.0 s"),
+        (Reason.CONSOLE_LOST, math.nan, math.nan, "no console attached"),
+    ],
+)
+def test_a_sentence_holds_the_number_and_its_unit(reason, margin, age, text):
+    assert sentence(reason, margin, age) == text
+
+
+def test_a_layer_that_is_not_configured_names_its_cap():
+    assert sentence(Reason.NOT_CONFIGURED, 0.25, layer=LAYERS.index("separation")) == "not configured: at most 0.25 m/s"
+    assert sentence(Reason.NOT_CONFIGURED, 65.0, layer=LAYERS.index("contact")) == "not configured: at most 65 N"
