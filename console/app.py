@@ -10,7 +10,7 @@ from textual import events
 from textual.app import App
 from textual.theme import Theme
 
-from console.driver import ConsoleDriver, TerminalGone
+from console.driver import ConsoleDriver, KeysDropped, TerminalGone
 from console.exits import CLEAN, FAULT
 from console.keymap import Keymap, Scope
 from console.link import Link, SocketLink
@@ -223,11 +223,21 @@ class Sawhorse(App[int], inherit_bindings=False):
         self.releases = bool(message.flags & RELEASES)
 
     def on_key_released(self, message: KeyReleased) -> None:
-        if isinstance(self.screen, Board):
-            self.screen.released(message.key)
+        # By the screen's own queue, behind the presses that are still in it: a release must never overtake its press.
+        self.screen.post_message(message)
 
     def on_status_report(self, message: StatusReport) -> None:
         self.terminal_answers = True
+
+    def on_keys_dropped(self, message: KeysDropped) -> None:
+        self._late_at = self.now()
+
+    def on_app_blur(self, event: events.AppBlur) -> None:
+        from console.screens.live import LiveScreen
+
+        for screen in self.screen_stack:
+            if isinstance(screen, LiveScreen):
+                screen.let_go()
 
     def on_terminal_gone(self, message: TerminalGone) -> None:
         self.exit(FAULT)

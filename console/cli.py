@@ -3,8 +3,8 @@
 import contextlib
 import difflib
 import json
-import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -87,6 +87,10 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--json", "as_json", is_flag=True, help="With --headless: a summary as the last line of stdout.")
 def run(headless: bool, duration: float, as_json: bool, config: Path | None, **flags: Any) -> None:
     """The live console, or the same engine without a screen."""
+    if headless:
+        from engine import unix_signals
+
+        unix_signals.block()
     settings = settings_from(config, **flags)
     if headless:
         _run_headless(settings, duration, as_json)
@@ -120,15 +124,13 @@ def _start_engine(place: "Run") -> None:
     """The engine gets a session of its own, so that it outlives this terminal."""
     import subprocess
 
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     with (place.path / "engine.out").open("wb") as output:
         subprocess.Popen(
-            [sys.executable, "-m", "engine.host", str(place.path)],
+            [sys.executable, "-m", "engine", str(place.path)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=environment,
         )
 
 
@@ -136,6 +138,9 @@ def _console(place: "Run", *, readonly: bool, settings: "Settings") -> int:
     from console.app import run_live
 
     code = run_live(place, readonly=readonly, settings=settings.console, store=settings.store, limits=settings.limits)
+    deadline = time.monotonic() + 3.0
+    while place.alive and code == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)  # an engine that was asked to end is still committing
     if place.alive:
         click.echo(f"The engine {place.name} goes on without a console: the robot is stopped. Come back with: sawhorse attach {place.name}")
     return code

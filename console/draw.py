@@ -51,14 +51,14 @@ def marked_bar(share: float, width: int, marks: Sequence[float], role: str) -> t
 
 def signed_bar(value: float, limit: float, width: int, role: str = "bar") -> tuple[Span, ...]:
     """A bar that grows left or right from its middle; full at ``limit``."""
-    half = width // 2
-    share = 0.0 if not math.isfinite(value) or limit <= 0 else min(max(value / limit, -1.0), 1.0)
-    filled = round(abs(share) * half)
-    left = "─" * (half - filled), "━" * filled
-    right = "━" * filled, "─" * (half - filled)
+    left = (width - 1) // 2
+    right = width - 1 - left
+    share = min(max(value / limit, -1.0), 1.0) if math.isfinite(value) and limit > 0 else 0.0
     if share < 0:
-        return (left[0], "track"), (left[1], role), ("┼", "mark"), ("─" * half, "track")
-    return ("─" * half, "track"), ("┼", "mark"), (right[0], role), (right[1], "track")
+        filled = round(-share * left)
+        return ("─" * (left - filled), "track"), ("━" * filled, role), ("┼", "mark"), ("─" * right, "track")
+    filled = round(share * right)
+    return ("─" * left, "track"), ("┼", "mark"), ("━" * filled, role), ("─" * (right - filled), "track")
 
 
 def merged(spans: Sequence[Span]) -> tuple[Span, ...]:

@@ -13,6 +13,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from textual import events
 from textual._parser import ParseError
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
@@ -27,11 +28,16 @@ _ASK_RELEASES = "\x1b[=2;2u"  #: kitty protocol: report event types, added to th
 _ASK_FLAGS = "\x1b[?u"
 _ASK_STATUS = "\x1b[5n"
 _READ_MAX = 4096
+_KEYS_MAX = 5  #: keys in one read; a held key gives one or two
 _start: Callable[[LinuxDriver], None] = LinuxDriver.start_application_mode
 
 
 class TerminalGone(Message):
     """The terminal's end is closed: nothing can be typed any more."""
+
+
+class KeysDropped(Message):
+    """More keys came at once than anybody types: a line that was held up, a paste, noise. None of them is obeyed."""
 
 
 class ConsoleDriver(LinuxDriver):
@@ -77,7 +83,7 @@ class ConsoleDriver(LinuxDriver):
                 if found := stops.feed(data):
                     self._app.raise_stop(latched=found.latching)
                 self._app.heard(time.monotonic())
-                self._post(parser.feed(decode(data)))
+                self._post(_obeyed(list(parser.feed(decode(data)))))
                 self._post(parser.tick())
         with contextlib.suppress(EOFError, ParseError):
             self._post(parser.feed(""))
@@ -93,3 +99,10 @@ class ConsoleDriver(LinuxDriver):
         with contextlib.suppress(Exception):
             self._writer_thread._queue.put(None, timeout=0.5)
         self._writer_thread.join(timeout=1.0)
+
+
+def _obeyed(parsed: list[Message]) -> list[Message]:
+    """What of one read's messages may act. Stops are long raised; a burst of keys would only play later what was typed before."""
+    if sum(isinstance(message, events.Key) for message in parsed) <= _KEYS_MAX:
+        return parsed
+    return [*(message for message in parsed if not isinstance(message, events.Key)), KeysDropped()]

@@ -24,7 +24,7 @@ class KeyRepeated(events.Key):
 KeyRepeated.handler_name = events.Key.handler_name
 
 
-class KeyReleased(Message):
+class KeyReleased(Message, bubble=False):
     """A key was let go; only terminals with the kitty protocol tell."""
 
     def __init__(self, key: str) -> None:

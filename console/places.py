@@ -42,10 +42,13 @@ def _edges(width: int, height: int) -> dict[str, Place]:
 
 
 def _board(width: int, top: int, bottom: int, why: bool) -> dict[str, Place]:
-    places = _wide(width, top, bottom) if width >= 110 and bottom - top >= 28 else _narrow(width, top, bottom)
-    if why:
-        places = _over(places, Place(0, top, min(width, max(80, width * 2 // 3)), bottom - top), "why")
-    return places
+    if width >= 110 and bottom - top >= 28:
+        places = _wide(width, top, bottom)
+        cover = Place(0, top, places["cut"].x, places["events"].y - top)
+    else:
+        places = _narrow(width, top, bottom)
+        cover = Place(0, top, width, bottom - top)
+    return _over(places, cover, "why") if why else places
 
 
 def _wide(width: int, top: int, bottom: int) -> dict[str, Place]:
@@ -55,10 +58,10 @@ def _wide(width: int, top: int, bottom: int) -> dict[str, Place]:
     left = width - right
     first = left * 42 // 80
     upper = 13 if height < 40 else 17
-    events = max(6, (height - upper) * 2 // 5) if height >= 40 else height - upper - 11
+    events = height - upper - (13 if height >= 40 else 11)
     middle = height - upper - events
-    hold = max(36, left * 36 // 80)
-    cut = 13
+    hold = 36 if left < 90 else 38
+    cut = 13 if height < 40 else 15
     return {
         "score": Place(0, top, first, upper),
         "gains": Place(first, top, left - first, upper),
@@ -75,8 +78,8 @@ def _narrow(width: int, top: int, bottom: int) -> dict[str, Place]:
     height = bottom - top
     events = max(3, min(height - 12, height * 3 // 10)) if height >= 18 else 3
     upper = height - events - 2
-    first = max(min(44, width * 11 // 20), width - 60)
-    gains = min(9, upper) if upper < 13 else min(13, upper - 6)
+    first = max(min(42, width * 21 // 40), width - 60)
+    gains = 6 if width - first < 34 else 8 if upper < 15 else min(13, upper - 6)
     places = {
         "score": Place(0, top, first, upper),
         "gains": Place(first, top, width - first, gains if upper - gains >= 3 else upper),

@@ -118,7 +118,8 @@ _MONOCHROME = {
 
 _TO_ASCII = {
     **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼┿", "+"),
-    **dict.fromkeys("─━╸╺", "-"),
+    **dict.fromkeys("━╸╺", "="),
+    "─": "-",
     **dict.fromkeys("│┃┏┓┗┛┣┫┻╻╹", "|"),
     "█": "#",
     "▇": "#",

@@ -68,6 +68,7 @@ class View:
     wall: float  #: s since the epoch, now
     spinner: int = 0  #: counts frames, for what moves while something loads
     link: LinkState = "connected"
+    stoppable: bool = True  #: there is a robot that a stop key would stop
     behind: float = 0.0  #: s, how old what is on the screen is
     heartbeat: int = 0
     link_slow: bool = False

@@ -8,7 +8,7 @@ import sys
 from typing import Any, Protocol, TextIO, runtime_checkable
 
 from adapters.base import AdapterError
-from engine import runs, unix_signals
+from engine import runs
 from engine.config import Settings
 from engine.engine import LOCKSTEP_LATENCY, Engine
 from engine.faults import FreezingRig
@@ -91,7 +91,6 @@ def play(host: Host, *, pace: bool) -> None:
 
 def run(settings: Settings, out: TextIO = sys.stderr) -> tuple[dict[str, Any], int]:
     """The minute without a screen, as fast as the machine allows. Returns the summary and the exit code. Raises AdapterError, OSError."""
-    unix_signals.block()
     place = runs.create(settings)
     log_to(place.log)
     host = Host(settings, place, console_required=False)

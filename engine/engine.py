@@ -281,16 +281,16 @@ class Engine:
 
     def attached(self, console: str) -> None:
         self._controller = console
-        self._controlling.heard_ns = self.clock.now_ns()
+        self._controlling.heard(self.clock.now_ns())
         self._note("system", f"console {console} holds control")
 
     def detached(self, console: str) -> None:
         self._controller = ""
-        self._controlling.heard_ns = 0
+        self._controlling.lost()
         self._note("system", f"console {console} is gone")
 
     def heard(self) -> None:
-        self._controlling.heard_ns = self.clock.now_ns()
+        self._controlling.heard(self.clock.now_ns())
 
     def stop(self, latched: bool) -> None:
         self.page.raise_stop(Writer.OBSERVER, latch=latched)

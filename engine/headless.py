@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import runs, unix_signals
+from engine import runs
 from engine.config import Settings
 from engine.engine import Engine
 from engine.host import Host, log_to
@@ -65,7 +65,6 @@ class Measured:
 
 def run(settings: Settings, duration: float, out: TextIO = sys.stderr) -> tuple[dict[str, Any], int]:
     """Drive for ``duration`` s from the moment the policy is ready. Returns the summary and the exit code. Raises AdapterError, OSError."""
-    unix_signals.block()
     place = runs.create(settings)
     log_to(place.log)
     host = Host(settings, place, console_required=False)

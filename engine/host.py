@@ -2,7 +2,6 @@
 
 import logging
 import logging.handlers
-import os
 import signal
 import threading
 import time
@@ -138,11 +137,10 @@ class Host:
         return outcome
 
 
-def main(arguments: list[str]) -> int:
-    """The engine process: ``python -m engine.host RUN_FOLDER``."""
-    run = runs.Run(Path(arguments[0]))
+def main(folder: str) -> int:
+    """Serve the run in ``folder`` until it ends; returns the exit code."""
+    run = runs.Run(Path(folder))
     log_to(run.log)
-    unix_signals.block()
     settings = Settings.model_validate_json(run.settings.read_text())
     try:
         host = Host(settings, run, console_required=not settings.demo)
@@ -188,10 +186,3 @@ def refuse(run: runs.Run, why: str) -> int:
     server.close(why, EXIT_CONNECT)
     run.remove()
     return EXIT_CONNECT
-
-
-if __name__ == "__main__":
-    import sys
-
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.exit(main(sys.argv[1:]))

@@ -120,8 +120,10 @@ class Server:
         if client.controls:
             self._engine.heard()
         match intent:
+            case Hello() if client.name:
+                client.send(Refused(text="This console has said hello already."))
             case Hello(console=name, readonly=readonly):
-                client.name = name
+                client.name = name or "?"
                 client.controls = not readonly and not any(other.controls for other in self._clients.values())
                 if client.controls:
                     self._engine.attached(name)

@@ -20,10 +20,10 @@ from engine.types import F32, F64, Zone
 HORIZON: Final = 16
 STEP_S: Final = 0.05
 AMPLITUDE: Final = 0.085  #: m, of the saw
-REFERENCE: Final = 0.105  #: m, of the reference, which must overcome the wood's friction at the ends too
+REFERENCE: Final = 0.112  #: m, of the reference, which must overcome the wood's friction at the ends too
 RATE: Final = 2.4  #: rad/s
-LEAD: Final = 0.5  #: rad
-TURN_SPEED: Final = 0.03  #: m/s, a saw slower than this at a stroke's end turns back
+LEAD: Final = 0.6  #: rad
+CLEAR_SPEED: Final = 0.20  #: m/s, of a full stroke in the middle
 PRESS: Final = {Zone.AIR: 21.0, Zone.SOFT: 21.0, Zone.CRACKED: 20.0, Zone.KNOT: 17.0}  #: N
 K_Z: Final = 557.0  #: N/m, vertical stiffness the press is meant for
 RELEASE: Final = 0.012  #: m, above the wood, while the saw is stuck
@@ -37,11 +37,12 @@ DOWN_SPEED: Final = 0.10  #: m/s
 def stroke_phase(x: float, vx: float) -> float:
     """rad, phase of the stroke at a place and speed about mid-stroke: 0 in the middle on the way to the partner, pi/2 at that end.
 
-    The place gives the phase up to direction, the direction is that of the motion; a saw that has slowed down turns back towards
-    the middle, so that friction cannot hold it anywhere. Smooth but at rest in the very middle, where it starts outward.
+    The place gives the phase up to direction; the direction is that of the motion, but only where it is clearly fast: a slow saw
+    goes back through the middle. So friction cannot hold it anywhere, and plans that arrive late cannot rock it on the spot, which
+    a rule of the sign of the speed alone does at any latency.
     """
     share = min(1.0, max(-1.0, x / AMPLITUDE))
-    onward = math.tanh(2.0 * (vx / TURN_SPEED - x / AMPLITUDE) + 0.5)
+    onward = math.tanh(2.0 * (vx / CLEAR_SPEED - share) + 0.6 * (1.0 - abs(share)))
     quarter = math.acos(abs(share))
     return math.pi / 2.0 - onward * quarter if share >= 0.0 else -math.pi / 2.0 + onward * quarter
 

@@ -84,7 +84,7 @@ def draw(seed: int) -> Temper:
     return Temper(
         rate=float(rng.uniform(2.0, 2.7)),
         coupling=float(rng.uniform(3.0, 6.0)),
-        pull=float(rng.uniform(4.0, 11.0)),
+        pull=float(rng.uniform(9.0, 18.0)),
         pull_stiffness=float(rng.uniform(60.0, 140.0)),
         push_stiffness=float(rng.uniform(15.0, 40.0)),
         lag=float(rng.uniform(0.06, 0.14)),

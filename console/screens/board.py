@@ -13,7 +13,7 @@ from textual.widget import Widget
 from console.keymap import STOPS, Scope
 from console.output import FrugalCompositor
 from console.panel import Panel
-from console.parser import KeyRepeated
+from console.parser import KeyReleased, KeyRepeated
 from console.places import Place
 from console.view import View
 
@@ -111,6 +111,9 @@ class Board(Screen[None], inherit_bindings=False):
         elif not self.app.too_late(event):
             self.act(action, event)
         self.draw()
+
+    def on_key_released(self, message: KeyReleased) -> None:
+        self.released(message.key)
 
 
 def is_repeat(event: events.Key) -> bool:

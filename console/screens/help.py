@@ -1,5 +1,6 @@
 """Every key, generated from the table of bindings."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -33,7 +34,7 @@ def help_rows(keymap: Keymap, scope: Scope, width: int) -> list[Row]:
         role = "bad" if binding.group == "Stop" else "key"
         groups.setdefault(binding.group, []).append(row((f"{keys:>16}", role), f"  {binding.help}"))
     blocks = [[row((f"{name.upper():>16}", "title")), *rows, ()] for name, rows in groups.items()]
-    if width < 130:
+    if width < 110:
         return [line for block in blocks for line in block] + notes_rows(width)
     half = sum(map(len, blocks)) / 2
     left: list[Row] = []
@@ -87,7 +88,7 @@ class HelpScreen(Board):
         }
 
     def view(self) -> View:
-        return below(self)
+        return replace(below(self), possible=frozenset({"stop", "stop_off", "theme"}))
 
     def act(self, action: str, event: events.Key) -> None:
         if action in ("row_up", "row_down"):
@@ -103,4 +104,4 @@ def below(screen: Board) -> View:
     for other in reversed(screen.app.screen_stack):
         if isinstance(other, LiveScreen):
             return other.view()
-    return View(snapshot=None, history=History(), wall=screen.app.wall(), link="recorded")
+    return View(snapshot=None, history=History(), wall=screen.app.wall(), link="recorded", stoppable=False)

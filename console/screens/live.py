@@ -240,6 +240,8 @@ class LiveScreen(Board):
             self._hold(action, action, event)
         elif action in ARROWS:
             self._arrow(action, event, snapshot)
+        elif action == "arm" and snapshot.decision.armed:
+            self.say("It is armed: G goes, D disarms.")
         elif action == "arm":
             self._ask("" if self.strip.question == "arm" else "arm")
         elif action == "clear":

@@ -86,9 +86,7 @@ class ReplayScreen(Board):
     def view(self) -> View:
         app = self.app
         if not self.session.ticks:
-            return View(
-                snapshot=None, history=self.history, wall=app.wall(), link="recorded", message="This session holds no committed tick."
-            )
+            return View(snapshot=None, history=self.history, wall=app.wall(), link="recorded", stoppable=app.stop_page is not None)
         snapshot = self.session.snapshot(self.player.tick)
         self._remember()
         picture, age = self._picture()
@@ -106,7 +104,8 @@ class ReplayScreen(Board):
             key_mode=snapshot.operator.key_mode,
             message=self.message,
             possible=POSSIBLE,
-            limits=app.options.limits,
+            limits=self.session.header.limits,
+            stoppable=app.stop_page is not None,
         )
 
     def _remember(self) -> None:

@@ -22,6 +22,8 @@ from engine.session.reader import Session
 from engine.session.store import Summary, sessions
 from engine.session.verify import verify
 
+CHECKING, VERIFIED = "checking …", "verified"
+GOOD = ("", CHECKING, VERIFIED)
 POSSIBLE = frozenset({"stop", "stop_off", "open", "verify", "help", "quit", "back"})
 
 
@@ -41,7 +43,7 @@ def table_rows(found: list[Summary] | None, chosen: int, verdicts: dict[str, str
 
 def _session_row(session: Summary, chosen: bool, verdict: str, width: int) -> Row:
     state = verdict or ("recording" if session.recording else "damaged" if session.problems else session.exit_reason)
-    role = "bad" if session.problems or "mismatch" in state else "good" if verdict == "verified" else "dim"
+    role = "bad" if session.problems or verdict not in GOOD else "good" if verdict == VERIFIED else "dim"
     policy = session.policy + (" (placeholder)" if session.placeholder else "")
     text = f"{session.id:28.28}{duration(session.length_s):>8}  {session.robot:10.10}{policy:16.16}{session.stops:6d}"
     text += f"{session.bytes / 1e6:7.1f} MB"
@@ -65,7 +67,9 @@ class SessionsPanel(Panel):
         if self.found:
             session = self.found[self.chosen]
             rows += [()] * (height - 3 - len(rows) + 1)
-            rows += [row((line, "bad")) for line in wrapped(" ".join(session.problems), width)][:2] or [
+            verdict = self.verdicts.get(session.session, "")
+            wrong = " ".join(session.problems) or ("" if verdict in GOOD else verdict)
+            rows += [row((line, "bad")) for line in wrapped(wrong, width)][:2] or [
                 row((session.session, "dim")),
                 row((f"{session.ticks} ticks, {session.inferences} inferences, {session.events} events, task {session.task}", "dim")),
             ]
@@ -117,7 +121,7 @@ class SessionsScreen(Board):
         elif action == "open" and found:
             self._open(Path(found[self.table.chosen].session))
         elif action == "verify" and found:
-            self.table.verdicts[found[self.table.chosen].session] = "checking …"
+            self.table.verdicts[found[self.table.chosen].session] = CHECKING
             self.check(Path(found[self.table.chosen].session))
         elif action == "help":
             self.app.show_help(self.SCOPE)
@@ -140,5 +144,5 @@ class SessionsScreen(Board):
     def check(self, path: Path) -> None:
         """Verify in a thread."""
         report = verify(path)
-        verdict = "verified" if report.ok else "; ".join(report.problems) or "not ok"
+        verdict = VERIFIED if report.ok else "; ".join(report.problems) or "not ok"
         self.app.call_from_thread(self.table.verdicts.__setitem__, str(path), verdict)

@@ -1,10 +1,11 @@
 """The log of what happened, newest first."""
 
+import math
 import time
 from typing import ClassVar
 
 from console.panel import Panel
-from console.rows import Row, cut, duration, one_cell_each, row
+from console.rows import Row, cut, duration, number, one_cell_each, row
 from console.view import View
 from engine.types import Event
 
@@ -43,12 +44,12 @@ def loop_note(view: View) -> Row:
     if view.snapshot is None:
         return ()
     loop = view.snapshot.loop
-    return row(
-        (f"{loop.tick_hz:5.1f} Hz", "value"),
-        (" p99", "dim"),
-        (f" {loop.late_p99_ms:4.1f} ms", "value"),
-        (f" ×{loop.real_time_factor:.2f}", "dim"),
-    )
+    spans = row((f"{number(loop.tick_hz, 5, 1)} Hz", "value"))
+    if math.isfinite(loop.late_p99_ms):
+        spans += row(
+            (" p99", "dim"), (f"{number(loop.late_p99_ms, 5, 1)} ms", "value"), (f" ×{number(loop.real_time_factor, 4, 2)}", "dim")
+        )
+    return spans
 
 
 def recorder_spans(view: View) -> Row:

@@ -9,9 +9,17 @@ from console.view import View
 from console.widgets.events import recorder_spans
 
 _KEYS = Keymap()
-GROUPED = {"pull": "K/J/F", "force_up": "U/M/R"}  # one entry for keys that belong together
-GROUP_LABEL = {"pull": "hold", "force_up": "force"}
-_SKIPPED = {"push", "press", "force_down"}
+#: One entry for keys that belong together: the first one's id, all of them, the label.
+GROUPS = {
+    "pull": (("pull", "push", "press"), "hold"),
+    "force_up": (("force_up", "force_down", "force_reset"), "force"),
+    "slower": (("slower", "faster"), "speed"),
+    "tick_before": (("tick_before", "tick_after"), "tick"),
+    "inference_before": (("inference_before", "inference_after"), "inference"),
+    "stop_before": (("stop_before", "stop_after"), "stop"),
+    "second_back": (("second_back", "second_on"), "1 s"),
+}
+_SKIPPED = {name for names, _ in GROUPS.values() for name in names[1:]}
 
 
 def footer_rows(view: View, width: int, scope: Scope, keymap: Keymap = _KEYS) -> list[Row]:
@@ -22,8 +30,8 @@ def footer_rows(view: View, width: int, scope: Scope, keymap: Keymap = _KEYS) ->
     for binding in sorted((b for b in BINDINGS if b.footer and b.scope in (scope, "everywhere")), key=lambda b: b.footer):
         if binding.id not in view.possible or binding.id in _SKIPPED:
             continue
-        keys = GROUPED.get(binding.id) or shown(keymap.keys[binding.id][0])
-        label = GROUP_LABEL.get(binding.id, binding.label)
+        names, label = GROUPS.get(binding.id, ((binding.id,), binding.label))
+        keys = "/".join(shown(keymap.keys[name][0]) for name in names if keymap.keys[name])
         role = "bad" if binding.id in ("stop", "stop_off") else "key"
         entry: Row = ((keys, role), (f" {label}  ", "dim"))
         if width_of(spans) + width_of(entry) + width_of(right) > width:

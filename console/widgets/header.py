@@ -18,6 +18,8 @@ def placeholder(snapshot: Snapshot | None) -> str:
         return "PLACEHOLDER"
     if snapshot.run.model_state == ModelState.FAILED:
         return "PLACEHOLDER · model failed"
+    if snapshot.run.model_state == ModelState.LOADING:
+        return "PLACEHOLDER · model loading"
     if policy is None or snapshot.run.model_state == ModelState.NONE:
         return "PLACEHOLDER · no model"
     return ""
@@ -41,7 +43,9 @@ def header_rows(view: View, width: int) -> list[Row]:
         right += row((" link slow ", "state warn"), " ")
     if fake := placeholder(snapshot):
         right += row((f" {fake if width >= 100 else 'PLACEHOLDER'} ", "placeholder"), " ")
-    beat = f"♥{view.heartbeat % 10}" if view.link in ("connected", "recorded") and snapshot is not None else "♥-"
+    if view.link == "recorded":
+        right += row((" RECORDED ", "state idle"), "  ")
+    beat = f"♥{view.heartbeat % 10}" if view.link == "connected" and snapshot is not None else "  "
     right += row(("NOT SAFETY-RATED", "unrated"), (f"  {beat}", "good" if view.behind < 1.0 else "bad"), (f"  {clock} ", "dim"))
     return [joined(left, right, width)]
 

@@ -29,8 +29,9 @@ def score_rows(view: View, width: int, height: int) -> list[Row]:
     decision = view.snapshot.decision
     scores = list(view.history.scores)
     if height >= 11:
-        rows = _large(decision, scores, view.limits, width)
-        rows += _curve(scores, width, min(5, height - 13)) if height >= 15 else []
+        spare = height - 3 - len(layer_rows(decision, view.limits, width, height))
+        rows = _large(decision, [] if spare >= 2 else scores, view.limits, width)
+        rows += _curve(scores, width, min(6, spare)) if spare >= 2 else []
     else:
         rows = _small(decision, scores, view.limits, width)
     return rows + layer_rows(decision, view.limits, width, height - len(rows))
@@ -48,7 +49,14 @@ def _large(decision: Decision, scores: Sequence[float], limits: Limits, width: i
     right = [
         row((f" {word} ", f"state {word_role}"), ("  ◀ ", "dim"), (LAYERS[decision.binding], "value")),
         marked_bar(decision.score, room, _marks(limits), role),
-        row(("60 s ", "dim"), (spark(_thinned(scores, room - 5), room - 5), role)),
+        row(("60 s ", "dim"), (spark(_thinned(scores, room - 5), room - 5), role))
+        if scores
+        else row(
+            ("raw", "dim"),
+            (number(decision.score_raw, 5, 2), "text"),
+            ("   published rule", "dim"),
+            (number(decision.score_published, 5, 2), "text"),
+        ),
     ]
     left = [row((line, role)) for line in lines]
     return beside(left, right, len(lines[0]) + 1)

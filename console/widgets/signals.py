@@ -55,8 +55,13 @@ def signal_row(view: View, inference: InferenceBrief, index: int, width: int) ->
             shown = " q1.0"
     else:
         shown, curve = "     ", scaled_spark(view.history.signal(index), room)
+    usual = role == "info"
     return row(
-        (name.ljust(name_width), "text"), (compact(inference.signals[index], 7), "value"), (shown.ljust(5), role), "  ", (curve, role)
+        (name.ljust(name_width), "text"),
+        (compact(inference.signals[index], 7), "value"),
+        (shown.ljust(5), "text" if usual else role),
+        "  ",
+        (curve, "curve" if usual else role),
     )
 
 
@@ -104,21 +109,22 @@ def inference_note(view: View) -> Row:
 
 
 def brief_rows(view: View, width: int) -> list[Row]:
-    """One line for small screens: the two leading signals, latency, rate and ages."""
-    inference = view.snapshot.inference if view.snapshot is not None else None
-    if inference is None:
+    """One line for small screens: the leading signal, latency, rate, and the age of inference and picture."""
+    snapshot = view.snapshot
+    inference = snapshot.inference if snapshot is not None else None
+    if snapshot is None or inference is None:
         return [row(("  no inference yet", "dim"))]
-    spans: list[tuple[str, str]] = [("  ", "text")]
-    for index in (0, 4) if width >= 80 else (0,):
-        spans += [part if part[0] != "  " else (" ", "text") for part in signal_row(view, inference, index, 32 if width >= 80 else 30)]
-        spans[-1] = (spans[-1][0].strip()[-5:].rjust(5), spans[-1][1])
-        spans.append((" ", "text"))
-    spans += [
+    old = inference.age > view.limits.inference_age_max
+    spans: Row = (("  ", "text"), *signal_row(view, inference, 0, 32 if width >= 76 else 26))
+    spans += (
+        ("  ", "text"),
         (f"{inference.latency_ms:4.0f} ms {inference.rate_hz:4.1f}/s", "value"),
-        (" age", "dim"),
-        (age(inference.age, 7), "bad" if inference.age > view.limits.inference_age_max else "value"),
-    ]
-    return [row(*spans)]
+        ("  age", "dim"),
+        (age(inference.age, 7), "bad" if old else "value"),
+    )
+    if width >= 76:
+        spans += (("  frame", "dim"), (age(snapshot.frame_age, 7), "value"))
+    return [spans]
 
 
 class SignalsPanel(Panel):

@@ -19,6 +19,8 @@ def state_word(view: View) -> tuple[str, str]:
         return "■ ENGINE ENDED", "state idle"
     if view.link == "lost":
         return "✖ ENGINE LOST", "state bad"
+    if snapshot is None and view.link == "recorded":
+        return "○ NO ENGINE", "state idle"
     if snapshot is None:
         return f"{SPINNER[view.spinner % 8]} STARTING ENGINE", "state idle"
     if view.behind > 1.0:
@@ -52,7 +54,8 @@ def reason_sentence(snapshot: Snapshot) -> str:
     layer = decision.binding
     if decision.layer_reason[layer] == Reason.OK:
         return ""
-    return f"{LAYERS[layer]}: {sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)}"
+    said = sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)
+    return said if said.startswith(LAYERS[layer]) else f"{LAYERS[layer]}: {said}"
 
 
 def explanation(view: View) -> str:
@@ -62,8 +65,10 @@ def explanation(view: View) -> str:
         return view.ended or "The engine has ended."
     if view.link == "lost":
         return "The line to the engine is gone; by itself it stops the robot. q leaves; `sawhorse attach` comes back."
+    if snapshot is None and view.link == "recorded":
+        return "recorded sessions; no robot is attached"
     if snapshot is None:
-        return "the first picture of the robot is on its way"
+        return "the engine process is coming up; the robot is at rest"
     if view.behind > 1.0:
         return "Nothing new arrives: what stands below is old. Space still stops."
     if snapshot.run.model_state == ModelState.LOADING and not snapshot.decision.stop_number:
@@ -99,7 +104,10 @@ def next_step(view: View) -> str:
 def state_rows(view: View, width: int) -> list[Row]:
     word, role = state_word(view)
     filled = role == "state bad"
-    right = row(("SPACE = STOP ", role)) if filled else row(("SPACE", "key"), (" = STOP ", "bad"))
+    if not view.stoppable:
+        right = row(("    RECORDED ", role if filled else "dim"))
+    else:
+        right = row(("SPACE = STOP ", role)) if filled else row(("SPACE", "key"), (" = STOP ", "bad"))
     ground, told = (role, role) if filled else ("text", "value")
     upper = joined(
         cut(row((" ", ground), (f" {word} ", role), ("  ", ground), (one_cell_each(explanation(view)), told)), width - 14),

@@ -33,7 +33,7 @@ def arm_rows(view: View, width: int) -> list[Row]:
     second = row(
         ("session ", "dim"),
         (recording, "value" if s.recorder.on else "warn"),
-        ("   ramps from the measured pose; armed is not moving", "dim"),
+        ("   armed is not moving: G goes", "dim"),
     )
     if s.decision.stop_number and s.decision.stop_kind == StopKind.LATCHED:
         third = row((f"Stop {s.decision.stop_number} is latched: Esc, then C clears it, then A arms.", "warn"))

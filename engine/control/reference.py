@@ -96,9 +96,7 @@ def _moving(reference: Reference, measured: Floats, decision: Decision, target: 
     leash = tuple(
         limit / k for limit, k in zip((decision.force_limit,) * 3 + (decision.torque_limit,) * 3, reference.stiffness, strict=True)
     )
-    to_go = tuple(
-        0.0 if abs(e) >= most and e * go > 0.0 else go for e, most, go in zip(stretch, leash, error(target, reference.pose), strict=True)
-    )
+    to_go = tuple(map(_leashed, error(target, reference.pose), stretch, leash))
     speed, acceleration = decision.speed_limit, limits.acceleration_max
     linear = _velocity(reference.twist[:3], to_go[:3], speed, acceleration, dt)
     angular = _velocity(reference.twist[3:], to_go[3:], speed / LEVER, acceleration / LEVER, dt)
@@ -127,9 +125,12 @@ def _holding(reference: Reference, measured: Floats | None, inputs: Inputs, deci
     if measured is not None:
         if rest is None and not any(twist) and stops.at_rest(inputs, True, limits):
             rest = measured
-        pose = _settled(pose, measured, rest, stiffness, reference.held, dt)
-        softest = (score.SOFTEST[0], *stiffness[1:])
-        stiffness = _eased(stiffness, tuple(map(min, stiffness, softest)), error(pose, measured), dt)
+        stretch = error(pose, measured)
+        softest = (min(stiffness[0], score.SOFTEST[0]), *stiffness[1:])
+        softer = _eased(stiffness, softest, stretch, dt)
+        spent = (stiffness[0] - softer[0]) * abs(stretch[0])
+        stiffness = softer
+        pose = _settled(pose, stretch, rest, stiffness, reference.held, spent, dt)
     held = reference.held + dt
     stopped = rest is not None or held > limits.rest_within
     off = decision.stop_category == StopCategory.CAT0 or (decision.stop_category == StopCategory.CAT1 and stopped)
@@ -146,9 +147,11 @@ def _holding(reference: Reference, measured: Floats | None, inputs: Inputs, deci
     )
 
 
-def _settled(pose: Floats, measured: Floats, rest: Floats | None, stiffness: Floats, held: float, dt: float) -> Floats:
-    """(7,) the held reference after the press has ramped, the slide to the rest pose and the stroke's slip."""
-    stretch = error(pose, measured)
+def _settled(pose: Floats, stretch: Floats, rest: Floats | None, stiffness: Floats, held: float, spent: float, dt: float) -> Floats:
+    """(7,) the held reference after the press has ramped, the slide to the rest pose and the stroke's slip.
+
+    ``spent`` N of what the stroke's force may change in this tick have gone into softening already.
+    """
     shift = [0.0] * 6
     if rest is not None:
         left = error(rest, pose)
@@ -160,7 +163,16 @@ def _settled(pose: Floats, measured: Floats, rest: Floats | None, stiffness: Flo
     if excess > 0.0:
         slip = min(excess, SLIP_SPEED * dt)
         shift[0] += -slip if stretch[0] > 0.0 else slip
+    most = max(0.0, FORCE_RATE * dt - spent) / stiffness[0]
+    shift[0] = _within(shift[0], -most, most)
     return moved(pose, shift)
+
+
+def _leashed(go: float, stretch: float, most: float) -> float:
+    """The way to go on one axis, or back to where the spring pulls with just its permitted force if it is stretched further."""
+    if abs(stretch) >= most and stretch * go > 0.0:
+        return math.copysign(abs(stretch) - most, -stretch)
+    return go
 
 
 def _velocity(before: Floats, to_go: Floats, limit: float, acceleration: float, dt: float) -> Floats:

@@ -63,7 +63,23 @@ class Controlling:
 
     def __init__(self, required: bool) -> None:
         self.required = required
-        self.heard_ns = 0  #: last byte from the controlling console; 0 = none attached
+        self._heard_ns = 0
+        self._lost = False
+
+    def heard(self, now_ns: int) -> None:
+        self._heard_ns = now_ns
+
+    def lost(self) -> None:
+        """The console is gone; the next tick learns of it even if another console has taken its place by then."""
+        self._lost = True
+
+    def last_heard(self) -> int:
+        """ns of the last byte from the controlling console; 0 = there is none, or was none since the last call."""
+        if self._lost:
+            self._lost = False
+            self._heard_ns = 0
+            return 0
+        return self._heard_ns
 
 
 class ControlLoop:
@@ -208,7 +224,7 @@ class ControlLoop:
             clear_number=operator.clear_number,
             jogging=bool(operator.jog_axes),
             mode=operator.mode,
-            console_t_ns=self._controlling.heard_ns,
+            console_t_ns=self._controlling.last_heard(),
             console_required=self._controlling.required,
             stop_page=page,
             stop_latch=self._page.latching(),

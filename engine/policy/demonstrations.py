@@ -11,21 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.policy.practice import Samples
 from engine.types import F32, F64
 
 STATE_FLOOR = (0.01,) * 3 + (0.02,) * 3 + (2.0,) * 3  #: m, m/s, N: spreads below these are not blown up to one
 ACTION_FLOOR = (0.01,) * 3 + (0.05,) * 3 + (0.1,)  #: m, rad, grip
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What one episode gives: N observations, each with the expert's chunk for it."""
-
-    plants: F64  #: (N, P)
-    states: F32  #: (N, 9)
-    chunks: F32  #: (N, 16, 7)
-    labels: F32  #: (N, len(LABELS))
-    succeeded: bool
 
 
 @dataclass(frozen=True)
@@ -35,7 +25,7 @@ class Demonstrations:
     plants: F64  #: (N, P) the cell's full state, from which pictures are drawn
     states: F32  #: (N, 9)
     chunks: F32  #: (N, 16, 7)
-    labels: F32  #: (N, len(engine.policy.heads.LABELS))
+    labels: F32  #: (N, len(engine.policy.readings.LABELS))
     episode: NDArray[np.int64]  #: (N,) index of the episode
     succeeded: NDArray[np.bool_]  #: (episodes,)
 

@@ -112,7 +112,7 @@ def fit_prefix(
             seen = prefix_heads.loss(heads(features).float(), material.labels[rows])
         move(flow + HEADS_WEIGHT * seen)
         if (step + 1) % max(1, fit.steps // 10) == 0:
-            curve.append((float(flow), float(seen)))
+            curve.append((float(flow.detach()), float(seen.detach())))
             progress(f"prefix: flow {curve[-1][0]:.4f}, heads {curve[-1][1]:.4f}")
     policy.load_state_dict(experts.member_state(0), strict=False)
     for parameter in (*policy.parameters(), *heads.parameters()):
@@ -148,7 +148,7 @@ def fit_experts(
         each = (flow * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1.0)
         move(each.sum())
         if (step + 1) % max(1, fit.steps // 10) == 0:
-            curve.append(tuple(float(loss) for loss in each))
+            curve.append(tuple(each.detach().tolist()))
             progress("experts: flow " + " ".join(f"{loss:.4f}" for loss in curve[-1]))
     experts.eval().requires_grad_(False)
     return curve

@@ -3,34 +3,12 @@
 Regressing what matters for the task is also what makes the prefix learn to look (see the training pipeline).
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.types import Zone
+from engine.policy.readings import READINGS, ZONES
 
-
-@dataclass(frozen=True)
-class Reading:
-    """One quantity regressed from the pictures: value = centre + scale * output."""
-
-    name: str
-    centre: float
-    scale: float  #: in the quantity's unit; errors are counted in it while training
-
-
-READINGS: tuple[Reading, ...] = (
-    Reading("line_y", 0.0, 0.10),  #: m, the projected line in base axes
-    Reading("line_dy", 0.0, 0.05),  #: m, line less tool
-    Reading("log_top", 0.575, 0.05),  #: m
-    Reading("surface_dz", 0.0, 0.03),  #: m, wood under the blade less tool
-    Reading("depth", 0.02, 0.02),  #: m, of the kerf
-    Reading("hand_distance", 0.3, 0.1),  #: m, partner's free hand to the blade
-)
-ZONES = tuple(zone.name.lower() for zone in Zone)
-LABELS: tuple[str, ...] = (*(reading.name for reading in READINGS), "zone", "stuck")
 CLASS_WEIGHT = 0.1  #: of the zone's and stuck's losses beside the readings'
 
 

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from engine import signals
 from engine.policy import practice
-from engine.policy.demonstrations import Samples
 from engine.policy.ensemble import Ensemble
+from engine.policy.practice import Samples
+from engine.policy.studio import Draw
 from engine.signals import Evidence, Pass
 from engine.types import F32, F64
-
-Draw = Callable[[F64, F32 | None], Any]
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def run(
     for number in range(rounds):
         seen = hands.observe()
         kept.append(seen)
-        pictures = torch.as_tensor(draw(np.stack([row[0] for row in seen]), looks))
+        pictures = draw(np.stack([row[0] for row in seen]), looks)
         pictures = torch.zeros_like(pictures) if black else pictures
         images = {name: pictures[:, i] for i, name in enumerate(ensemble.cameras)}
         prediction = ensemble.predict(images, torch.from_numpy(np.stack([row[1] for row in seen])), instruction)

@@ -16,15 +16,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.policy import checkpoint, compact, demonstrations, practice, rollout, statistics
+from engine.policy import checkpoint, compact, demonstrations, practice, rollout, statistics, studio
 from engine.policy.demonstrations import Demonstrations
 from engine.policy.ensemble import Ensemble
 from engine.policy.errors import PolicyError
 from engine.policy.experts import StackedExperts
 from engine.policy.fitting import Fit, Material, fit_experts, fit_prefix
-from engine.policy.heads import READINGS, Heads
+from engine.policy.heads import Heads
 from engine.policy.loading import load, load_processors, new_heads, parameters
 from engine.policy.prefix import Prefix
+from engine.policy.readings import READINGS
 from engine.signals import familiarity, nominal
 from engine.types import F64, PolicyInfo
 
@@ -46,7 +47,8 @@ class Plan:
     batch: int = 256
     practice_episodes: int = 256
     nominal_episodes: int = 48
-    duration: float = practice.LONG_S  #: s, of a practice or nominal episode
+    short: float = practice.SHORT_S  #: s, of most demonstrations
+    duration: float = practice.LONG_S  #: s, of the others and of practice
     worlds: int = 512  #: pictures drawn at once
     size: compact.Size = field(default_factory=compact.Size)
 
@@ -68,7 +70,7 @@ def train(
         raise PolicyError(f"{out} is not empty; choose another folder, or resume")
     work.mkdir(parents=True, exist_ok=True)
     torch.set_float32_matmul_precision("high")
-    draw = practice.painter(plan.worlds, plan.device)
+    draw = studio.painter(plan.worlds, plan.device)
 
     data = _demonstrations(work / "demonstrations.npz", plan, progress)
     spreads = demonstrations.spreads(data)
@@ -87,7 +89,7 @@ def train(
         progress(f"practice: {plan.practice_episodes} episodes led by the policy, answered by the expert")
         alone = _ensemble(policy, StackedExperts([policy]), heads, spreads, work, plan)
         seeds = range(PRACTICE_SEEDS, PRACTICE_SEEDS + plan.practice_episodes)
-        paint = practice.looks(plan.practice_episodes, PRACTICE_SEEDS)
+        paint = studio.looks(plan.practice_episodes, PRACTICE_SEEDS)
         tried = rollout.run(
             alone, seeds, _batched(draw, plan.worlds), compact.INSTRUCTION, plan.workers, False, paint, plan.duration, progress=progress
         )
@@ -164,7 +166,7 @@ def evaluate(
     ensemble = load(policy_path, device, progress, practice.joint_limits())
     seeds = range(seed, seed + episodes)
     worlds = min(512, episodes)
-    draw = _batched(practice.painter(worlds, device), worlds)
+    draw = _batched(studio.painter(worlds, device), worlds)
     result: dict[str, Any] = {"policy_hash": ensemble.info.hash, "seed": seed, "duration_s": duration}
     for name, wanted, blank in (("policy", True, False), ("black", black, True)):
         if wanted:
@@ -236,7 +238,9 @@ def _demonstrations(path: Path, plan: Plan, progress: Callable[[str], None]) -> 
     if not path.exists():
         progress(f"demonstrations: {plan.episodes} episodes of the expert on {plan.workers} processes")
         seeds = list(range(DEMONSTRATION_SEEDS, DEMONSTRATION_SEEDS + plan.episodes))
-        demonstrations.save(path, demonstrations.collect(practice.demonstrate, seeds, plan.workers, progress))
+        demonstrations.save(
+            path, demonstrations.collect(partial(practice.demonstrate, short=plan.short, long=plan.duration), seeds, plan.workers, progress)
+        )
     return demonstrations.load(path)
 
 
@@ -245,14 +249,14 @@ def _material(
     spreads: dict[str, dict[str, Tensor]],
     vlm: Path,
     plan: Plan,
-    draw: rollout.Draw,
+    draw: studio.Draw,
     number: int,
     progress: Callable[[str], None],
 ) -> Material:
     """Pictures drawn, states and actions normalised as LeRobot's processors do it, on the training device."""
     from transformers import AutoTokenizer
 
-    paint = practice.looks(len(data.states), DEMONSTRATION_SEEDS + 7919 * number)
+    paint = studio.looks(len(data.states), DEMONSTRATION_SEEDS + 7919 * number)
     pictures = demonstrations.draw_pictures(draw, data.plants, paint, plan.worlds, plan.device, progress)
     state, action = spreads["observation.state"], spreads["action"]
     tokens = AutoTokenizer.from_pretrained(vlm)(compact.INSTRUCTION + "\n", return_tensors="pt")["input_ids"][0]
@@ -312,7 +316,7 @@ def _ensemble(
     return Ensemble(policy, experts.to(plan.device), heads, kept, processors, info, compact.STEP_S)
 
 
-def _batched(draw: rollout.Draw, most: int) -> rollout.Draw:
+def _batched(draw: studio.Draw, most: int) -> studio.Draw:
     """``draw`` for any number of plants."""
 
     def whole(plants: F64, looks: Any) -> Tensor:

@@ -27,10 +27,10 @@ from engine.types import (
     SawState,
 )
 
-TICK_CHUNK = 2048  #: rows: 20 s, read in one piece when replay seeks
-INFERENCE_CHUNK = 64
-FRAME_CHUNK = 16  #: pictures compressed together, so that what does not change costs nothing
-EVENT_CHUNK = 256
+TICK_BLOCK = 100  #: rows: one second
+INFERENCE_BLOCK = 4
+FRAME_BLOCK = 8  #: pictures compressed together, so that what does not change costs little
+EVENT_BLOCK = 1
 
 SCALARS = {float: "float64", int: "int64", bool: "bool"}
 
@@ -79,7 +79,7 @@ def fields_of(struct: type, prefix: str) -> tuple[Field, ...]:
             raise TypeError(f"{struct.__name__}.{name}: a session has no column for {hint}")
         note = "row of words; " * (kind is str) + comments.get(name, "")
         labels = {len(LAYERS): LAYERS, len(SIGNALS): SIGNALS}.get(size[0], ()) if size else ()
-        column = Column(name=prefix + name, dtype=dtype, shape=size, chunk_rows=TICK_CHUNK, note=note, labels=labels)
+        column = Column(name=prefix + name, dtype=dtype, shape=size, block_rows=TICK_BLOCK, note=note, labels=labels)
         fields.append(Field(name, column, bool(size), kind is str))
     return tuple(fields)
 
@@ -93,10 +93,10 @@ TICK_FIELDS: dict[type, tuple[Field, ...]] = {
     OperatorState: fields_of(OperatorState, "tick/operator_"),
 }
 
-WORDS = (Column(name="words", dtype=STRING, shape=(), chunk_rows=EVENT_CHUNK, note="the texts that tick/ columns point at"),)
+WORDS = (Column(name="words", dtype=STRING, shape=(), block_rows=EVENT_BLOCK, note="the texts that tick/ columns point at"),)
 
 EVENTS = tuple(
-    Column(name=f"events/{name}", dtype=dtype, shape=(), chunk_rows=EVENT_CHUNK, note=notes(Event).get(name, ""))
+    Column(name=f"events/{name}", dtype=dtype, shape=(), block_rows=EVENT_BLOCK, note=notes(Event).get(name, ""))
     for name, dtype in (("seq", "int64"), ("tick", "int64"), ("t_ns", "int64"), ("wall", "float64"), ("kind", STRING), ("text", STRING))
 )
 
@@ -116,7 +116,7 @@ TICK_SCALARS = distinct([field.column for fields in TICK_FIELDS.values() for fie
 def tick_columns(row: TickRow) -> tuple[Column, ...]:
     """The columns of ``tick/`` for a plant of this row's size; a plant without state has no column."""
     size = len(row.plant)
-    plant = Column(name="tick/plant", dtype="float64", shape=(size,), chunk_rows=TICK_CHUNK, note="the plant's full state")
+    plant = Column(name="tick/plant", dtype="float64", shape=(size,), block_rows=TICK_BLOCK, note="the plant's full state")
     return (*TICK_SCALARS, plant) if size else TICK_SCALARS
 
 
@@ -156,7 +156,7 @@ def inference_columns(first: Inference) -> tuple[Column, ...]:
 
     def column(name: str, dtype: str, shape: tuple[int, ...] = (), labels: tuple[str, ...] = ()) -> Column:
         note = comments.get(name, "")
-        return Column(name=f"inference/{name}", dtype=dtype, shape=shape, chunk_rows=INFERENCE_CHUNK, note=note, labels=labels)
+        return Column(name=f"inference/{name}", dtype=dtype, shape=shape, block_rows=INFERENCE_BLOCK, note=note, labels=labels)
 
     columns = [column(name, "int64") for name in INFERENCE_NUMBERS]
     columns += [column("step_s", "float64"), column("finite", "bool"), column("valid", "bool", (18,), SIGNALS)]
@@ -205,11 +205,11 @@ def camera_columns(camera: str, image: U8) -> tuple[Column, ...]:
     """The columns of ``camera/NAME/`` for pictures of this one's size."""
     comments = notes(Frames)
     times = [
-        Column(name=f"camera/{camera}/{name}", dtype="int64", shape=(), chunk_rows=FRAME_CHUNK, note=comments.get(name, ""))
+        Column(name=f"camera/{camera}/{name}", dtype="int64", shape=(), block_rows=FRAME_BLOCK, note=comments.get(name, ""))
         for name in ("seq", "t_ns", "exposed_ns")
     ]
-    seen = Column(name=f"camera/{camera}/observation_seq", dtype="int64", shape=(), chunk_rows=FRAME_CHUNK, note="reading at the exposure")
-    frames = Column(name=f"camera/{camera}/frames", dtype="uint8", shape=image.shape, chunk_rows=FRAME_CHUNK, note="RGB (H, W, 3)")
+    seen = Column(name=f"camera/{camera}/observation_seq", dtype="int64", shape=(), block_rows=FRAME_BLOCK, note="reading at the exposure")
+    frames = Column(name=f"camera/{camera}/frames", dtype="uint8", shape=image.shape, block_rows=FRAME_BLOCK, note="RGB (H, W, 3)")
     return (*times, seen, frames)
 
 

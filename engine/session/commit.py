@@ -1,5 +1,6 @@
 """The commit marker: which rows of a session count. It moves only after everything before it is on disk."""
 
+import ctypes
 import hashlib
 import os
 from pathlib import Path
@@ -10,6 +11,8 @@ from engine.session.layout import SessionError
 from engine.session.schema import SCHEMA_VERSION, Header
 
 COMMIT = "commit.json"
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +48,17 @@ def sealed(commit: Commit) -> Commit:
     return msgspec.structs.replace(bare, digest=hashlib.sha256(msgspec.json.encode(bare)).hexdigest())
 
 
+def sync_disk(folder: Path) -> None:
+    """Return once everything written so far to the folder's file system is on the disk: one wait, however many files. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(descriptor)
+
+
 def sync(path: Path) -> None:
     """Return once the file's contents, or the folder's names, are on the disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -54,19 +68,19 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file and wait for the disk. Raises OSError, and then the file may be there in part."""
-    with path.open("wb") as file:
+def put_file(path: Path, data: bytes) -> None:
+    """Put a whole new file in the place of the old one: at any moment there is the one or the other. Raises OSError."""
+    staged = path.with_name(f".{path.name}.new")
+    with staged.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    staged.replace(path)
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put a whole new file in the place of the old one: at any moment there is the one or the other. Raises OSError."""
-    staged = path.with_name(f".{path.name}.new")
-    write_synced(staged, data)
-    staged.replace(path)
+    """``put_file``, and return once the disk has it. Raises OSError."""
+    put_file(path, data)
     sync(path.parent)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.session.columns import TickRow, inference_from, structs_from
 from engine.session.commit import Commit, read_commit
-from engine.session.layout import Column, Rows, SessionError, blank, chunk_path, decode, read_column
+from engine.session.layout import Column, Rows, SessionError, blank, read_block, read_column
 from engine.session.schema import Header
 from engine.snapshot import snapshot
 from engine.types import (
@@ -31,7 +31,7 @@ from engine.types import (
     Snapshot,
 )
 
-CACHED = 96 * 2**20  #: bytes of decoded chunks kept: what replay looks at around the present tick
+CACHED = 96 * 2**20  #: bytes of decoded blocks kept: what replay looks at around the present tick
 SECOND = 1_000_000_000
 
 
@@ -51,7 +51,7 @@ class Session:
         self.path = path
         self.commit = commit
         self._columns: dict[str, Column] = {}
-        self._chunks: OrderedDict[tuple[str, int], Rows] = OrderedDict()
+        self._blocks: OrderedDict[tuple[str, int], Rows] = OrderedDict()
         self._cached = 0
 
     @classmethod
@@ -98,31 +98,25 @@ class Session:
         end = min(self.commit.rows(name), self.commit.rows(name) if stop is None else stop)
         parts = []
         while start < end:
-            index, at = divmod(start, column.chunk_rows)
-            upto = min(column.chunk_rows, at + end - start)
-            parts.append(self._chunk(column, index)[at:upto])
+            block, at = divmod(start, column.block_rows)
+            upto = min(column.block_rows, at + end - start)
+            parts.append(self._block(column, block)[at:upto])
             start += upto - at
         if not parts:
             return blank(column)[:0]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _chunk(self, column: Column, index: int) -> Rows:
-        key = (column.name, index)
-        if key in self._chunks:
-            self._chunks.move_to_end(key)
-            return self._chunks[key]
-        path = chunk_path(column, index)
-        try:
-            rows = decode(column, (self.path / path).read_bytes())
-        except OSError as error:
-            raise SessionError(f"{path} of session {self.path} cannot be read ({error.strerror}): restore it from a copy.") from error
-        except (ValueError, RuntimeError) as error:
-            raise SessionError(f"{path} of session {self.path} is damaged ({error}): restore it from a copy.") from error
+    def _block(self, column: Column, block: int) -> Rows:
+        key = (column.name, block)
+        if key in self._blocks:
+            self._blocks.move_to_end(key)
+            return self._blocks[key]
+        rows = read_block(self.path, column, block)
         rows.flags.writeable = False
-        self._chunks[key] = rows
+        self._blocks[key] = rows
         self._cached += rows.nbytes
-        while self._cached > CACHED and len(self._chunks) > 1:
-            self._cached -= self._chunks.popitem(last=False)[1].nbytes
+        while self._cached > CACHED and len(self._blocks) > 1:
+            self._cached -= self._blocks.popitem(last=False)[1].nbytes
         return rows
 
     # --- ticks ---
@@ -138,6 +132,8 @@ class Session:
 
     def structs[T: msgspec.Struct](self, struct: type[T], start: int = 0, stop: int | None = None) -> list[T]:
         """The Inputs, Decisions, Commands, SawStates or OperatorStates of ticks ``start`` to ``stop``. Raises SessionError."""
+        if not self.ticks:
+            return []
         return structs_from(struct, lambda column: self.rows(column.name, start, stop), self.words)
 
     def row(self, tick: int) -> TickRow:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.clock import Clock, RealClock
 from engine.session.columns import TickRow
-from engine.session.commit import write_synced
+from engine.session.commit import replace_file
 from engine.session.layout import SessionError
 from engine.session.schema import Header
 from engine.session.writer import SessionWriter
@@ -44,7 +44,7 @@ def check_store(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         probe = root / f".probe-{os.getpid()}"
-        write_synced(probe, b"sawhorse")
+        replace_file(probe, b"sawhorse")
         probe.unlink()
         free = shutil.disk_usage(root).free
     except OSError as error:
@@ -174,7 +174,9 @@ class Recorder:
             self._closing.wait()
             waiting = len(self._ticks) + len(self._inferences) + len(self._frames) + len(self._events)
             with contextlib.suppress(OSError):  # the disk may still be full: then the last commit stands as it is
-                self._writer.mark(lost=self._lost + waiting + self._writer.pending, fault=self.fault_text, exit_reason=self._exit_reason)
+                self._writer.mark(
+                    lost=self._lost + waiting + self._writer.uncommitted, fault=self.fault_text, exit_reason=self._exit_reason
+                )
         self._writer.release()
 
     def _beat(self) -> None:
@@ -188,8 +190,11 @@ class Recorder:
         self._take(self._events, self._writer.add_events)
 
     def _take[Row](self, queue: deque[Row], add: Callable[[list[Row]], None]) -> None:
+        """Only what waits at the start: in lock-step the callers could fill the queue for ever."""
         self._beat()
-        while rows := [queue.popleft() for _ in range(min(BATCH, len(queue)))]:
+        waiting = len(queue)
+        while rows := [queue.popleft() for _ in range(min(BATCH, waiting, len(queue)))]:
+            waiting -= len(rows)
             try:
                 add(rows)
             except (ValueError, TypeError, OverflowError, SessionError) as error:
@@ -203,8 +208,7 @@ class Recorder:
         if self._policy is not None:
             self._writer.name_policy(self._policy)
             self._policy = None
-        due = closing or self._writer.chunk_completed or time.monotonic() - self._committed_at >= COMMIT_EVERY
-        if due and (closing or self._writer.pending):
+        if closing or (self._writer.due and time.monotonic() - self._committed_at >= COMMIT_EVERY):
             exit_reason = self._exit_reason if closing else None
             self._writer.commit(lost=self._lost, fault=self.fault_text, exit_reason=exit_reason, moved_on=self._beat)
             self._committed_at = time.monotonic()

@@ -7,11 +7,25 @@ import msgspec
 import numpy as np
 
 from engine.session.commit import replace_file, write_commit
-from engine.session.layout import Column, SessionError, blank, chunk_path, consolidated, decode, encode, group, metadata, read_column
+from engine.session.layout import (
+    BLOCKS,
+    INDEX_SIZE,
+    NO_BLOCK,
+    Column,
+    SessionError,
+    consolidated,
+    decode_index,
+    encode_index,
+    group,
+    metadata,
+    read_block,
+    read_column,
+    shard_path,
+)
 from engine.session.lock import held
 from engine.session.reader import Session
 from engine.session.schema import plain
-from engine.session.writer import RESERVED, STAGED
+from engine.session.writer import RESERVED
 
 INTERRUPTED = "interrupted"
 
@@ -31,15 +45,14 @@ def uncommitted_ticks(session: Session) -> int:
     if not (session.path / "tick/t_ns/zarr.json").exists():
         return 0
     column = read_column(session.path, "tick/t_ns")
-    index, at = divmod(session.ticks, column.chunk_rows)
+    block, at = divmod(session.ticks, column.block_rows)
     found = 0
-    while (path := session.path / chunk_path(column, index)).exists():
-        try:
-            found += int(np.count_nonzero(decode(column, path.read_bytes())[at:]))
-        except (ValueError, RuntimeError):
-            break  # a damaged chunk is told of by who reads its committed rows
-        index, at = index + 1, 0
-    return found
+    try:
+        while True:
+            found += int(np.count_nonzero(read_block(session.path, column, block)[at:]))
+            block, at = block + 1, 0
+    except SessionError:
+        return found  # there is no such block: the end of what was written
 
 
 def repair(path: Path) -> Repair:
@@ -87,34 +100,39 @@ def _groups(name: str) -> list[str]:
 def _remove_leftovers(session: Session) -> bool:
     """Remove what only a writer needs, and arrays that were begun but never committed."""
     committed = {part for name in session.commit.arrays for part in (name, *_groups(name))}
-    strays = [session.path / STAGED, session.path / RESERVED, *session.path.glob(".*.new")]
-    strays += [file.parent for file in session.path.rglob("*/zarr.json") if str(file.parent.relative_to(session.path)) not in committed]
-    there = [stray for stray in strays if stray.exists()]
-    for stray in there:
-        if stray.is_dir():
-            shutil.rmtree(stray, ignore_errors=True)
-        else:
-            stray.unlink()
-    return bool(there)
+    folders = [path for path in session.path.rglob("*") if path.is_dir() and str(path.relative_to(session.path)) not in committed]
+    files = [path for path in (session.path / RESERVED, *session.path.rglob(".*.new")) if path.exists()]
+    for file in files:
+        file.unlink()
+    for folder in folders:
+        if folder.exists():  # it may have lain in one already removed
+            shutil.rmtree(folder)
+    return bool(folders or files)
 
 
 def _cut(session: Path, column: Column, rows: int) -> bool:
-    """Blank the rows after the committed ones in the last chunk, and remove the chunks after it."""
+    """Take the blocks after the committed ones out of the last shard, and remove the shards after it."""
     changed = False
-    index, at = divmod(rows, column.chunk_rows)
-    path = session / chunk_path(column, index)
-    if at:
+    shard, kept = divmod(-(-rows // column.block_rows), BLOCKS)
+    if kept:
+        path = session / shard_path(column, shard)
         try:
-            chunk = decode(column, path.read_bytes())
-        except (OSError, ValueError, RuntimeError) as error:
+            with path.open("r+b") as file:
+                entries = decode_index(file.read(INDEX_SIZE))
+                end = max(offset + size for offset, size in entries[:kept])
+                if NO_BLOCK in entries[:kept]:
+                    raise ValueError("a block is not there")
+                if entries[kept:] != [NO_BLOCK] * (BLOCKS - kept) or path.stat().st_size != end:
+                    file.seek(0)
+                    file.write(encode_index(entries[:kept] + [NO_BLOCK] * (BLOCKS - kept)))
+                    file.truncate(end)
+                    changed = True
+        except (OSError, ValueError) as error:
             raise SessionError(f"{path} is missing or damaged and holds committed rows: restore it from a copy.") from error
-        cut = blank(column)
-        cut[:at] = chunk[:at]
-        changed = _put(path, encode(column, cut))
-        index += 1
-    while (path := session / chunk_path(column, index)).exists():
+        shard += 1
+    while (path := session / shard_path(column, shard)).exists():
         path.unlink()
-        changed, index = True, index + 1
+        changed, shard = True, shard + 1
     return changed
 
 

@@ -1,10 +1,25 @@
-"""Rows on their way to disk: one table is a group of columns that grow together, buffered a whole chunk at a time."""
+"""Rows on their way to disk: one table is a group of columns that grow together, a whole block of rows at a time."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from engine.session.commit import Written
-from engine.session.layout import Column, Rows, blank, chunk_path, encode, row_bytes
+from engine.session.layout import (
+    BLOCKS,
+    INDEX_SIZE,
+    NO_BLOCK,
+    Column,
+    Rows,
+    blank,
+    decode_index,
+    encode,
+    encode_index,
+    row_bytes,
+    shard_path,
+)
 
 
 def chain_start(column: Column) -> "hashlib._Hash":
@@ -12,27 +27,65 @@ def chain_start(column: Column) -> "hashlib._Hash":
     return hashlib.sha256(f"{column.name} {column.dtype} {column.shape}\n".encode())
 
 
+class Shard:
+    """The file that one column is growing in."""
+
+    def __init__(self, session: Path, column: Column) -> None:
+        self._session = session
+        self._column = column
+        self._number = -1
+        self._descriptor = -1
+        self._entries = [NO_BLOCK] * BLOCKS
+        self._end = INDEX_SIZE
+
+    def put(self, block: int, data: bytes) -> int:
+        """Append a block and enter it into the index; the bytes by which the column grew. Raises OSError, and may be repeated."""
+        number, at = divmod(block, BLOCKS)
+        before = self._end
+        if number != self._number:
+            self._open(number)
+            before = 0 if self._end == INDEX_SIZE else self._end
+        os.pwrite(self._descriptor, data, self._end)
+        self._entries[at] = (self._end, len(data))
+        os.pwrite(self._descriptor, encode_index(self._entries), 0)
+        self._end += len(data)
+        return self._end - before
+
+    def _open(self, number: int) -> None:
+        self.close()
+        path = self._session / shard_path(self._column, number)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._number = number
+        found = os.pread(self._descriptor, INDEX_SIZE, 0)
+        self._entries = decode_index(found) if len(found) == INDEX_SIZE else [NO_BLOCK] * BLOCKS
+        self._end = max(INDEX_SIZE, os.fstat(self._descriptor).st_size)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._number = self._descriptor = -1
+
+
+class Block(NamedTuple):
+    """Rows that are written together."""
+
+    number: int
+    columns: list[Rows]  #: (block_rows, *shape) each
+    rows: int  #: how many of them have been given; fewer than block_rows only when a session is closed
+
+
 class Table:
-    """The rows of one table that are not yet on disk, and the hash chain over all that ever came."""
+    """The rows of one table that are not yet on disk, and the hash chain over those that are."""
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(self, columns: Sequence[Column], session: Path) -> None:
         self.columns = tuple(columns)
-        self.chunk_rows = columns[0].chunk_rows
-        self.rows = 0  #: appended
+        self.block_rows = columns[0].block_rows
+        self.rows = 0  #: given
         self.committed = 0  #: known to be on disk
+        self._shards = [Shard(session, column) for column in self.columns]
         self._chains = [chain_start(column) for column in self.columns]
-        self._full: list[tuple[int, list[Rows]]] = []
+        self._full: list[Block] = []
         self._open = [blank(column) for column in self.columns]
-
-    @property
-    def pending(self) -> int:
-        """Rows appended since the last commit."""
-        return self.rows - self.committed
-
-    @property
-    def chunk_completed(self) -> bool:
-        """At least one chunk has been filled since the last commit, and will not change again."""
-        return bool(self._full)
 
     def mismatch(self, values: Sequence[Rows]) -> str:
         """Why the rows do not belong into this table, in words; "" if they do."""
@@ -45,40 +98,50 @@ class Table:
 
     def append(self, values: Sequence[Rows]) -> None:
         """Take over rows: one array (n, *shape) a column, without ``mismatch``."""
-        count = len(values[0])
-        for column, chain, array in zip(self.columns, self._chains, values, strict=True):
-            chain.update(row_bytes(column, array))
-        taken = 0
+        taken, count = 0, len(values[0])
         while taken < count:
-            at = self.rows % self.chunk_rows
-            step = min(count - taken, self.chunk_rows - at)
-            for chunk, array in zip(self._open, values, strict=True):
-                chunk[at : at + step] = array[taken : taken + step]
+            at = self.rows % self.block_rows
+            step = min(count - taken, self.block_rows - at)
+            for column, array in zip(self._open, values, strict=True):
+                column[at : at + step] = array[taken : taken + step]
             taken += step
             self.rows += step
-            if self.rows % self.chunk_rows == 0:
-                self._full.append((self.rows // self.chunk_rows - 1, self._open))
+            if self.rows % self.block_rows == 0:
+                self._full.append(Block(self.rows // self.block_rows - 1, self._open, self.block_rows))
                 self._open = [blank(column) for column in self.columns]
 
-    def files(self) -> Iterator[tuple[str, bytes]]:
-        """Path inside the session and contents of every chunk that a commit must write, the growing one included."""
-        for index, chunks in self._full:
-            yield from self._encoded(index, chunks)
-        if self.rows % self.chunk_rows:
-            yield from self._encoded(self.rows // self.chunk_rows, self._open)
+    def due(self, *, closing: bool) -> list[Block]:
+        """The blocks that a commit now would write: the full ones, and when closing the last one as it is."""
+        rest = self.rows % self.block_rows
+        return [*self._full, Block(self.rows // self.block_rows, self._open, rest)] if closing and rest else list(self._full)
 
-    def _encoded(self, index: int, chunks: list[Rows]) -> Iterator[tuple[str, bytes]]:
-        for column, rows in zip(self.columns, chunks, strict=True):
-            yield chunk_path(column, index), encode(column, rows)
+    def write(self, blocks: Sequence[Block]) -> int:
+        """Put the blocks into their shards; the bytes by which they grew. Raises OSError, and may be repeated."""
+        return sum(
+            shard.put(block.number, encode(column, rows))
+            for block in blocks
+            for column, shard, rows in zip(self.columns, self._shards, block.columns, strict=True)
+        )
 
-    def written(self) -> dict[str, Written]:
-        """What a commit says of each column."""
-        return {
-            column.name: Written(rows=self.rows, sha256=chain.copy().hexdigest())
-            for column, chain in zip(self.columns, self._chains, strict=True)
-        }
+    def chained(self, blocks: Sequence[Block]) -> "list[hashlib._Hash]":
+        """The hash chains with the blocks' rows added."""
+        chains = [chain.copy() for chain in self._chains]
+        for block in blocks:
+            for column, chain, rows in zip(self.columns, chains, block.columns, strict=True):
+                chain.update(row_bytes(column, rows[: block.rows]))
+        return chains
 
-    def committed_all(self) -> None:
-        """The commit that holds all rows so far is on disk."""
-        self.committed = self.rows
-        self._full.clear()
+    def written(self, blocks: Sequence[Block], chains: "Sequence[hashlib._Hash]") -> dict[str, Written]:
+        """What a commit that holds the blocks says of each column."""
+        rows = self.committed + sum(block.rows for block in blocks)
+        return {column.name: Written(rows=rows, sha256=chain.hexdigest()) for column, chain in zip(self.columns, chains, strict=True)}
+
+    def settle(self, blocks: Sequence[Block], chains: "list[hashlib._Hash]") -> None:
+        """The commit that holds the blocks stands."""
+        self.committed += sum(block.rows for block in blocks)
+        self._chains = chains
+        self._full = [block for block in self._full if block.number > blocks[-1].number]
+
+    def close(self) -> None:
+        for shard in self._shards:
+            shard.close()

@@ -17,7 +17,7 @@ from engine.session.schema import plain
 from engine.session.table import chain_start
 from engine.types import LAYERS, Decision, Inputs, Reason
 
-STEP = 2048  #: rows looked at together
+STEP = 2000  #: rows looked at together
 NAMED = 20  #: problems told in words; the rest is counted
 
 #: Columns in which NaN or an infinity is a fault of the program, whatever the inputs were.
@@ -79,8 +79,8 @@ def _array_problem(session: Session, name: str) -> str:
     try:
         column = session.describe(name)
         chain = chain_start(column)
-        for start in range(0, session.commit.rows(name), column.chunk_rows):
-            chain.update(row_bytes(column, session.rows(name, start, start + column.chunk_rows)))
+        for start in range(0, session.commit.rows(name), column.shard_rows):
+            chain.update(row_bytes(column, session.rows(name, start, start + column.shard_rows)))
     except SessionError as error:
         return str(error)
     if chain.hexdigest() != session.commit.arrays[name].sha256:

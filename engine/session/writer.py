@@ -1,12 +1,10 @@
 """Puts rows into a session's folder and commits them; used by one thread at a time.
 
-A commit writes every chunk that has changed into ``staged/``, waits for the disk, moves each over its predecessor, waits
-again, and only then replaces ``commit.json``. A chunk that replaces another holds the same rows and more, so a kill between
-any two of these steps leaves every committed row where readers look for it.
+A commit appends every full block to its shard, waits for the disk, and only then replaces ``commit.json``. Nothing that
+an earlier commit holds is written again, so a kill between any two steps leaves every committed row where readers look.
 """
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,7 +15,7 @@ import numpy as np
 
 from engine.session import columns
 from engine.session.columns import TickRow
-from engine.session.commit import Commit, Written, replace_file, sync, write_commit, write_synced
+from engine.session.commit import Commit, Written, put_file, replace_file, sync, sync_disk, write_commit
 from engine.session.layout import Column, Rows, SessionError, consolidated, group, metadata
 from engine.session.lock import hold
 from engine.session.schema import SCHEMA_VERSION, Header, plain
@@ -25,7 +23,7 @@ from engine.session.table import Table
 from engine.types import Event, Frames, Inference, PolicyInfo
 
 RESERVE = 16 * 2**20  #: bytes kept for the last commits on a disk that runs full
-STAGED, RESERVED = "staged", "reserve"
+RESERVED = "reserve"
 
 
 class SessionWriter:
@@ -41,6 +39,7 @@ class SessionWriter:
         self._words: dict[str, int] = {}
         self._commits = 0
         self._described: dict[str, bytes] = {}  #: groups' and arrays' ``zarr.json`` as last committed, by path
+        self._shards_told: dict[str, int] = {}  #: full shards in each array's own ``zarr.json``
         self._arrays: dict[str, Written] = {}  #: as last committed
         attributes = plain(header)
         try:
@@ -49,10 +48,9 @@ class SessionWriter:
             if lock is None:
                 raise SessionError(f"Session {self.path} is being written by another engine.")
             self._lock = lock
-            (self.path / STAGED).mkdir()
             with (self.path / RESERVED).open("wb") as reserve:
                 os.posix_fallocate(reserve.fileno(), 0, RESERVE)
-            replace_file(self.path / "zarr.json", msgspec.json.encode(group(attributes)))
+            replace_file(self.path / "zarr.json", consolidated(attributes, {}))
             self.mark()
             sync(root)
         except OSError as error:
@@ -96,7 +94,7 @@ class SessionWriter:
 
     def _table(self, name: str, make: Callable[[], Sequence[Column]]) -> Table:
         if name not in self._tables:
-            self._tables[name] = Table(make())
+            self._tables[name] = Table(make(), self.path)
         return self._tables[name]
 
     def _append_or_skip(self, table: Table, values: Sequence[Rows]) -> None:
@@ -108,51 +106,51 @@ class SessionWriter:
     # --- what is there ---
 
     @property
-    def pending(self) -> int:
-        """Rows of all tables that the next commit will hold."""
-        return sum(table.pending for table in self._tables.values())
-
-    @property
-    def chunk_completed(self) -> bool:
-        """A whole chunk waits in memory: time to commit, however short ago the last one was."""
-        return any(table.chunk_completed for table in self._tables.values())
-
-    @property
     def committed_ticks(self) -> int:
         return self._tables["tick"].committed if "tick" in self._tables else 0
+
+    @property
+    def uncommitted(self) -> int:
+        """Rows of all tables that no commit holds yet."""
+        return sum(table.rows - table.committed for table in self._tables.values())
+
+    @property
+    def due(self) -> bool:
+        """Whole blocks wait for a commit."""
+        return any(table.due(closing=False) for table in self._tables.values())
 
     # --- rows out ---
 
     def commit(
         self, *, lost: int = 0, fault: str = "", exit_reason: str | None = None, moved_on: Callable[[], None] = lambda: None
     ) -> None:
-        """Put all rows so far on disk; an ``exit_reason`` closes the session. ``moved_on`` is called after each file.
+        """Put all whole blocks on disk; an ``exit_reason`` puts all rows there and closes the session.
 
-        Raises OSError; then the rows are still here, the last commit still stands, and the call may be repeated.
+        ``moved_on`` is called now and then. Raises OSError; then the rows are still here, the last commit still stands, and the
+        call may be repeated.
         """
         self._describe_new()
-        changed = [table for table in self._tables.values() if table.pending]
-        settled = [table for table in self._tables.values() if table.chunk_completed or exit_reason is not None]
-        try:
-            chunks = [self._stage(path, data, moved_on) for table in changed for path, data in table.files()]
-            lists = [self._stage(path, data, moved_on) for path, data in self._descriptions(settled)]
-            grown = sum(staged.stat().st_size - (target.stat().st_size if target.exists() else 0) for staged, target in chunks)
-            for staged, target in chunks:
-                staged.replace(target)
-            for folder in {target.parent for _, target in chunks}:
-                sync(folder)
-                moved_on()
-        except OSError:
-            for leftover in (self.path / STAGED).iterdir():
-                leftover.unlink()
-            raise
+        found = [(table, table.due(closing=exit_reason is not None)) for table in self._tables.values()]
+        changed = [(table, blocks, table.chained(blocks)) for table, blocks in found if blocks]
+        grown = 0
+        for table, blocks, _ in changed:
+            grown += table.write(blocks)
+            moved_on()
+        arrays = self._arrays | {
+            name: written for table, blocks, chains in changed for name, written in table.written(blocks, chains).items()
+        }
+        sync_disk(self.path)
+        moved_on()
+        self._arrays, before = arrays, self._arrays
         self.bytes += grown
-        self._arrays = {name: written for table in self._tables.values() for name, written in table.written().items()}
-        self.mark(lost=lost, fault=fault, exit_reason=exit_reason)
-        for table in changed:
-            table.committed_all()
-        for staged, target in lists:
-            staged.replace(target)
+        try:
+            self.mark(lost=lost, fault=fault, exit_reason=exit_reason)
+        except OSError:
+            self._arrays = before
+            raise
+        for table, blocks, chains in changed:
+            table.settle(blocks, chains)
+        self._publish(everything=exit_reason is not None)
 
     def mark(self, *, lost: int = 0, fault: str = "", exit_reason: str | None = None) -> None:
         """Move the commit marker without new rows. Raises OSError."""
@@ -182,14 +180,9 @@ class SessionWriter:
     def release(self) -> None:
         """End writing: give back the lock and the reserve. Nothing is committed."""
         self.spend_reserve()
-        shutil.rmtree(self.path / STAGED, ignore_errors=True)
+        for table in self._tables.values():
+            table.close()
         os.close(self._lock)
-
-    def _stage(self, path: str, data: bytes, moved_on: Callable[[], None]) -> tuple[Path, Path]:
-        staged = self.path / STAGED / path.replace("/", "%")
-        write_synced(staged, data)
-        moved_on()
-        return staged, self.path / path
 
     def _describe_new(self) -> None:
         """Write ``zarr.json`` of new groups and arrays, which hold no rows before their first commit."""
@@ -199,13 +192,18 @@ class SessionWriter:
                 if path not in self._described:
                     (self.path / path).mkdir(exist_ok=True)
                     data = msgspec.json.encode(tree)
-                    write_synced(self.path / path / "zarr.json", data)
+                    put_file(self.path / path / "zarr.json", data)
                     self._described[path] = data
 
-    def _descriptions(self, settled: Sequence[Table]) -> list[tuple[str, bytes]]:
-        """The ``zarr.json`` files that follow a commit: the root's always, which lists every array, and those of the settled tables."""
+    def _publish(self, *, everything: bool) -> None:
+        """Tell plain readers of the rows just committed: the root's ``zarr.json`` lists every array's shape; each array's own follows
+        when a shard is full or the session is closed."""
         for table in self._tables.values():
             for column in table.columns:
-                self._described[column.name] = msgspec.json.encode(metadata(column, table.rows))
-        root = consolidated(plain(self.header), self._described)
-        return [("zarr.json", root), *((f"{c.name}/zarr.json", self._described[c.name]) for table in settled for c in table.columns)]
+                data = msgspec.json.encode(metadata(column, table.committed))
+                shard = table.committed // column.shard_rows
+                if data != self._described[column.name] and (everything or shard > self._shards_told.get(column.name, 0)):
+                    self._shards_told[column.name] = shard
+                    put_file(self.path / column.name / "zarr.json", data)
+                self._described[column.name] = data
+        put_file(self.path / "zarr.json", consolidated(plain(self.header), self._described))

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from scenes import WALL, picture
+
 from console.view import LinkState
 from engine.types import Ended, Intent, Picture, Snapshot, WatchPicture
-from scenes import WALL, picture
 
 
 @dataclass

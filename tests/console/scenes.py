@@ -8,7 +8,6 @@ import msgspec
 from console.view import History
 from engine.types import (
     LAYERS,
-    NAN7,
     NAN18,
     Action,
     Command,
@@ -146,7 +145,7 @@ def _command(decision: Decision, tick: int) -> Command:
     k = decision.stiffness
     return Command(
         command_tick=tick,
-        pose_d=NAN7,
+        pose_d=(0.46, 0.102, 0.559, 1.0, 0.0, 0.0, 0.0),
         twist_d=(0.0,) * 6,
         stiffness_d=(min(500.0, k[0]), k[1], k[2], *k[3:]),
         force_max=decision.force_limit,
@@ -213,7 +212,8 @@ def _events(tick: int) -> tuple[Event, ...]:
         ("score", "CONTINUE 0.83", 9.8),
     )
     return tuple(
-        Event(seq=i, tick=tick - round(ago * 100), t_ns=0, wall=WALL - ago, kind=kind, text=text) for i, (kind, text, ago) in enumerate(said)
+        Event(seq=i, tick=tick - round(ago * 100), t_ns=0, wall=WALL - ago, kind=kind, text=text)
+        for i, (kind, text, ago) in enumerate(said)
     )
 
 

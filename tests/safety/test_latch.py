@@ -35,6 +35,8 @@ def test_the_same_count_asks_once_and_a_falling_one_asks_too(make):
     page = counted(Writer.SHELL, 3)
     assert latch.request(page, NONE, make.inputs(stop_page=page)) is None
     assert latch.request(page, NONE, make.inputs(stop_page=counted(Writer.SHELL, 2))) is not None
+    fallen = latch.request(page, page, make.inputs(stop_page=page))
+    assert fallen == latch.Request(Reason.STOP_SHELL, latched=True)
 
 
 def test_a_latching_request_comes_before_the_others(make):

@@ -59,9 +59,14 @@ def header(name: str = "20260101-120000-abcd", **changes: Any) -> Header:
         cameras={"front": {"size": [32, 32], "fovy_deg": 50.0}},
         units=UNITS,
         limits=Limits(),
-        robot_limits=msgspec.to_builtins(ROBOT),
+        robot_limits=msgspec.json.decode(msgspec.json.encode(ROBOT)),
     )
     return msgspec.structs.replace(whole, **changes)
+
+
+def same(one: object, other: object) -> bool:
+    """Equal to the last bit: the sign of a zero counts, and NaN equals NaN."""
+    return msgspec.msgpack.encode(one, enc_hook=np.ndarray.tobytes) == msgspec.msgpack.encode(other, enc_hook=np.ndarray.tobytes)
 
 
 def _random_fields(struct: type, rng: np.random.Generator) -> dict[str, Any]:
@@ -99,6 +104,7 @@ def ticks(seed: int, *, odd_values: bool = True) -> Iterator[TickRow]:
                 "pose": (0.5, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0),
                 "twist": tuple(rng.normal(0, 1e-4, 6).tolist()),
                 "manipulability": 0.1,
+                "frame_seq": tick // 16 + 1,
                 "frame_t_ns": t_ns - 50_000_000,
                 "frame_fault": 0,
                 "model_state": ModelState.READY,
@@ -107,14 +113,17 @@ def ticks(seed: int, *, odd_values: bool = True) -> Iterator[TickRow]:
                 "inference_finite": True,
                 "members": 5,
                 "signal_ratio": tuple(abs(rng.normal(0.4, 0.3, 18)).tolist()),
-                "arm_request": int(tick > 5),
+                "signal_valid": (True,) * 18,
+                "action_magnitude": float(rng.uniform(0, 1)),
+                "ensemble_spread": float(rng.uniform(0, 1)),
+                "arm_request": int(tick > 40),
                 "disarm_request": 0,
-                "go_request": int(tick > 40),
+                "go_request": int(tick > 60),
                 "pause_request": 0,
                 "clear_request": 0,
                 "jogging": False,
                 "console_t_ns": t_ns - 5_000_000,
-                "stop_page": (0,) * 8 if tick < 150 else (1,) + (0,) * 7,
+                "stop_page": (0,) * 8 if tick < 1800 else (1,) + (0,) * 7,
                 "stop_latch": (0,) * 8,
                 "watchdog": 0,
                 "recorder_fault": 0,

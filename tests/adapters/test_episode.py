@@ -1,0 +1,80 @@
+"""Episodes: the expert saws, partner and strokes are accounted for, hazards bite, and a policy that does nothing fails."""
+
+import numpy as np
+import pytest
+
+from adapters.mujoco import episode, expert
+from adapters.mujoco.episode import Episode
+from engine.types import F32, Zone
+
+
+@pytest.mark.parametrize("seed", [3, 41, 1001])
+def test_the_expert_saws_ten_millimetres_on_the_line_in_time(seed: int) -> None:
+    outcome = episode.run(seed)
+    assert outcome.success
+    assert outcome.depth_m >= episode.SUCCESS_DEPTH
+    assert outcome.lateral_m < 0.005
+    assert outcome.strokes >= 7
+
+
+def test_a_policy_that_stays_where_it_is_fails() -> None:
+    def idle(_: Episode) -> F32:
+        return np.zeros((16, 7), np.float32)
+
+    outcome = episode.run(3, idle, duration=6.0)
+    assert not outcome.success
+    assert outcome.depth_m == 0.0
+
+
+def test_the_same_seed_is_the_same_episode_to_the_last_bit() -> None:
+    first, second = Episode(5), Episode(5)
+    for run in (first, second):
+        for _ in range(10):
+            run.follow(run.expert())
+    assert np.array_equal(first.plant(), second.plant())
+
+
+def test_the_expert_is_a_function_of_the_plant_vector_alone() -> None:
+    running = Episode(8)
+    for _ in range(12):
+        running.follow(running.expert())
+    np.testing.assert_array_equal(expert.expert_chunk(running.plant()), running.expert())
+
+
+def test_strokes_are_counted_and_their_works_are_those_of_the_two_ends() -> None:
+    running = Episode(2)
+    for _ in range(48):
+        running.follow(running.expert())
+    saw = running.robot.read(0).saw
+    assert saw.stroke_count >= 3
+    assert saw.stroke_depth > 0.0
+    assert saw.robot_work > 2.0
+    assert saw.partner_work > 0.0
+    assert abs(saw.phase_error) < 1.5
+    assert saw.in_kerf
+    assert saw.zone in (Zone.SOFT, Zone.KNOT, Zone.CRACKED)
+
+
+def test_a_pinched_knot_sticks_the_saw_and_the_expert_frees_it() -> None:
+    running = Episode(2)
+    for _ in range(24):
+        running.follow(running.expert())
+    running.robot.hazard("knot_binds", 0.0)
+    stuck = False
+    while not running.done:
+        running.follow(running.expert())
+        stuck = stuck or running.robot.read(0).saw.stuck
+    assert stuck
+    assert not running.outcome().stuck
+
+
+def test_samples_hold_one_moment_each_and_recoveries_too() -> None:
+    samples = episode.collect(11, duration=4.0)
+    count = len(samples.plants)
+    assert samples.states.shape == (count, 9)
+    assert samples.chunks.shape == (count, 16, 7)
+    assert (samples.chunks[:, :, 6] == 1.0).all()
+    assert set(samples.labels) >= {"line_dy", "surface_dz", "zone", "stuck", "hand_distance"}
+    np.testing.assert_array_equal(expert.expert_chunk(samples.plants[count // 2]), samples.chunks[count // 2])
+    np.testing.assert_allclose(samples.labels["line_y"] - samples.states[:, 1], samples.labels["line_dy"], atol=1e-6)
+    assert np.abs(samples.chunks[:, :, :3]).max() < 0.3

@@ -1,0 +1,66 @@
+"""The real console on a recorded second of telemetry, for tests in a pty: ``pty_child.py STOP_PAGE NOTES [still]``.
+
+NOTES takes a line for every intent that the app sends; ``still`` shows one snapshot over and over.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import scenes
+
+from console.app import Options, Sawhorse
+from console.screens.live import LiveScreen
+from engine.stop import StopPage
+from engine.types import Ended, Intent, Picture, Snapshot, WatchPicture
+
+
+class ScriptedLink:
+    """Ten frames a second, by the clock; a picture a second."""
+
+    def __init__(self, notes: Path, still: bool) -> None:
+        self._frames = [scenes.disarmed()] if still else list(scenes.sequence(100))
+        self._notes = notes.open("a", buffering=1)
+        self._begun = time.monotonic()
+        self._wish: WatchPicture | None = None
+        self.state = "connected"
+        self.ended: Ended | None = None
+
+    @property
+    def received(self) -> int:
+        return int((time.monotonic() - self._begun) * 10) + 1
+
+    def newest(self) -> Snapshot | None:
+        return self._frames[self.received % len(self._frames)]
+
+    def newest_at(self) -> float:
+        return self._begun + (self.received - 1) / 10
+
+    def picture(self) -> tuple[Picture, float] | None:
+        if self._wish is None or not self._wish.camera:
+            return None
+        return scenes.picture(self._wish.width, self._wish.camera), time.monotonic()
+
+    def refusals(self) -> list[str]:
+        return []
+
+    def send(self, intent: Intent) -> bool:
+        if isinstance(intent, WatchPicture):
+            self._wish = intent
+        self._notes.write(f"{time.monotonic():.6f} {intent!r}\n")
+        return True
+
+    def alive(self, now: float) -> None:
+        self._notes.write(f"{now:.6f} Alive\n")
+
+    def close(self) -> None:
+        self.state = "lost"
+
+
+if __name__ == "__main__":
+    options = Options(camera="" if "blind" in sys.argv else "front")
+    with StopPage(Path(sys.argv[1])) as page:
+        link = ScriptedLink(Path(sys.argv[2]), "still" in sys.argv)
+        sys.exit(Sawhorse(LiveScreen, link=link, stop_page=page, options=options).run())

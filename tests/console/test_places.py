@@ -1,0 +1,56 @@
+"""Places: nothing overlaps, nothing leaves the screen, what must stay stays."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.places import Place, live_places, replay_places
+
+ALWAYS = {"header", "state", "footer", "score", "gains", "events"}
+
+
+def cells(place: Place) -> set[tuple[int, int]]:
+    return {(x, y) for x in range(place.x, place.x + place.width) for y in range(place.y, place.y + place.height)}
+
+
+def whole(places: dict[str, Place], width: int, height: int) -> None:
+    taken: set[tuple[int, int]] = set()
+    for name, place in places.items():
+        mine = cells(place)
+        assert mine, name
+        assert not mine & taken, f"{name} overlaps"
+        assert place.x + place.width <= width, name
+        assert place.y + place.height <= height, name
+        taken |= mine
+
+
+@given(st.integers(60, 220), st.integers(20, 70), st.booleans(), st.sampled_from([0, 5]))
+def test_no_two_widgets_share_a_cell_at_any_size(width: int, height: int, why: bool, strip: int) -> None:
+    whole(live_places(width, height, strip=strip, why=why), width, height)
+    whole(replay_places(width, height, why=why), width, height)
+
+
+@given(st.integers(60, 220), st.integers(20, 70))
+def test_state_score_limits_and_events_have_a_place_at_every_size(width: int, height: int) -> None:
+    assert set(live_places(width, height)) >= ALWAYS
+
+
+@given(st.integers(60, 220), st.integers(20, 70), st.booleans(), st.sampled_from([0, 5]))
+def test_the_stop_line_never_moves(width: int, height: int, why: bool, strip: int) -> None:
+    assert live_places(width, height, strip=strip, why=why)["state"] == Place(0, 1, width, 2)
+
+
+@pytest.mark.parametrize("size", [(120, 34), (160, 48)])
+def test_large_screens_show_everything(size: tuple[int, int]) -> None:
+    assert set(live_places(*size)) == ALWAYS | {"cut", "camera", "signals", "hold"}
+
+
+def test_the_small_screen_keeps_four_events_and_the_hold_line() -> None:
+    places = live_places(80, 24)
+    assert places["events"].height == 6
+    assert "holdline" in places
+
+
+@pytest.mark.parametrize("size", [(59, 40), (200, 19), (20, 5), (1, 1)])
+def test_below_the_smallest_size_one_widget_takes_it_all(size: tuple[int, int]) -> None:
+    assert live_places(*size) == {"small": Place(0, 0, *size)}

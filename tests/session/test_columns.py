@@ -1,0 +1,53 @@
+"""The columns of ``tick/`` follow from the structs."""
+
+import msgspec
+import numpy as np
+import pytest
+
+from engine.session.columns import TICK_FIELDS, TICK_SCALARS, distinct, fields_of, notes
+from engine.types import Inputs, OperatorState, SawState
+
+
+def test_every_field_of_every_struct_has_a_column_of_its_own():
+    assert len({column.name for column in TICK_SCALARS}) == sum(len(struct.__struct_fields__) for struct in TICK_FIELDS)
+
+
+def test_operator_and_saw_share_names_and_do_not_share_columns():
+    shared = set(OperatorState.__struct_fields__) & set(SawState.__struct_fields__)
+    assert shared == {"cut_line_y", "log_top_z"}
+    names = {column.name for column in TICK_SCALARS}
+    assert {f"tick/{name}" for name in shared} | {f"tick/operator_{name}" for name in shared} <= names
+
+
+def test_a_collision_is_refused_by_name():
+    twice = [field.column for struct in (SawState, OperatorState) for field in fields_of(struct, "tick/")]
+    with pytest.raises(ValueError, match="tick/cut_line_y, tick/log_top_z"):
+        distinct(twice)
+
+
+def test_a_field_that_no_column_can_hold_is_refused_by_name():
+    class Odd(msgspec.Struct):
+        table: dict[str, float]
+
+    with pytest.raises(TypeError, match=r"Odd\.table"):
+        fields_of(Odd, "tick/")
+
+
+def test_types_shapes_and_notes_come_from_the_annotations():
+    fields = {field.name: field for field in fields_of(Inputs, "tick/")}
+    assert (fields["q"].column.dtype, fields["q"].column.shape, fields["q"].vector) == ("float64", (7,), True)
+    assert (fields["signal_valid"].column.dtype, fields["signal_valid"].column.shape) == ("bool", (18,))
+    assert fields["signal_valid"].column.labels[0] == "epistemic"
+    assert (fields["tick"].column.dtype, fields["tick"].column.shape) == ("int64", ())
+    assert notes(SawState)["press_force"] == "N, blade on wood, >= 0"
+
+
+def test_names_that_other_programs_read(recorded):
+    import zarr
+
+    group = zarr.open_group(recorded, mode="r")
+    ticks = group["tick/t_ns"].shape[0]
+    assert group["tick/score"].shape == group["tick/speed_scale"].shape == (ticks,)
+    inferences = group["inference/id"].shape[0]
+    assert group["inference/signals"].shape == group["inference/valid"].shape == (inferences, 18)
+    assert group["inference/valid"].dtype == np.bool_

@@ -1,0 +1,104 @@
+"""Kill -9 of a real recording process at random moments: what was committed is there, and nothing else is read."""
+
+import multiprocessing
+import random
+import time
+from pathlib import Path
+
+import endless_recording as endless
+import numpy as np
+import pytest
+import zarr
+from session_material import same
+
+from engine.session.columns import TICK_FIELDS
+from engine.session.commit import COMMIT
+from engine.session.layout import SessionError
+from engine.session.reader import Session
+from engine.session.repair import repair, uncommitted_ticks
+from engine.session.verify import verify
+
+KILLS = 24
+
+
+def kill_one(context: multiprocessing.context.BaseContext, store: Path, delay: float) -> Path:
+    """Start a recording, kill it ``delay`` s after its first commit, and return its folder."""
+    process = context.Process(target=endless.record, args=(store,), daemon=True)
+    process.start()
+    session = store / endless.material.header().id
+    while not (session / COMMIT).exists():
+        assert process.is_alive(), "the recording ended by itself"
+        time.sleep(0.001)
+    time.sleep(delay)
+    process.kill()
+    process.join()
+    assert process.exitcode == -9
+    return session
+
+
+def assert_exact(session: Session) -> None:
+    """Every committed row is the row that was recorded."""
+    given = [endless.row(number) for number in range(session.ticks)]
+    for struct, source in zip(TICK_FIELDS, range(5), strict=True):
+        assert same(session.structs(struct), [row[source] for row in given])
+    if given:
+        assert session.rows("tick/plant").tobytes() == np.array([row.plant for row in given]).tobytes()
+    for number in range(session.inferences):
+        assert same(session.inference(number), endless.inference(number))
+    for camera in session.cameras:
+        pictures = session.rows(f"camera/{camera}/frames")
+        assert all(np.array_equal(picture, endless.exposure(n).images[camera]) for n, picture in enumerate(pictures))
+    assert [event.text for event in session.events] == [f"at {n * endless.EVERY}" for n in range(len(session.events))]
+
+
+def assert_plain_zarr_reads_a_prefix(session: Session) -> None:
+    """Whoever opens it without this program sees some of the committed rows, and no zeros after them."""
+    group = zarr.open(session.path, mode="r")
+    for name, array in group.members(max_depth=None):
+        if isinstance(array, zarr.Array):
+            assert array.shape[0] <= session.commit.rows(name)
+            assert array[:].tobytes() == session.rows(name, 0, array.shape[0]).astype(array.dtype).tobytes() or array.dtype == object
+
+
+def test_after_a_kill_every_committed_row_is_read_and_nothing_uncommitted(tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["endless_recording"])
+    moments = random.Random(20)
+    in_a_commit = committed = 0
+    for number in range(KILLS):
+        path = kill_one(context, tmp_path / str(number), moments.uniform(0.0, 0.5))
+        in_a_commit += any((path / "staged").iterdir())
+        session = Session.open(path)
+        committed += session.ticks
+        report = verify(path)
+        assert (report.problems, report.ticks, report.committed) == ([], session.ticks, session.ticks)
+        assert not session.commit.closed
+        assert_exact(session)
+        assert_plain_zarr_reads_a_prefix(session)
+        lost = uncommitted_ticks(session)
+        done = repair(path)
+        assert (done.lost, done.ticks, done.changed) == (lost, session.ticks, True)
+        again = repair(path)
+        assert (again.changed, again.ticks) == (False, session.ticks)
+        assert verify(path).problems == []
+        assert_exact(Session.open(path))
+        assert uncommitted_ticks(Session.open(path)) == 0
+        whole = zarr.open(path, mode="r")
+        assert all(whole[name].shape[0] == written.rows for name, written in session.commit.arrays.items())
+    assert committed > 10 * KILLS
+    assert in_a_commit > KILLS // 4, "hardly any kill fell into a commit, so this shows little"
+
+
+def test_a_session_that_is_being_recorded_is_readable_and_not_repaired(tmp_path, rows, monkeypatch):
+    monkeypatch.setattr(endless.recording, "COMMIT_EVERY", 0.01)
+    recorder = endless.recording.Recorder(tmp_path, endless.material.header(), wait=True)
+    for row in rows[:50]:
+        recorder.tick(*row)
+    while recorder.state().committed_ticks < 50:
+        time.sleep(0.01)
+    assert verify(recorder.path).ok
+    with pytest.raises(SessionError, match="is being recorded: stop its run first"):
+        repair(recorder.path)
+    assert recorder.close("done")
+    assert not repair(recorder.path).changed
+    assert "needs no repair" in repair(recorder.path).text

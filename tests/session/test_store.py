@@ -1,0 +1,60 @@
+"""The list of sessions, and which one a name means."""
+
+import shutil
+
+import msgspec
+import pytest
+import session_material as material
+
+from engine.session.layout import SessionError
+from engine.session.recorder import Recorder
+from engine.session.store import find, remove, sessions
+
+
+@pytest.fixture
+def store(recorded, tmp_path):
+    """An old whole session, one damaged, and the newest, which is being recorded."""
+    shutil.copytree(recorded, tmp_path / recorded.name)
+    (tmp_path / "20260102-080000-ffff").mkdir()
+    recorder = Recorder(tmp_path, material.header("20260103-090000-0c41"))
+    yield tmp_path
+    recorder.close("done")
+
+
+def test_the_list_is_newest_first_and_says_what_each_is(store):
+    newest, damaged, old = sessions(store)
+    assert (newest.id, newest.recording, newest.ticks, newest.exit_reason) == ("20260103-090000-0c41", True, 0, "")
+    assert not damaged.ok
+    assert "commit.json" in damaged.problems[0]
+    assert (old.robot, old.policy, old.ticks, old.committed, old.inferences) == ("cosaw", "compact", 2200, 2200, 110)
+    assert (old.length_s, old.exit_reason, old.cameras, old.ok) == (pytest.approx(21.99), "ended by the operator", 2, True)
+    assert old.stops >= 1
+    assert old.bytes == sum(file.stat().st_size for file in (store / old.id).rglob("c.*"))
+    assert {"session", "decisions_recomputed", "mismatches", "lost", "problems"} <= set(msgspec.to_builtins(old))
+
+
+def test_no_store_is_an_empty_list(tmp_path):
+    assert sessions(tmp_path / "none") == []
+
+
+def test_a_session_is_found_by_any_part_that_is_its_own(store):
+    assert find(store, "0c41").name == "20260103-090000-0c41"
+    assert find(store, "20260102").name == "20260102-080000-ffff"
+    assert find(store, "last").name == "20260103-090000-0c41"
+    assert find(store, str(store / "20260101-120000-abcd")).name == "20260101-120000-abcd"
+
+
+def test_an_unknown_or_ambiguous_name_is_one_sentence(store):
+    with pytest.raises(SessionError, match=r"means 3 sessions: 20260101-120000-abcd, "):
+        find(store, "2026")
+    with pytest.raises(SessionError, match="did you mean 20260101-120000-abcd"):
+        find(store, "20260101-120000-abdc")
+
+
+def test_only_a_session_that_nobody_records_is_removed(store):
+    with pytest.raises(SessionError, match="is being recorded"):
+        remove(store / "20260103-090000-0c41")
+    with pytest.raises(SessionError, match="is not a session"):
+        remove(store)
+    remove(store / "20260101-120000-abcd")
+    assert not (store / "20260101-120000-abcd").exists()
