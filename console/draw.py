@@ -81,8 +81,8 @@ def spark(values: Sequence[float], width: int, low: float = 0.0, high: float = 1
         if not math.isfinite(value):
             drawn.append(" ")
         else:
-            share = 0.5 if span <= 0 else (value - low) / span
-            drawn.append(BLOCKS[min(7, max(0, int(share * 8)))])
+            share = (value - low) / span if span > 0 else 0.5
+            drawn.append(BLOCKS[min(7, int(min(max(share, 0.0), 1.0) * 8)) if math.isfinite(share) else 0])
     return "".join(drawn).rjust(width)
 
 

@@ -110,10 +110,10 @@ def duration(seconds: float) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text broken at spaces into lines of at most ``width`` cells; longer words are cut."""
+    """The text broken at plain spaces (not at hard ones) into lines of at most ``width`` cells; longer words are cut."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in filter(None, text.split(" ")):
         taken = word[:width]
         if line and len(line) + 1 + len(taken) > width:
             lines.append(line)

@@ -29,6 +29,7 @@ class CameraSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pixels: int = Field(128, ge=64, le=256, multiple_of=16, description="side of the square pictures the simulated cameras draw")
+    hz: float = Field(8.0, ge=1, le=60, description="exposures a second, at most; each is followed by one inference")
     record: Literal["none", "lossless"] = "lossless"
 
 

@@ -96,7 +96,9 @@ class Engine:
         self.inference = InferenceLoop(
             load_policy, settings.instruction, self._boxes.frames, self._boxes.inferences, self.clock, self._beats, self._inferred
         )
-        self.camera = CameraLoop(rig, self._boxes.observations, self._boxes.frames, self.clock, self._beats, self._exposed)
+        self.camera = CameraLoop(
+            rig, self._boxes.observations, self._boxes.frames, self.clock, self._beats, self._exposed, settings.camera.hz
+        )
         self.control = ControlLoop(
             robot=robot,
             page=page,
@@ -120,8 +122,8 @@ class Engine:
         sys.setswitchinterval(50e-6)  # every return from MuJoCo or torch waits for the lock at most this long
         self._robot.connect()
         self._workers = [
-            Worker("camera", self._camera_once, self._worker_failed, nice=5),
-            Worker("inference", self.inference.once, self._worker_failed, nice=10),
+            Worker("camera", self._camera_once, self._worker_failed, nice=2),
+            Worker("inference", self.inference.once, self._worker_failed, nice=4),
             Worker("watchdog", self._watch, self._worker_failed),
         ]
         self._control_thread = threading.Thread(target=self.control.run, args=(self._ending,), name="control", daemon=True)

@@ -20,6 +20,9 @@ from engine.types import Action, Arm, Go, Snapshot
 START_LIMIT = 180.0  #: s for kernels to compile and the policy to load, the first time on a slow machine
 
 
+ARM_LIMIT = 15.0  #: s the scripted operator goes on asking
+
+
 def line(snapshot: Snapshot, count: int, mean_hz: float) -> str:
     """What one inference led to: frame, age, ms, score, action, impedances, force, magnitude, model, count, mean rate."""
     inference = snapshot.inference
@@ -94,10 +97,13 @@ def _until(host: Host, condition: Callable[[], bool], limit: float, out: TextIO)
 
 def _operate(host: Host, duration: float, measured: Measured, out: TextIO) -> None:
     engine = host.engine
-    engine.post(Arm(robot=host.settings.robot))
-    if not _until(host, engine.armed, 2.0, out):
-        engine.failure = f"the engine refused to arm: {engine.binding_sentence()}"
-        return
+    deadline = time.monotonic() + ARM_LIMIT
+    while not engine.armed():
+        if host.ending or time.monotonic() > deadline:
+            engine.failure = engine.failure or f"the engine refused to arm: {engine.binding_sentence()}"
+            return
+        engine.post(Arm(robot=host.settings.robot))
+        _until(host, engine.armed, 0.5, out)
     engine.post(Go())
     measured.begin()
     seen = 0

@@ -19,11 +19,6 @@ from engine.types import F32, F64, U8
 wp.config.quiet = True
 
 
-@cache
-def _scene() -> Scene:
-    return Scene()
-
-
 class Renderer:
     """Draws up to ``worlds`` plants at once, px × px for each camera. The first draw compiles kernels (seconds, then cached)."""
 
@@ -31,13 +26,14 @@ class Renderer:
         self, worlds: int, px: int = 128, device: str = "cpu", shadows: bool = False, cameras: Sequence[str] = layout.CAMERAS
     ) -> None:
         self.worlds, self.px, self.cameras, self.device = worlds, px, tuple(cameras), device
-        self._scene = _scene()
+        self._scene = Scene()
         model = self._scene.model
         names = [model.camera(i).name for i in range(model.ncam)]
         unknown = set(cameras) - set(names)
         if unknown:
             raise ValueError(f"the cell has no camera {sorted(unknown)[0]!r}; it has {', '.join(names)}")
-        self._order = [sorted(self.cameras, key=names.index).index(name) for name in self.cameras]
+        self.order = [sorted(self.cameras, key=names.index).index(name) for name in self.cameras]  #: of ``draw_device``'s cameras
+        self._order = self.order
         self._paint = [looks.PAINTS.index(model.geom(i).name.split(":")[0]) for i in range(model.ngeom)]
         self._rgb = model.geom_rgba[:, :3].astype(np.float32)
         with wp.ScopedDevice(device):
@@ -75,7 +71,7 @@ class Renderer:
         """uint8 RGB (N, C, px, px, 3) of plants (N, P), N <= worlds; looks (N, L), nominal where None."""
         packed = self.draw_device(plants, look).numpy()[: len(plants)]
         bytes_ = packed.view(np.uint8).reshape(len(plants), len(self.cameras), self.px, self.px, 4)
-        return np.ascontiguousarray(bytes_[:, self._order, :, :, 2::-1])
+        return np.ascontiguousarray(bytes_[:, self.order, :, :, 2::-1])
 
     def draw_device(self, plants: F64, look: F32 | None = None) -> Any:
         """The same on the device: warp array (worlds, C * px * px) of uint32 0xAARRGGBB, cameras in the model's order.

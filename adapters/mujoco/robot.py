@@ -7,12 +7,12 @@ import mujoco
 import numpy as np
 
 from adapters.base import AdapterError
-from adapters.mujoco import layout, partner, plant, reach, world
-from adapters.mujoco.cutting import Bite, Blade, bite
-from adapters.mujoco.partner import Handle
+from adapters.mujoco import layout, partner, plant, reach, saw, sensors, strokes, world
+from adapters.mujoco.cutting import bite
 from adapters.mujoco.plant import Cell, Plant
+from adapters.mujoco.saw import Motion
 from engine.control import impedance
-from engine.types import F64, Command, Observation, SawState
+from engine.types import F64, Command, Observation
 
 COMMAND_TIMEOUT: Final = 0.05  #: s without a command, then the robot brakes and holds by itself
 HOLD_STIFFNESS: Final = (100.0, 600.0, 500.0, 60.0, 60.0, 60.0)  #: N/m and N m/rad of the robot's own hold; the stroke axis yields
@@ -23,10 +23,8 @@ REST_SPEED: Final = 0.01  #: m/s
 REST_WITHIN: Final = 0.3  #: s from a stop to standstill, then the brakes close (category 1)
 DAMPING_RATIO: Final = 1.0
 YIELD_DAMPING: Final = 150.0  #: N s/m, least damping of the yielding stroke axis
-WRENCH_TIME: Final = 0.02  #: s, low-pass of the wrist's force sensor
 BRAKE_STIFFNESS: Final = 2000.0  #: N m/rad, of a closed brake before it slips
 BRAKE_DAMPING: Final = 25.0  #: N m s/rad
-TURN_TRAVEL: Final = 0.02  #: m, way back that makes a turn of the stroke
 
 START_ABOVE: Final = 0.06  #: m, tool over the log at rest
 
@@ -48,11 +46,11 @@ class Cosaw:
         self._model: Any = world.plant_model()
         self._data: Any = mujoco.MjData(self._model)
         self._site: int = self._model.site(world.TOOL_SITE).id
-        self._saw: int = self._model.body(world.SAW_BODY).id
+        body: int = self._model.body(world.SAW_BODY).id
         d = self._data
         self._place, self._turn = d.site_xpos[self._site], d.site_xmat[self._site]
-        self._com = d.xipos[self._saw]
-        self._push = d.xfrc_applied[self._saw]
+        self._com = d.xipos[body]
+        self._push = d.xfrc_applied[body]
         self._q, self._dq, self._bias = d.qpos, d.qvel, d.qfrc_bias
         self._ctrl, self._free_torque = d.ctrl, d.qfrc_applied
         self._jacobian = np.zeros((6, 7))
@@ -92,7 +90,7 @@ class Cosaw:
             twist=twist,
             wrench=np.array(meter.wrench),
             manipulability=reach.manipulability(self._jacobian),
-            saw=self._saw_state(pose, twist),
+            saw=sensors.saw_state(self._cell, self._time, pose, twist),
             plant=self.plant(),
         )
 
@@ -135,8 +133,10 @@ class Cosaw:
         c.age += dt
         if c.own_stop >= 0:
             c.stopping += dt
-        if c.age > COMMAND_TIMEOUT + 1e-9 and not c.own_hold and not c.braked:
-            self._hold_here()
+        if c.age > COMMAND_TIMEOUT + 1e-9:
+            c.hand_force = c.hand_press = 0.0
+            if not c.own_hold and not c.braked:
+                self._hold_here()
         self._settle()
         self._prepare()
         for _ in range(steps):
@@ -223,13 +223,8 @@ class Cosaw:
         c = cell.control
         dq, jacobian = self._dq, self._jacobian
         twist = jacobian @ dq
-        x, y, z = self._place.tolist()
-        vx, vy, vz, wx, wy, wz = twist.tolist()
-        turn = self._turn.tolist()
-        wood = self._bite(x, y, z, vx, vy, vz, wy, wz, turn, dt)
-        hx, hy, hz = self._partner(x, y, z, vx, vy, vz, wx, wy, wz, turn, wood, dt)
-        self._apply(x, y, z, turn, wood, hx, hy, hz)
-
+        motion = Motion(*self._place.tolist(), *twist.tolist(), self._turn.tolist())
+        pull = self._act(motion)
         if c.braked:
             tau = self._brake()
             self._ctrl[:] = 0.0
@@ -257,77 +252,23 @@ class Cosaw:
         power = float((tau - self._bias) @ dq)
         mujoco.mj_step2(self._model, self._data)
         self._time += dt
-        self._account(x, vx, power * dt, hx * vx * dt)
+        strokes.account(cell.meter, motion.x, motion.vx, power * dt, pull * motion.vx * dt, sensors.kerf_depth(cell))
         mujoco.mj_step1(self._model, self._data)
         self._look_up()
 
-    def _bite(
-        self, x: float, y: float, z: float, vx: float, vy: float, vz: float, wy: float, wz: float, turn: list[float], dt: float
-    ) -> Bite:
-        """The wood's answer where the tooth line crosses the log's axis."""
-        cell = self._cell
-        along = layout.STROKE_X - x
-        rise, side = turn[6] * along, turn[3] * along
-        blade = Blade(x, y + side, z + rise, vx, vy + wz * along, vz - wy * along, -turn[6], turn[3], wy, wz)
+    def _act(self, motion: Motion) -> float:
+        """Let wood and partner act on the saw. Returns the partner's force along the stroke, N."""
+        cell, c, dt = self._cell, self._cell.control, layout.PHYSICS_S
         pinch = 1.0 if cell.hazards.active("knot_binds", self._time) else 0.0
-        return bite(cell.wood, cell.grain, blade, cell.drives.log_top, pinch, dt)
-
-    def _partner(
-        self,
-        x: float,
-        y: float,
-        z: float,
-        vx: float,
-        vy: float,
-        vz: float,
-        wx: float,
-        wy: float,
-        wz: float,
-        turn: list[float],
-        wood: Bite,
-        dt: float,
-    ) -> tuple[float, float, float]:
-        """(3,) N on the handle: the simulated person and the operator's keys."""
-        cell, c = self._cell, self._cell.control
-        a, b = layout.HANDLE_AHEAD, layout.HANDLE_UP
-        rx, ry, rz = turn[0] * a + turn[2] * b, turn[3] * a + turn[5] * b, turn[6] * a + turn[8] * b
-        handle = Handle(
-            x + rx - layout.STROKE_X - a,
-            vx + wy * rz - wz * ry,
-            y + ry,
-            vy + wz * rx - wx * rz,
-            rz - b,
-            vz + wx * ry - wy * rx,
-            wood.press > 0.0,
-        )
-        hand = cell.hand
-        cell.meter.holding = partner.step(hand, cell.temper, handle, cell.hazards, self._time, dt)
-        if not cell.meter.holding:
-            return 0.0, 0.0, 0.0
-        return hand.fx + c.hand_force, hand.fy, hand.fz - c.hand_press
-
-    def _apply(self, x: float, y: float, z: float, turn: list[float], wood: Bite, hx: float, hy: float, hz: float) -> None:
-        """Put wood's and hand's forces on the saw (moments about its centre of mass) and into the force sensor."""
-        cell = self._cell
+        wood = bite(cell.wood, cell.grain, motion.blade(), cell.drives.log_top, pinch, dt)
+        hand, held = cell.hand, partner.step(cell.hand, cell.temper, motion.handle(wood.press > 0.0), cell.hazards, self._time, dt)
+        pull = (hand.fx + c.hand_force, hand.fy, hand.fz - c.hand_press) if held else (0.0, 0.0, 0.0)
+        force = saw.wrench(motion, wood, pull)
         cx, cy, cz = self._com.tolist()
-        a, b = layout.HANDLE_AHEAD, layout.HANDLE_UP
-        # hand: arm from the tool frame; wood: at the crossing of tooth line and log axis
-        px, py, pz = turn[0] * a + turn[2] * b, turn[3] * a + turn[5] * b, turn[6] * a + turn[8] * b
-        along = layout.STROKE_X - x
-        wx_, wy_, wz_ = along, turn[3] * along, turn[6] * along
-        fx, fy, fz = wood.fx + hx, wood.fy + hy, wood.fz + hz
-        tx = py * hz - pz * hy + wy_ * wood.fz - wz_ * wood.fy
-        ty = pz * hx - px * hz + wz_ * wood.fx - wx_ * wood.fz + wood.pitch_torque
-        tz = px * hy - py * hx + wx_ * wood.fy - wy_ * wood.fx + wood.yaw_torque
-        ox, oy, oz = x - cx, y - cy, z - cz
-        self._push[:] = (fx, fy, fz, tx + oy * fz - oz * fy, ty + oz * fx - ox * fz, tz + ox * fy - oy * fx)
-        share = layout.PHYSICS_S / WRENCH_TIME
-        w = cell.meter.wrench
-        cell.meter.wrench = [old + (new - old) * share for old, new in zip(w, (fx, fy, fz, tx, ty, tz), strict=True)]
-        m = cell.meter
-        m.press += (wood.press - m.press) * share
-        m.cut_force += (-wood.fx - m.cut_force) * share
-        m.zone, m.height, m.in_kerf = int(wood.zone), wood.height, wood.in_kerf
+        self._push[:] = saw.moved_to(force, (motion.x - cx, motion.y - cy, motion.z - cz))
+        cell.meter.holding = held
+        sensors.sense(cell.meter, wood, force, dt)
+        return pull[0]
 
     def _brake(self) -> F64:
         """(7,) N m of the closed brakes: stiff up to their torque, then they slip."""
@@ -340,27 +281,6 @@ class Cosaw:
             anchor[beyond] = self._q[beyond] + tau[beyond] / BRAKE_STIFFNESS
             c.brake_q = anchor.tolist()
         return tau
-
-    def _account(self, x: float, vx: float, robot: float, hand: float) -> None:
-        """Work of both ends, stroke by stroke; a stroke ends where the saw turns back at the robot's end."""
-        m = self._cell.meter
-        m.robot_sum += robot
-        m.partner_sum += hand
-        if m.heading >= 0:
-            if m.heading == 0 and abs(vx) > 0.05:
-                m.heading, m.turn_x = (1 if vx > 0.0 else -1), x
-            if m.heading > 0:
-                m.turn_x = max(m.turn_x, x)
-                if x < m.turn_x - TURN_TRAVEL:
-                    m.heading, m.turn_x = -1, x
-            return
-        m.turn_x = min(m.turn_x, x)
-        if x > m.turn_x + TURN_TRAVEL:
-            m.heading, m.turn_x = 1, x
-            m.strokes += 1
-            depth = self._depth()
-            m.stroke_depth, m.robot_work, m.partner_work = depth - m.depth_before, m.robot_sum, m.partner_sum
-            m.depth_before, m.robot_sum, m.partner_sum = depth, 0.0, 0.0
 
     # --- the robot's own stop ---
 
@@ -389,47 +309,6 @@ class Cosaw:
             c.pose_d[0] += math.copysign(min(beyond, SLIP_SPEED * layout.TICK_S), x - c.pose_d[0])
         if c.own_stop == 1 and (c.resting or c.stopping >= REST_WITHIN):
             self._close_brakes()
-
-    # --- the process sensors ---
-
-    def _depth(self) -> float:
-        """m, of the kerf the blade is at, or the deepest one within reach of the line."""
-        wood = self._cell.wood
-        if wood.active >= 0:
-            return wood.kerf_depth[wood.active]
-        line = self._cell.drives.line_y
-        return max((d for y, d in zip(wood.kerf_y, wood.kerf_depth, strict=True) if abs(y - line) <= 0.01), default=0.0)
-
-    def _saw_state(self, pose: F64, twist: F64) -> SawState:
-        cell = self._cell
-        m, c = cell.meter, cell.control
-        x, y, z = (float(v) for v in pose[:3])
-        tool = (x, y, z)
-        phase, size = partner.felt_phase(x - layout.STROKE_X, float(twist[0]))
-        hand_at = partner.free_hand(cell.hand, cell.hazards, self._time, cell.drives.log_top, tool)
-        held = m.holding
-        return SawState(
-            kerf_depth=self._depth(),
-            cut_line_y=cell.drives.line_y,
-            log_top_z=cell.drives.log_top,
-            blade_y=y,
-            blade_height=m.height,
-            zone=m.zone,
-            in_kerf=m.in_kerf,
-            stuck=cell.wood.stuck,
-            press_force=m.press,
-            cut_force=m.cut_force,
-            partner_force=cell.hand.fx + c.hand_force if held else 0.0,
-            partner_press=c.hand_press - cell.hand.fz if held else 0.0,
-            partner_holding=held,
-            phase_error=math.remainder(phase - cell.hand.phase, 2.0 * math.pi) if size > 0.2 else 0.0,
-            stroke_count=m.strokes,
-            stroke_depth=m.stroke_depth,
-            robot_work=m.robot_work,
-            partner_work=m.partner_work,
-            handle_gap=layout.handle_gap(x),
-            free_hand_distance=partner.blade_distance(hand_at, tool),
-        )
 
 
 def _clamp(value: float, low: float, high: float) -> float:

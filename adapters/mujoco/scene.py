@@ -1,6 +1,7 @@
 """Poses everything a camera sees from a plant: the arm by its joints; log, line, kerfs and the person as bodies placed here."""
 
 import math
+from functools import cache
 from typing import Any, Final
 
 import mujoco
@@ -47,11 +48,16 @@ def pointing(start: Point, end: Point) -> F64:
     return turned
 
 
+@cache
+def _model() -> Any:
+    return world.scene_model()
+
+
 class Scene:
-    """A drawn model and the data it is posed in. Not for two threads at once."""
+    """The drawn model and data of its own to pose it in; not for two threads at once, but each thread may have one."""
 
     def __init__(self) -> None:
-        self.model: Any = world.scene_model()
+        self.model: Any = _model()
         self.data: Any = mujoco.MjData(self.model)
         self._mocap = {
             self.model.body(i).name: int(self.model.body_mocapid[i]) for i in range(self.model.nbody) if self.model.body_mocapid[i] >= 0

@@ -25,6 +25,7 @@ from console.widgets.small import TooSmall
 from console.widgets.state import StateBar
 from console.widgets.strip import HEIGHT, Question, Strip
 from console.widgets.why import WhyPanel
+from engine.safety.reasons import advice, sentence
 from engine.types import (
     AdjustForce,
     Arm,
@@ -38,6 +39,7 @@ from engine.types import (
     Mode,
     MoveLine,
     Pause,
+    Reason,
     SetJog,
     SetMode,
     Shutdown,
@@ -99,7 +101,7 @@ class LiveScreen(Board):
         self._message = ""
         self._message_at = -math.inf
         self._quitting_at = math.inf
-        self._frame = 0
+        self._requests: tuple[int, ...] | None = None
 
     # --- what is shown ---
 
@@ -114,12 +116,11 @@ class LiveScreen(Board):
         snapshot = link.newest() if link is not None else None
         behind = now - link.newest_at() if link is not None and snapshot is not None else 0.0
         held = link.picture() if link is not None else None
-        self._frame += 1
         return View(
             snapshot=snapshot,
             history=app.history,
             wall=app.wall(),
-            spinner=self._frame // 2,
+            spinner=int(5 * now),
             link=state,
             behind=max(behind, app.unanswered),
             heartbeat=app.heartbeat,
@@ -146,12 +147,25 @@ class LiveScreen(Board):
         if link is not None:
             for text in link.refusals():
                 self.say(text)
+        self._tell_refusal()
         self._watch_picture()
         if self.gesture is not None and self.gesture.progress(time.monotonic()) >= 1.0:
             self._arm()
         if self.app.now() >= self._quitting_at or (math.isfinite(self._quitting_at) and not self._armed()):
             self._leave(STOPPED)
         super().draw()
+
+    def _tell_refusal(self) -> None:
+        """Say why an arm, go or clear was not followed, when the engine has just answered one."""
+        snapshot = self._snapshot()
+        if snapshot is None:
+            return
+        asked = snapshot.inputs
+        requests = (asked.arm_request, asked.go_request, asked.clear_request)
+        refused = snapshot.decision.refused
+        if self._requests is not None and requests != self._requests and refused != Reason.OK:
+            self.say(f"Not done: {sentence(refused)}. {advice(refused)}")
+        self._requests = requests
 
     def say(self, text: str) -> None:
         """Show a sentence of the console's own for a while."""

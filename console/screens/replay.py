@@ -179,11 +179,13 @@ class ReplayScreen(Board):
 
 
 def resized(image: U8, side: int) -> U8:
-    """(H, W, 3) to (side, side, 3): each pixel the mean of the source pixels it covers."""
+    """(H, W, 3) to (side, side, 3): each pixel the mean of the source pixels it covers, or the nearest one where it covers none."""
     height, width = image.shape[:2]
     rows = np.linspace(0, height, side, endpoint=False).astype(int)
     columns = np.linspace(0, width, side, endpoint=False).astype(int)
     sums: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(image.astype(np.float32), rows, axis=0), columns, axis=1)
-    counts = np.diff(np.append(rows, height))[:, None, None] * np.diff(np.append(columns, width))[None, :, None]
+    counts = (
+        np.maximum(np.diff(np.append(rows, height)), 1)[:, None, None] * np.maximum(np.diff(np.append(columns, width)), 1)[None, :, None]
+    )
     means: U8 = np.clip(sums / counts, 0, 255).astype(np.uint8)
     return means

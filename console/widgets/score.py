@@ -34,7 +34,7 @@ def score_rows(view: View, width: int, height: int) -> list[Row]:
         rows += _curve(scores, width, min(6, spare)) if spare >= 2 else []
     else:
         rows = _small(decision, scores, view.limits, width)
-    return rows + layer_rows(decision, view.limits, width, height - len(rows))
+    return (rows + layer_rows(decision, view.limits, width, max(0, height - len(rows))))[:height]
 
 
 def _marks(limits: Limits) -> tuple[float, float, float]:
@@ -115,8 +115,8 @@ def layer_rows(decision: Decision, limits: Limits, width: int, height: int) -> l
             spans.append((age(decision.layer_age[i], 8), "dim"))
         rows.append(row(*spans))
     if silent:
-        lines = wrapped(" · ".join(f"{name.replace(' ', chr(160))}" for name in silent) + " · not configured", width - 1)
-        rows += [row((" " + line.replace(chr(160), " "), "dim")) for line in lines]
+        lines = wrapped(" · ".join(f"{name.replace(' ', '\xa0')}" for name in silent) + " · not\xa0configured", width - 1)
+        rows += [row((" " + line.replace("\xa0", " "), "dim")) for line in lines]
     return rows[:height]
 
 

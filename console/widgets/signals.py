@@ -69,7 +69,7 @@ def signals_rows(view: View, width: int, height: int) -> list[Row]:
     inference = view.snapshot.inference if view.snapshot is not None else None
     if inference is None:
         note = view.snapshot.run.model_note if view.snapshot is not None else ""
-        return [row(("no inference yet", "dim")), row((note, "dim"))]
+        return [row(("no inference yet", "dim")), row((note, "dim"))][:height]
     columns = 2 if width >= 70 else 1
     each = (width - 3 * (columns - 1)) // columns
     per_column = -(-len(SIGNALS) // columns)

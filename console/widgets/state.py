@@ -48,9 +48,7 @@ def reason_sentence(snapshot: Snapshot) -> str:
     """Why, in a sentence: the stop's cause while one holds, else what the binding layer says."""
     decision = snapshot.decision
     if decision.stop_number:
-        at = decision.stop_layer
-        same = decision.layer_reason[at] == decision.stop_reason
-        return sentence(decision.stop_reason, *((decision.layer_margin[at], decision.layer_age[at]) if same else ()))
+        return sentence(decision.stop_reason, decision.stop_margin, decision.stop_age, decision.stop_layer)
     layer = decision.binding
     if decision.layer_reason[layer] == Reason.OK:
         return ""

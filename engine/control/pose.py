@@ -13,8 +13,6 @@ from engine.types import F64
 Floats = tuple[float, ...]
 Vector = Sequence[float] | F64
 
-IDENTITY: Floats = (1.0, 0.0, 0.0, 0.0)
-
 
 def floats(vector: Vector) -> Floats:
     """The vector's components as Python floats."""
@@ -31,12 +29,6 @@ def normalised(quaternion: Vector) -> Floats:
         raise ValueError(f"the quaternion ({w}, {x}, {y}, {z}) has no direction; give one of unit length")
     scale = 1.0 / length if w >= 0.0 else -1.0 / length
     return (w * scale, x * scale, y * scale, z * scale)
-
-
-def conjugate(quaternion: Vector) -> Floats:
-    """(4,) the opposite turn of a unit quaternion."""
-    w, x, y, z = floats(quaternion)
-    return (w, -x, -y, -z)
 
 
 def product(left: Vector, right: Vector) -> Floats:
@@ -69,14 +61,6 @@ def rotation_vector(quaternion: Vector) -> Floats:
     return (x * scale, y * scale, z * scale)
 
 
-def rotated(quaternion: Vector, vector: Vector) -> Floats:
-    """(3,) the vector turned by a unit quaternion."""
-    w, x, y, z = floats(quaternion)
-    a, b, c = floats(vector)
-    p, q, r = 2.0 * (y * c - z * b), 2.0 * (z * a - x * c), 2.0 * (x * b - y * a)
-    return (a + w * p + y * r - z * q, b + w * q + z * p - x * r, c + w * r + x * q - y * p)
-
-
 def error(desired: Vector, measured: Vector) -> Floats:
     """(6,) what takes the measured pose to the desired one: metres, then the rotation vector in base axes."""
     d, m = floats(desired), floats(measured)
@@ -89,8 +73,3 @@ def moved(pose: Vector, delta: Vector) -> Floats:
     p, d = floats(pose), floats(delta)
     turn = normalised(product(from_rotation_vector(d[3:6]), p[3:]))
     return (p[0] + d[0], p[1] + d[1], p[2] + d[2], *turn)
-
-
-def between(start: Vector, end: Vector, share: float) -> Floats:
-    """(7,) straight line and steady turn from ``start`` (share 0) to ``end`` (share 1)."""
-    return moved(start, tuple(share * value for value in error(end, start)))

@@ -1,5 +1,6 @@
 """The camera thread: one exposure of every camera at a time, from the newest observation, checked before it is passed on."""
 
+import time
 import zlib
 from collections.abc import Callable
 
@@ -25,6 +26,8 @@ class CameraLoop:
         clock: Clock,
         beats: Heartbeats,
         record: Callable[[Frames], None],
+        hz: float,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._rig = rig
         self._observations = observations
@@ -32,12 +35,18 @@ class CameraLoop:
         self._clock = clock
         self._beats = beats
         self._record = record
+        self._period_ns = round(1e9 / hz)
+        self._pause = pause
+        self._due_ns = 0
         self._seen = 0
         self._count = 0
         self._sums: dict[str, tuple[int, F64]] = {}  # per camera: checksum of its picture and where the tool was when it last changed
 
     def once(self) -> None:
-        """Wait for a newer observation, expose, check, pass on."""
+        """Wait until an exposure is due and for an observation newer than the last; expose, check, pass on."""
+        now = self._clock.now_ns()
+        self._pause(max(0, self._due_ns - now) / 1e9)
+        self._due_ns = max(self._due_ns, now) + self._period_ns
         observation, self._seen = self._observations.wait_newer(self._seen, 0.2)
         if observation is not None:
             self.expose(observation)

@@ -51,6 +51,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {name: (t.half() if half and t.is_floating_point() else t).detach().cpu().contiguous().clone() for name, t in tensors.items()}
     save_file(kept, path)
+    path.chmod(0o644)
 
 
 def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, Tensor]:

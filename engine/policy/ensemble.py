@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -59,9 +60,11 @@ class Ensemble:
         processors: tuple[Any, Any],
         info: PolicyInfo,
         step_s: float,
+        instruction: str = "",
         joint_limits: tuple[tuple[float, float], ...] | None = None,
     ) -> None:
         self.info = info
+        self.instruction = instruction  #: the one it was trained on
         self.statistics = statistics
         self.step_s = step_s
         self.joint_limits = joint_limits
@@ -74,7 +77,7 @@ class Ensemble:
         self.cameras = [name.removeprefix("observation.images.") for name in policy.config.image_features]
         self._sizes = {name.removeprefix("observation.images."): feature.shape for name, feature in policy.config.image_features.items()}
         zero = torch.zeros(1, policy.config.action_feature.shape[0])
-        self.scale: F64 = (self._after(zero + 1.0) - self._after(zero))[0].double().numpy()
+        self.scale: F64 = (self.restore(zero + 1.0) - self.restore(zero))[0].double().numpy()
         self._graphs: dict[int, Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]] = {}
         self._last_features: tuple[int, F64] | None = None
 
@@ -104,6 +107,10 @@ class Ensemble:
         observation["task"] = [instruction] * len(states)
         return self._before(observation)  # type: ignore[no-any-return]
 
+    def restore(self, actions: Tensor) -> Tensor:
+        """LeRobot's post-processing: normalised actions (..., A) to the action's own units, on the CPU."""
+        return self._after(actions)  # type: ignore[no-any-return]
+
     @torch.inference_mode()
     def predict(self, images: dict[str, Tensor], states: Tensor, instruction: str) -> Prediction:
         """One pass over N observations at once. Raises PolicyError."""
@@ -114,7 +121,7 @@ class Ensemble:
         inputs = (pictures, tokens, batch["observation.state"].to(torch.float32), self._noise)
         actions, velocity, pooled, readings = self._graph(inputs)(*inputs) if len(states) == 1 else self._pass(*inputs)
         return Prediction(
-            chunks=self._after(actions).transpose(0, 1).contiguous().numpy(),
+            chunks=self.restore(actions).transpose(0, 1).contiguous().numpy(),
             velocity=velocity.cpu().transpose(0, 1).contiguous().numpy(),
             features=pooled.cpu().double().numpy(),
             readings=readings.cpu() if readings.shape[1] else None,
@@ -124,18 +131,22 @@ class Ensemble:
         """The pass as one recorded graph, which runs without holding the interpreter; one for each length of instruction."""
         length = len(inputs[1])
         if length not in self._graphs:
-            with torch.no_grad():
+            with torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the shapes and step times that the tracer warns of are fixed for this graph
                 traced = torch.jit.trace(self._pass, inputs, check_trace=False)  # type: ignore[no-untyped-call]
                 self._graphs[length] = torch.jit.freeze(traced)
         return self._graphs[length]
 
-    def warm_up(self, progress: Callable[[str], None]) -> None:
-        """Record the graph and run it until its time has settled, so that the first inference that counts is an ordinary one."""
+    def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None:
+        """Record the graph for an instruction (the trained one by default) and run it until its time has settled.
+
+        An instruction of another length records its own graph at its first inference, which then takes about a second.
+        """
         images = {name: torch.zeros(1, size[1], size[2], size[0], dtype=torch.uint8) for name, size in self._sizes.items()}
         state = torch.zeros(1, *self._policy.config.robot_state_feature.shape)
         for number in range(WARM_UP_PASSES):
             progress(f"warming up, pass {number + 1} of {WARM_UP_PASSES}")
-            self.predict(images, state, "")
+            self.predict(images, state, self.instruction if instruction is None else instruction)
 
     def infer(self, frames: Frames, instruction: str, id: int, previous: Inference | None, now_ns: Callable[[], int]) -> Inference:
         """A fresh pass over one exposure, with its signals. Raises PolicyError if pictures or state do not fit the policy."""

@@ -74,7 +74,8 @@ def load(
         placeholder=False,
         path="shared prefix",
     )
-    return Ensemble(policy, experts, heads, kept, processors, info, float(manifest.get("step_s", compact.STEP_S)), joint_limits)
+    step_s, instruction = float(manifest.get("step_s", compact.STEP_S)), str(manifest.get("instruction", compact.INSTRUCTION))
+    return Ensemble(policy, experts, heads, kept, processors, info, step_s, instruction, joint_limits)
 
 
 def parameters(policy: Any, experts: StackedExperts, heads: Heads | None) -> int:
@@ -124,7 +125,9 @@ def read_config(folder: Path, device: str) -> Any:
 
 def _load_base(folder: Path, device: str) -> Any:
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()  # its remarks would land on the operator's screen
     config = read_config(folder, device)
     with contextlib.redirect_stdout(io.StringIO()):
         try:

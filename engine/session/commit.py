@@ -68,19 +68,27 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def put_file(path: Path, data: bytes) -> None:
-    """Put a whole new file in the place of the old one: at any moment there is the one or the other. Raises OSError."""
+def put_files(session: Path, files: dict[str, bytes]) -> None:
+    """Put whole new files, by path inside the session, in the place of old ones: at any moment there is the one or the other.
+
+    All wait for the disk together. Raises OSError.
+    """
+    staged = {path: (session / path).with_name(f".{Path(path).name}.new") for path in files}
+    for path, data in files.items():
+        staged[path].write_bytes(data)
+    sync_disk(session)
+    for path in files:
+        staged[path].replace(session / path)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """The same for one file, and return once its name is on disk too. Raises OSError."""
     staged = path.with_name(f".{path.name}.new")
     with staged.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     staged.replace(path)
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """``put_file``, and return once the disk has it. Raises OSError."""
-    put_file(path, data)
     sync(path.parent)
 
 

@@ -16,14 +16,14 @@ from typing import Any
 import google_crc32c
 import msgspec
 import numpy as np
-from numcodecs import Blosc, VLenUTF8, Zstd
+from numcodecs import VLenUTF8, Zstd
 from numpy.typing import NDArray
 
 Rows = NDArray[Any]
 Entry = tuple[int, int]  #: offset in the shard, size
 
 STRING = "string"
-LEVEL = 3  #: of zstd
+LEVEL = 3  #: of zstd; its checksum tells damage. Shuffling bytes first saved 6-11 % of noisy floats and nothing of the rest
 BLOCKS = 31  #: in a shard
 INDEX_SIZE = 16 * BLOCKS + 4
 NO_BLOCK: Entry = (2**64 - 1, 2**64 - 1)
@@ -69,11 +69,6 @@ def blank(column: Column) -> Rows:
     return np.full((column.block_rows, *column.shape), _fill(column), column.storage)
 
 
-def _shuffled(column: Column) -> bool:
-    """Numbers of several bytes compress better byte by byte; pictures and flags better as they are."""
-    return column.dtype != STRING and np.dtype(column.dtype).itemsize > 1
-
-
 def metadata(column: Column, rows: int) -> dict[str, Any]:
     """The array's ``zarr.json`` (Zarr v3 core specification) when it holds ``rows`` rows."""
     codecs: list[dict[str, Any]]
@@ -83,12 +78,7 @@ def metadata(column: Column, rows: int) -> dict[str, Any]:
         codecs = [{"name": "bytes", "configuration": {"endian": "little"}}]
     else:
         codecs = [{"name": "bytes"}]
-    if _shuffled(column):
-        size = np.dtype(column.dtype).itemsize
-        settings = {"typesize": size, "cname": "zstd", "clevel": LEVEL, "shuffle": "shuffle", "blocksize": 0}
-        codecs.append({"name": "blosc", "configuration": settings})
-    else:
-        codecs.append({"name": "zstd", "configuration": {"level": LEVEL, "checksum": True}})
+    codecs.append({"name": "zstd", "configuration": {"level": LEVEL, "checksum": True}})
     attributes: dict[str, Any] = {"note": column.note} if column.note else {}
     if column.labels:
         attributes["labels"] = list(column.labels)
@@ -186,18 +176,14 @@ def read_block(session: Path, column: Column, block: int) -> Rows:
 
 def encode(column: Column, rows: Rows) -> bytes:
     """A block of rows as it lies in its shard. ``rows``: (block_rows, *shape)"""
-    if column.dtype == STRING:
-        return bytes(_zstd.encode(_strings.encode(rows)))
-    if _shuffled(column):
-        return bytes(Blosc("zstd", LEVEL, Blosc.SHUFFLE).encode(rows))
-    return bytes(_zstd.encode(rows))
+    return bytes(_zstd.encode(_strings.encode(rows) if column.dtype == STRING else rows))
 
 
 def decode(column: Column, data: bytes) -> Rows:
-    """What ``encode`` made: (block_rows, *shape). Raises ValueError or RuntimeError when they are damaged."""
+    """What ``encode`` made: (block_rows, *shape). Raises ValueError or RuntimeError when it is damaged."""
+    raw = _zstd.decode(data)
     if column.dtype == STRING:
-        return np.asarray(_strings.decode(_zstd.decode(data)), object)
-    raw = (Blosc if _shuffled(column) else Zstd)().decode(data)
+        return np.asarray(_strings.decode(raw), object)
     return np.frombuffer(raw, column.storage).reshape(column.block_rows, *column.shape)
 
 

@@ -45,9 +45,9 @@ class Shard:
         if number != self._number:
             self._open(number)
             before = 0 if self._end == INDEX_SIZE else self._end
-        os.pwrite(self._descriptor, data, self._end)
+        _write_all(self._descriptor, data, self._end)
         self._entries[at] = (self._end, len(data))
-        os.pwrite(self._descriptor, encode_index(self._entries), 0)
+        _write_all(self._descriptor, encode_index(self._entries), 0)
         self._end += len(data)
         return self._end - before
 
@@ -64,6 +64,14 @@ class Shard:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._number = self._descriptor = -1
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """A disk that is nearly full takes a part and says nothing; the next write says it."""
+    left = memoryview(data)
+    while left:
+        done = os.pwrite(descriptor, left, offset)
+        left, offset = left[done:], offset + done
 
 
 class Block(NamedTuple):

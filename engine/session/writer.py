@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.session import columns
 from engine.session.columns import TickRow
-from engine.session.commit import Commit, Written, put_file, replace_file, sync, sync_disk, write_commit
+from engine.session.commit import Commit, Written, put_files, replace_file, sync, sync_disk, write_commit
 from engine.session.layout import Column, Rows, SessionError, consolidated, group, metadata
 from engine.session.lock import hold
 from engine.session.schema import SCHEMA_VERSION, Header, plain
@@ -186,24 +186,26 @@ class SessionWriter:
 
     def _describe_new(self) -> None:
         """Write ``zarr.json`` of new groups and arrays, which hold no rows before their first commit."""
+        new: dict[str, bytes] = {}
         for name, table in self._tables.items():
             parents = [str(parent) for parent in [Path(name), *Path(name).parents][:-1]] if name != "words" else []
-            for path, tree in [*((p, group({})) for p in reversed(parents)), *((c.name, metadata(c, 0)) for c in table.columns)]:
-                if path not in self._described:
-                    (self.path / path).mkdir(exist_ok=True)
-                    data = msgspec.json.encode(tree)
-                    put_file(self.path / path / "zarr.json", data)
-                    self._described[path] = data
+            nodes = [*((parent, group({})) for parent in reversed(parents)), *((c.name, metadata(c, 0)) for c in table.columns)]
+            new |= {path: msgspec.json.encode(tree) for path, tree in nodes if path not in self._described}
+        for path in new:
+            (self.path / path).mkdir(exist_ok=True)
+        if new:
+            put_files(self.path, {f"{path}/zarr.json": data for path, data in new.items()})
+        self._described |= new
 
     def _publish(self, *, everything: bool) -> None:
         """Tell plain readers of the rows just committed: the root's ``zarr.json`` lists every array's shape; each array's own follows
         when a shard is full or the session is closed."""
+        files: dict[str, bytes] = {}
         for table in self._tables.values():
             for column in table.columns:
-                data = msgspec.json.encode(metadata(column, table.committed))
-                shard = table.committed // column.shard_rows
-                if data != self._described[column.name] and (everything or shard > self._shards_told.get(column.name, 0)):
-                    self._shards_told[column.name] = shard
-                    put_file(self.path / column.name / "zarr.json", data)
-                self._described[column.name] = data
-        put_file(self.path / "zarr.json", consolidated(plain(self.header), self._described))
+                data = self._described[column.name] = msgspec.json.encode(metadata(column, table.committed))
+                shards = table.committed // column.shard_rows
+                if everything or shards > self._shards_told.get(column.name, 0):
+                    self._shards_told[column.name] = shards
+                    files[f"{column.name}/zarr.json"] = data
+        put_files(self.path, files | {"zarr.json": consolidated(plain(self.header), self._described)})

@@ -135,10 +135,13 @@ def test_while_it_holds_by_itself_the_stroke_axis_yields_and_the_others_do_not()
     robot = at_rest(calm=True)
     drive(robot, 0.5, None)
     start = robot.read(0).pose
-    robot.truth().cell.control.hand_force = 35.0
-    pulled = drive(robot, 2.0, None).pose - start
+    robot.stop(2)
+    pulled = drive(robot, 2.0, command(start, hand=35.0)).pose - start
     assert pulled[0] > 0.10
     assert np.abs(pulled[1:3]).max() < 0.03
+    robot.command(command(start, hand=35.0))
+    drive(robot, 2.0 * COMMAND_TIMEOUT, None)
+    assert robot.truth().cell.control.hand_force == 0.0
 
 
 @pytest.mark.parametrize("category", [0, 1, 2])

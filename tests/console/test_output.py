@@ -68,8 +68,7 @@ def look(style: Style | None) -> str:
 
 def composed(app: Sawhorse) -> list[list[tuple[str, str]]]:
     return [
-        [(character, look(style)) for text, style, _ in strip for character in text]
-        for strip in app.screen._compositor.render_strips()
+        [(character, look(style)) for text, style, _ in strip for character in text] for strip in app.screen._compositor.render_strips()
     ]
 
 

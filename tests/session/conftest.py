@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for session_material, which pr
 
 import session_material as material
 
-TICKS = 2200  #: just over one chunk
+TICKS = 2230  #: the last block is not full
 EVERY = 20  #: ticks between two inferences
 
 

@@ -57,7 +57,8 @@ def assert_plain_zarr_reads_a_prefix(session: Session) -> None:
     for name, array in group.members(max_depth=None):
         if isinstance(array, zarr.Array):
             assert array.shape[0] <= session.commit.rows(name)
-            assert array[:].tobytes() == session.rows(name, 0, array.shape[0]).astype(array.dtype).tobytes() or array.dtype == object
+            found, committed = array[:], session.rows(name, 0, array.shape[0]) if array.shape[0] else np.empty(0)
+            assert list(found) == list(committed) if found.dtype.kind not in "fiub" else found.tobytes() == committed.tobytes()
 
 
 def test_after_a_kill_every_committed_row_is_read_and_nothing_uncommitted(tmp_path):
@@ -67,7 +68,6 @@ def test_after_a_kill_every_committed_row_is_read_and_nothing_uncommitted(tmp_pa
     in_a_commit = committed = 0
     for number in range(KILLS):
         path = kill_one(context, tmp_path / str(number), moments.uniform(0.0, 0.5))
-        in_a_commit += any((path / "staged").iterdir())
         session = Session.open(path)
         committed += session.ticks
         report = verify(path)
@@ -76,6 +76,7 @@ def test_after_a_kill_every_committed_row_is_read_and_nothing_uncommitted(tmp_pa
         assert_exact(session)
         assert_plain_zarr_reads_a_prefix(session)
         lost = uncommitted_ticks(session)
+        in_a_commit += lost > 0
         done = repair(path)
         assert (done.lost, done.ticks, done.changed) == (lost, session.ticks, True)
         again = repair(path)

@@ -6,9 +6,23 @@ import math
 import numpy as np
 import pytest
 import zarr
-from zarr.codecs import BloscCodec, ZstdCodec
+from zarr.codecs import ZstdCodec
 
-from engine.session.layout import Column, SessionError, blank, chunk_path, decode, encode, metadata, read_column
+from engine.session.layout import (
+    BLOCKS,
+    INDEX_SIZE,
+    Column,
+    SessionError,
+    blank,
+    decode,
+    decode_index,
+    encode,
+    encode_index,
+    metadata,
+    read_block,
+    read_column,
+)
+from engine.session.table import Table
 
 KINDS = [
     ("float64", (7,)),
@@ -22,22 +36,21 @@ KINDS = [
 
 
 def column_of(dtype: str, shape: tuple[int, ...]) -> Column:
-    return Column(name="a", dtype=dtype, shape=shape, chunk_rows=4, note="m", labels=("x",))
+    return Column(name="a", dtype=dtype, shape=shape, block_rows=4, note="m", labels=("x",))
 
 
 @pytest.mark.parametrize(("dtype", "shape"), KINDS)
 def test_the_metadata_is_what_zarr_writes(dtype, shape, tmp_path):
     column = column_of(dtype, shape)
-    small = dtype == "string" or np.dtype(dtype).itemsize == 1
-    codec = ZstdCodec(level=3, checksum=True) if small else BloscCodec(cname="zstd", clevel=3, shuffle="shuffle")
     group = zarr.open_group(tmp_path, mode="w", zarr_format=3)
     group.create_array(
         "a",
         shape=(6, *shape),
         chunks=(4, *shape),
+        shards={"shape": (4 * BLOCKS, *shape), "index_location": "start"},
         dtype=dtype,
         fill_value=math.nan if dtype.startswith("float") else None,
-        compressors=[codec],
+        compressors=[ZstdCodec(level=3, checksum=True)],
         chunk_key_encoding={"name": "default", "separator": "."},
         attributes={"note": "m", "labels": ["x"]},
     )
@@ -45,16 +58,35 @@ def test_the_metadata_is_what_zarr_writes(dtype, shape, tmp_path):
 
 
 @pytest.mark.parametrize(("dtype", "shape"), KINDS)
-def test_zarr_reads_what_is_encoded_here(dtype, shape, tmp_path):
+def test_zarr_reads_what_is_written_here(dtype, shape, tmp_path):
+    """Over a shard's end, and with a last block that is not full."""
     column = column_of(dtype, shape)
     rng = np.random.default_rng(1)
-    rows = np.array(["a", "", "grün", "x" * 999], object) if dtype == "string" else rng.integers(0, 2, (4, *shape)).astype(dtype)
+    count = 4 * BLOCKS + 9
+    texts = np.array(["a", "", "grün", "x" * 999], object)
+    rows = texts[rng.integers(0, 4, count)] if dtype == "string" else rng.integers(0, 2, (count, *shape)).astype(dtype)
     (tmp_path / "a").mkdir()
-    (tmp_path / "a/zarr.json").write_text(json.dumps(metadata(column, 4)))
-    (tmp_path / chunk_path(column, 0)).write_bytes(encode(column, rows))
-    assert np.array_equal(zarr.open_array(tmp_path / "a", mode="r")[:].astype(rows.dtype), rows)
-    assert np.array_equal(decode(column, encode(column, rows)), rows)
+    (tmp_path / "a/zarr.json").write_text(json.dumps(metadata(column, count)))
+    table = Table([column], tmp_path)
+    table.append([rows[:50]])
+    table.append([rows[50:]])
+    size = table.write(table.due(closing=True))
+    table.close()
+    assert size == sum(path.stat().st_size for path in (tmp_path / "a").glob("c.*"))
+    found = zarr.open_array(tmp_path / "a", mode="r")[:]
+    assert np.array_equal(found.astype(rows.dtype), rows)
+    assert np.array_equal(read_block(tmp_path, column, BLOCKS), rows[4 * BLOCKS : 4 * BLOCKS + 4])
+    assert np.array_equal(decode(column, encode(column, rows[:4])), rows[:4])
     assert read_column(tmp_path, "a") == column
+
+
+def test_an_index_that_was_touched_is_refused():
+    index = bytearray(encode_index([(500, 7)] * BLOCKS))
+    assert len(index) == INDEX_SIZE <= 512
+    assert decode_index(bytes(index))[3] == (500, 7)
+    index[20] ^= 1
+    with pytest.raises(ValueError, match="damaged"):
+        decode_index(bytes(index))
 
 
 def test_nobody_reads_an_unwritten_float_as_zero():
@@ -63,7 +95,7 @@ def test_nobody_reads_an_unwritten_float_as_zero():
 
 def test_metadata_of_another_format_is_refused(tmp_path):
     tree = metadata(column_of("float64", ()), 4)
-    tree["codecs"] = [{"name": "bytes", "configuration": {"endian": "big"}}]
+    tree["codecs"][0]["configuration"]["codecs"][0]["configuration"]["endian"] = "big"
     (tmp_path / "a").mkdir()
     (tmp_path / "a/zarr.json").write_text(json.dumps(tree))
     with pytest.raises(SessionError, match=r"a/zarr\.json .* another format"):

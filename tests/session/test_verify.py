@@ -8,21 +8,21 @@ import pytest
 import zarr
 
 from engine.session.commit import COMMIT, Commit, sealed
-from engine.session.layout import chunk_path, decode, encode, row_bytes
+from engine.session.layout import encode, read_block, row_bytes
 from engine.session.reader import Session
-from engine.session.table import chain_start
+from engine.session.table import Shard, chain_start
 from engine.session.verify import recompute, verify
 
 
 def edit(session, name, row, value, *, reseal=False):
-    """Change one row of an array in its chunk; with ``reseal`` also mend the hash chain and the digest, as a forger would."""
-    opened = Session.open(session)
-    column = opened.describe(name)
-    index, at = divmod(row, column.chunk_rows)
-    path = session / chunk_path(column, index)
-    rows = decode(column, path.read_bytes()).copy()
+    """Change one row of an array in its shard; with ``reseal`` also mend the hash chain and the digest, as a forger would."""
+    column = Session.open(session).describe(name)
+    block, at = divmod(row, column.block_rows)
+    rows = read_block(session, column, block).copy()
     rows[at] = value
-    path.write_bytes(encode(column, rows))
+    shard = Shard(session, column)
+    shard.put(block, encode(column, rows))
+    shard.close()
     if reseal:
         chain = chain_start(column)
         chain.update(row_bytes(column, Session.open(session).rows(name)))
@@ -35,8 +35,8 @@ def test_a_whole_session_is_accepted_and_every_decision_recomputed(recorded):
     report = recompute(recorded)
     assert report.problems == []
     assert report.ok
-    assert (report.ticks, report.committed, report.inferences, report.lost) == (2200, 2200, 110, 0)
-    assert (report.decisions_recomputed, report.mismatches) == (2200, 0)
+    assert (report.ticks, report.committed, report.inferences, report.lost) == (2230, 2230, 112, 0)
+    assert (report.decisions_recomputed, report.mismatches) == (2230, 0)
 
 
 def test_the_decisions_recomputed_are_not_all_alike(recorded):
@@ -56,7 +56,7 @@ def test_the_report_has_the_keys_that_other_programs_read(recorded):
     ("name", "row", "value"),
     [
         ("tick/plant", 7, 0.0),
-        ("tick/q", 2199, 0.5),
+        ("tick/q", 2229, 0.5),
         ("inference/signals", 64, 0.0),
         ("camera/top/frames", 33, 9),
         ("events/text", 3, "something else"),
@@ -116,10 +116,10 @@ def test_edited_attributes_are_noticed(damaged):
 
 
 def test_damage_is_told_and_nothing_is_called_read(damaged):
-    (damaged / "tick/q/c.1.0").unlink()
+    (damaged / "tick/q/c.0.0").unlink()
     report = verify(damaged)
-    assert (report.ok, report.ticks, report.committed) == (False, 0, 2200)
-    assert any("tick/q/c.1.0" in problem for problem in report.problems)
+    assert (report.ok, report.ticks, report.committed) == (False, 0, 2230)
+    assert any("tick/q/c.0.0" in problem for problem in report.problems)
     assert not recompute(damaged).ok
 
 

@@ -1,0 +1,162 @@
+"""The replay and sessions screens on a session that the real recorder wrote."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import recording
+from textual.pilot import Pilot
+
+from console.app import Options, Sawhorse
+from console.screens.replay import ReplayScreen, resized
+from console.screens.sessions import SessionsScreen
+from engine.session.reader import Session
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recording.recorded(tmp_path_factory.mktemp("store"))
+
+
+def text(app: Sawhorse) -> str:
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def pressed(pilot: Pilot[int], *keys: str) -> str:
+    app = pilot.app
+    assert isinstance(app, Sawhorse)
+    await pilot.press(*keys)
+    app.screen.draw()  # type: ignore[attr-defined]
+    await pilot.pause()
+    return text(app)
+
+
+@pytest.fixture
+def time_of() -> list[float]:
+    return [50.0]
+
+
+def replaying(session: Path, time_of: list[float]) -> Sawhorse:
+    opened = Session.open(session)
+    return Sawhorse(lambda: ReplayScreen(opened), options=Options(), now=lambda: time_of[0])
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 34), (160, 48)])
+async def test_a_recording_plays_on_the_live_widgets(session: Path, time_of: list[float], size: tuple[int, int]) -> None:
+    app = replaying(session, time_of)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        shown = await pressed(pilot, "full_stop")
+        for fact in ("RECORDED", "NOT SAFETY-RATED", "tick      1 of 599", "RUNNING", "K XY", "PAUSED", "1 stops"):
+            assert fact in shown, fact
+        assert "SPACE = STOP" not in shown, "there is no robot to stop"
+
+
+async def test_steps_seeks_and_stops(session: Path, time_of: list[float]) -> None:
+    app = replaying(session, time_of)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, ReplayScreen)
+        shown = await pressed(pilot, "m")
+        assert screen.player.tick == recording.STOP_AT
+        assert "LATCHED 12" in shown
+        assert "STOP 12 category 1 latched" in shown
+        await pressed(pilot, "comma")
+        assert screen.player.tick == recording.STOP_AT - 1
+        await pressed(pilot, "right_square_bracket")
+        assert screen.player.tick == recording.STOP_AT
+        await pressed(pilot, "left_square_bracket")
+        assert screen.player.tick == recording.STOP_AT - recording.EVERY
+        await pressed(pilot, "right")
+        assert screen.player.tick == recording.STOP_AT - recording.EVERY + 100
+        await pressed(pilot, "end")
+        assert screen.player.tick == recording.TICKS - 1
+        assert "no stop after" in await pressed(pilot, "m")
+
+
+async def test_it_plays_by_the_viewer_s_clock_at_the_chosen_speed(session: Path, time_of: list[float]) -> None:
+    app = replaying(session, time_of)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, ReplayScreen)
+        screen.play()
+        await pressed(pilot, "enter", "equals_sign")
+        time_of[0] += 1.0
+        screen.play()
+        assert screen.player.tick == 200
+        assert "×2" in await pressed(pilot, "enter")
+        time_of[0] += 1.0
+        screen.play()
+        assert screen.player.tick == 200
+
+
+async def test_why_and_cameras_work_on_a_recording(session: Path, time_of: list[float]) -> None:
+    app = replaying(session, time_of)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await pilot.pause()
+        assert "CAMERA front" in await pressed(pilot, "right")
+        assert "▀▀▀" in text(app)
+        assert "CAMERA top" in await pressed(pilot, "v")
+        assert "CAMERA off" in await pressed(pilot, "v")
+        assert "what the binding layer read" in await pressed(pilot, "w")
+
+
+async def test_the_past_is_the_recording_s_own_after_a_seek(session: Path, time_of: list[float]) -> None:
+    app = replaying(session, time_of)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, ReplayScreen)
+        await pressed(pilot, "end")
+        assert min(screen.history.scores) == pytest.approx(0.1)
+        assert max(screen.history.scores) == pytest.approx(0.86)
+        assert len(screen.history.signals) == recording.TICKS // recording.EVERY
+        await pressed(pilot, "home")
+        assert list(screen.history.scores) == [pytest.approx(0.86)]
+
+
+async def test_the_table_opens_verifies_and_comes_back(session: Path) -> None:
+    app = Sawhorse(lambda: SessionsScreen(session.parent), options=Options(store=session.parent))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await app.workers.wait_for_complete()
+        shown = await pressed(pilot, "down")
+        assert session.name in shown
+        assert "cosaw" in shown
+        await pressed(pilot, "v")
+        await app.workers.wait_for_complete()
+        assert "verified" in await pressed(pilot, "up")
+        await pressed(pilot, "enter")
+        assert isinstance(app.screen, ReplayScreen)
+        await pressed(pilot, "escape")
+        assert isinstance(app.screen, SessionsScreen)
+
+
+async def test_a_damaged_session_says_what_is_wrong_and_does_not_open(session: Path, tmp_path: Path) -> None:
+    copy = tmp_path / session.name
+    shutil.copytree(session, copy)
+    (copy / "commit.json").write_text("{}")
+    app = Sawhorse(lambda: SessionsScreen(tmp_path), options=Options(store=tmp_path))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await app.workers.wait_for_complete()
+        shown = await pressed(pilot, "enter")
+        assert "damaged" in shown
+        assert isinstance(app.screen, SessionsScreen)
+
+
+async def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
+    app = Sawhorse(lambda: SessionsScreen(tmp_path), options=Options(store=tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.workers.wait_for_complete()
+        assert "sawhorse run" in await pressed(pilot, "down")
+
+
+def test_pictures_are_averaged_down() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[:2, :2] = 100
+    image[0, 0] = 200
+    assert resized(image, 2)[0, 0].tolist() == [125, 125, 125]
+    assert resized(image, 3).shape == (3, 3, 3)
+    assert resized(image, 8)[:3, 0, 0].tolist() == [200, 200, 100]

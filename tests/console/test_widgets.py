@@ -1,0 +1,245 @@
+"""What each widget says of a snapshot, read as text."""
+
+import math
+from dataclasses import replace
+
+import msgspec
+import pytest
+import scenes
+
+from console.rows import plain, width_of
+from console.view import History, View
+from console.widgets.camera import empty_rows, fresh
+from console.widgets.cut import cut_rows
+from console.widgets.events import events_rows, loop_note, recorder_spans
+from console.widgets.footer import footer_rows
+from console.widgets.gains import gains_rows
+from console.widgets.header import header_rows, placeholder
+from console.widgets.hold import hold_line, hold_rows
+from console.widgets.score import score_rows
+from console.widgets.signals import brief_rows, inference_note, signals_rows
+from console.widgets.small import small_rows
+from console.widgets.state import state_rows
+from console.widgets.strip import arm_rows
+from console.widgets.why import why_rows
+from engine.types import LAYERS, Inputs, ModelState, Reason, Snapshot
+
+SCENES = (scenes.running, scenes.slowed, scenes.disarmed, scenes.stopped, scenes.loading, scenes.placeholder)
+
+
+def seen(snapshot: Snapshot | None, **changes: object) -> View:
+    view = View(snapshot=snapshot, history=History(), wall=scenes.WALL, possible=frozenset({"stop", "stop_off", "go"}))
+    return replace(view, **changes)  # type: ignore[arg-type]
+
+
+def text(rows: object) -> str:
+    return "\n".join(plain(rows))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", SCENES)
+@pytest.mark.parametrize("width", [20, 34, 36, 76, 140])
+def test_every_widget_draws_every_scene_at_every_width(make: object, width: int) -> None:
+    view = seen(make())  # type: ignore[operator]
+    for height in (1, 3, 6, 11, 30):
+        for draw in (score_rows, gains_rows, cut_rows, signals_rows, events_rows, hold_rows, why_rows, small_rows):
+            assert len(draw(view, width, height)) <= height, draw.__name__
+    for draw_line in (header_rows, state_rows, brief_rows, hold_line, arm_rows):
+        assert draw_line(view, width)
+        assert draw_line(seen(None), width)
+
+
+@pytest.mark.parametrize(("width", "layers"), [(38, True), (28, False)])
+def test_the_score_names_the_layer_that_binds(width: int, layers: bool) -> None:
+    shown = text(score_rows(seen(scenes.slowed()), width, 11))
+    assert "SLOW" in shown
+    assert "uncertainty" in shown
+    assert ("143 ms" in shown) is layers
+    assert "not configured" in text(score_rows(seen(scenes.slowed()), 38, 14))
+
+
+def test_layers_without_a_source_say_so_and_the_others_give_their_age() -> None:
+    shown = text(score_rows(seen(scenes.running()), 60, 20))
+    for name in ("separation", "contact", "forecast", "vision"):
+        assert name in shown
+    assert shown.count("not configured") == 1
+    assert "1 latch/watchdog" in shown
+
+
+@pytest.mark.parametrize(("width", "height"), [(34, 6), (34, 11), (22, 4)])
+def test_limits_stand_in_newtons_and_metres_a_second_at_every_size(width: int, height: int) -> None:
+    shown = text(gains_rows(seen(scenes.running()), width, height))
+    assert "K XY" in shown
+    assert "716" in shown
+    assert "N/m" in shown
+    assert "55.3" in shown
+    assert "0.25" in shown
+    assert "m/s" in shown
+
+
+def test_the_cut_shows_depth_in_mm_and_a_locked_line() -> None:
+    shown = text(cut_rows(seen(scenes.running()), 36, 11))
+    assert "34.2 mm" in shown
+    assert "SOFT WOOD" in shown
+    assert "LOCKED" in shown
+
+
+def test_a_narrow_handle_gap_is_marked_in_words() -> None:
+    snapshot = scenes.running()
+    tight = msgspec.structs.replace(snapshot, saw=msgspec.structs.replace(snapshot.saw, handle_gap=0.1, stuck=True))
+    shown = text(cut_rows(seen(tight), 40, 11))
+    assert "<120" in shown
+    assert "STUCK" in shown
+
+
+def test_an_invalid_signal_is_invalid_and_never_zero() -> None:
+    line = next(line for line in text(signals_rows(seen(scenes.running()), 37, 18)).splitlines() if "train distance" in line)
+    assert "INVALID" in line
+    assert "0.0" not in line
+
+
+def test_all_eighteen_signals_fit_the_design_size() -> None:
+    assert len(signals_rows(seen(scenes.running()), 76, 9)) == 9
+    assert len([line for line in plain(signals_rows(seen(scenes.running()), 37, 18)) if line]) == 18
+
+
+def test_a_slow_or_old_inference_says_so() -> None:
+    snapshot = scenes.running()
+    assert snapshot.inference is not None
+    late = msgspec.structs.replace(snapshot, inference=msgspec.structs.replace(snapshot.inference, rate_hz=3.1, age=1.4))
+    note = text([inference_note(seen(late))])
+    assert "below 5" in note
+    assert "STALE" in note
+    assert "below" not in text([inference_note(seen(snapshot))])
+
+
+@pytest.mark.parametrize(
+    ("make", "shown"),
+    [(scenes.running, ""), (scenes.placeholder, "PLACEHOLDER"), (scenes.loading, "PLACEHOLDER · model loading"), (scenes.disarmed, "")],
+)
+def test_placeholder_is_shown_unless_the_real_model_drives(make: object, shown: str) -> None:
+    snapshot: Snapshot = make()  # type: ignore[operator]
+    assert placeholder(snapshot) == shown
+    for width in (60, 80, 120):
+        rows = header_rows(seen(snapshot), width)
+        assert ("PLACEHOLDER" in text(rows)) is bool(shown)
+        assert "NOT SAFETY-RATED" in text(rows)
+        assert not shown or any("PLACEHOLDER" in part and role == "placeholder" for part, role in rows[0])
+
+
+def test_a_model_that_failed_is_a_placeholder_too() -> None:
+    snapshot = scenes.disarmed()
+    failed = msgspec.structs.replace(snapshot, run=msgspec.structs.replace(snapshot.run, model_state=ModelState.FAILED))
+    assert "failed" in placeholder(failed)
+
+
+def test_a_latched_stop_says_why_its_number_and_what_to_do() -> None:
+    upper, lower = plain(state_rows(seen(scenes.stopped()), 100))
+    assert "LATCHED 12" in upper
+    assert "stop key, power off" in upper
+    assert "SPACE = STOP" in upper
+    assert "C clears stop 12" in lower
+
+
+def test_a_screen_that_is_behind_does_not_look_live() -> None:
+    upper, lower = plain(state_rows(seen(scenes.running(), behind=3.2), 100))
+    assert "FROZEN 3 s" in upper
+    assert "RUNNING" not in upper
+    assert "3.2 s behind" in lower
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"link": "lost"}, "ENGINE LOST"),
+        ({"link": "ended", "ended": "The model could not be read."}, "The model could not be read."),
+        ({"stop_asked": 0.1}, "STOP ASKED"),
+    ],
+)
+def test_the_state_line_tells_what_became_of_the_engine(changes: dict[str, object], shown: str) -> None:
+    assert shown in text(state_rows(seen(scenes.running(), **changes), 100))
+
+
+def test_before_the_first_snapshot_it_says_that_the_engine_starts() -> None:
+    assert "STARTING ENGINE" in text(state_rows(seen(None, link="starting"), 80))
+
+
+def test_while_the_model_loads_its_progress_is_shown() -> None:
+    assert "importing torch" in text(state_rows(seen(scenes.loading()), 100))
+
+
+@pytest.mark.parametrize("layer", range(9))
+def test_why_names_the_inputs_of_every_layer_that_can_bind(layer: int) -> None:
+    snapshot = scenes.scene(binding=layer, score=0.4)
+    shown = text(why_rows(seen(snapshot), 90, 40))
+    assert LAYERS[layer] in shown
+    assert "N/m" in shown
+
+
+def test_the_newest_event_comes_first() -> None:
+    lines = plain(events_rows(seen(scenes.running()), 80, 4))
+    assert len(lines) == 4
+    assert "CONTINUE" in lines[0]
+    assert "16:02:21.62" in lines[0]
+
+
+def test_a_recording_without_lateness_shows_none() -> None:
+    snapshot = scenes.running()
+    loop = msgspec.structs.replace(snapshot.loop, late_p99_ms=math.nan, real_time_factor=math.nan)
+    assert "nan" not in text([loop_note(seen(msgspec.structs.replace(snapshot, loop=loop)))])
+
+
+def test_the_recorder_s_fault_is_said() -> None:
+    snapshot = scenes.running()
+    broken = msgspec.structs.replace(snapshot, recorder=msgspec.structs.replace(snapshot.recorder, fault="disk full"))
+    assert "disk full" in text([recorder_spans(seen(broken))])
+
+
+def test_the_footer_keeps_the_stops_when_there_is_hardly_room() -> None:
+    line = text(footer_rows(seen(scenes.running()), 60, "live"))
+    assert "SPACE stop" in line
+    assert "X stop+off" in line
+    assert "G go" in line
+    assert "arm" not in line
+
+
+def test_old_pictures_are_removed() -> None:
+    picture = scenes.picture(8)
+    assert fresh(seen(scenes.running(), picture=picture, picture_age=1.9, camera="front"))
+    stale = seen(scenes.running(), picture=picture, picture_age=2.1, camera="front")
+    assert not fresh(stale)
+    assert "picture removed" in text(empty_rows(stale, 30, 6))
+    assert not fresh(seen(scenes.running(), picture=picture, picture_age=math.nan, camera="front"))
+    assert not fresh(seen(scenes.running(), picture=picture, picture_age=0.1, camera="side")), "another camera's picture is not this one's"
+
+
+def test_arming_names_robot_policy_force_and_session() -> None:
+    shown = text(arm_rows(seen(scenes.disarmed()), 116))
+    for fact in ("cosaw (simulated)", "compact×5 cpu", "60 N", "20251124T160231-0c41", "Hold Enter"):
+        assert fact in shown
+    assert "C clears it" in text(arm_rows(seen(scenes.stopped()), 116))
+
+
+@pytest.mark.parametrize("size", [(58, 18), (40, 10), (20, 5), (20, 1), (1, 1)])
+def test_a_terminal_that_is_too_small_still_shows_the_stop_state(size: tuple[int, int]) -> None:
+    width, height = size
+    rows = small_rows(seen(scenes.stopped()), width, height)
+    assert text(rows[:1]).startswith("■ LATCHED 12"[:width])
+    assert all(width_of(row) <= max(width, 1) or height > 1 for row in rows)
+
+
+def test_every_reason_has_its_words_on_the_state_line() -> None:
+    for reason in Reason:
+        assert text(state_rows(seen(scenes.scene(reason=reason)), 120))
+
+
+def test_nonsense_in_a_snapshot_does_not_break_the_screen() -> None:
+    snapshot = scenes.running()
+    wild = {
+        name: (math.nan,) * len(value)
+        for name, value in msgspec.structs.asdict(snapshot.inputs).items()
+        if isinstance(value, tuple) and isinstance(value[0], float)
+    }
+    inputs: Inputs = msgspec.structs.replace(snapshot.inputs, **wild)
+    view = seen(msgspec.structs.replace(snapshot, inputs=inputs))
+    for draw in (score_rows, gains_rows, cut_rows, why_rows):
+        assert draw(view, 80, 30)

@@ -1,0 +1,99 @@
+"""What the policy tests share: no network, and an untrained ensemble on disk."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.policy import compact, statistics, train
+from engine.policy.ensemble import Ensemble
+from engine.policy.experts import StackedExperts
+from engine.policy.loading import load, new_heads
+from engine.signals import familiarity, nominal
+from engine.types import F64, Frames, Observation, SawState
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any attempt to reach out fails the test."""
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("something reached for the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def spreads() -> dict[str, dict[str, torch.Tensor]]:
+    """Statistics with a mean and a spread of their own in every component."""
+    generator = torch.Generator().manual_seed(5)
+    return {
+        name: {"mean": torch.randn(size, generator=generator), "std": 0.5 + torch.rand(size, generator=generator)}
+        for name, size in (("observation.state", compact.STATE_DIM), ("action", compact.ACTION_DIM))
+    }
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an ensemble with random weights: three members, heads, and statistics of random numbers."""
+    folder = tmp_path_factory.mktemp("policies") / "untrained"
+    size = compact.Size()
+    policies = [compact.new_policy(folder / "vlm", size, seed=i) for i in range(3)]
+    rng = np.random.default_rng(3)
+    kept = statistics.Statistics(
+        statistics.noise_bank(2, compact.HORIZON, compact.ACTION_DIM),
+        nominal.fit(rng.normal(1.0, 0.1, (200, 18)), np.ones((200, 18), dtype=np.bool_)),
+        familiarity.fit(rng.normal(size=(300, 3 * size.text_width)), 8),
+    )
+    plan = train.Plan(episodes=0, steps=0, device="cpu", workers=1, size=size)
+    train.write_policy(folder, policies[0], StackedExperts(policies), new_heads(policies[0]), kept, spreads(), plan, {})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ensemble(untrained: Path) -> Ensemble:
+    return load(str(untrained), joint_limits=((-2.0, 2.0),) * 7)
+
+
+def saw_state() -> SawState:
+    zero = dict.fromkeys(SawState.__struct_fields__, 0.0)
+    return SawState(**{**zero, "zone": 0, "in_kerf": False, "stuck": False, "partner_holding": True, "stroke_count": 0})  # type: ignore[arg-type]
+
+
+def frames(seed: int, t_ns: int = 1_000_000_000, size: int = compact.IMAGE_SIZE) -> Frames:
+    """One exposure of random pictures and a random reading."""
+    rng = np.random.default_rng(seed)
+
+    def some(n: int) -> F64:
+        return rng.normal(size=n)
+
+    observation = Observation(
+        t_ns=t_ns,
+        seq=seed,
+        q=some(7) * 0.1,
+        dq=some(7),
+        tau=some(7),
+        pose=np.concatenate((some(3), (1.0, 0.0, 0.0, 0.0))),
+        twist=some(6),
+        wrench=some(6),
+        manipulability=0.1,
+        saw=saw_state(),
+        plant=np.zeros(0),
+    )
+    images = {name: rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for name in compact.CAMERAS}
+    return Frames(seq=seed, t_ns=t_ns, exposed_ns=t_ns, observation=observation, images=images)
