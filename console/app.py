@@ -1,6 +1,9 @@
 """The console's application: it pulls the newest snapshot, keeps the short past, and hands both to the screen that is up."""
 
+import asyncio
+import math
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from textual.app import App
 from textual.theme import Theme
 
 from console.driver import ConsoleDriver, KeysDropped, TerminalGone
-from console.exits import CLEAN, FAULT
+from console.exits import CLEAN, FAULT, INTERRUPTED
 from console.keymap import Keymap, Scope
 from console.link import Link, SocketLink
 from console.parser import KeyboardFlags, KeyReleased, StatusReport
@@ -83,6 +86,7 @@ class Sawhorse(App[int], inherit_bindings=False):
         self._seen = 0
         self._drawn_at = -1e9
         self._slow_at = -1e9
+        self._full_since = math.inf  #: since when the terminal has not taken what was written
         self._probed_at = -1e9
         self._asked_at = 0.0
         self._answered_at = 0.0
@@ -117,8 +121,16 @@ class Sawhorse(App[int], inherit_bindings=False):
                 )
             )
         self._dress()
+        if isinstance(self._driver, ConsoleDriver):
+            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self._ended_from_outside)
         self.push_screen(self._first())
         self.set_interval(POLL, self.poll)
+
+    def _ended_from_outside(self) -> None:
+        """Somebody ends this process, or the terminal hung up: stop the robot, then leave in good order."""
+        self.raise_stop(latched=False)
+        self.exit(INTERRUPTED)
 
     def _dress(self) -> None:
         self.theme = f"sawhorse-{'dark' if self.palette == MONOCHROME else self.palette}"
@@ -147,8 +159,11 @@ class Sawhorse(App[int], inherit_bindings=False):
         driver = self._driver
         if isinstance(driver, ConsoleDriver):
             if driver.backlog >= BACKLOG_MAX:
-                self._slow_at = now
+                self._full_since = min(self._full_since, now)
+                if now - self._full_since >= FRAME:
+                    self._slow_at = now
                 return
+            self._full_since = math.inf
             if now - self._probed_at >= PROBE:
                 self._probed_at = now
                 if self._answered_at >= self._asked_at:

@@ -8,6 +8,7 @@ every byte read is told to the link.
 import contextlib
 import os
 import selectors
+import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
@@ -44,6 +45,10 @@ class ConsoleDriver(LinuxDriver):
     """Textual's Linux driver with an input thread of its own."""
 
     _app: "Sawhorse"
+
+    def __init__(self, app: "Sawhorse", *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._file = sys.__stdout__  # Textual draws on stderr, which people redirect
 
     def start_application_mode(self) -> None:
         _start(self)

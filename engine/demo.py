@@ -73,7 +73,7 @@ class Script:
 
 
 def latency(tick: int) -> int:
-    """Ticks from an exposure at ``tick`` to its inference: constant, but for the hang."""
+    """Ticks from the pictures at ``tick`` to their inference: constant, but for the hang."""
     if HANG[0] <= tick * DT < HANG[1]:
         return round((HANG[1] - tick * DT) / DT)
     return LOCKSTEP_LATENCY

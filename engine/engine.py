@@ -36,6 +36,7 @@ from engine.types import (
     LoopStats,
     Mark,
     ModelState,
+    Observation,
     Picture,
     Reason,
     RecorderState,
@@ -48,8 +49,9 @@ from engine.types import (
 
 log = logging.getLogger(__name__)
 
-LOCKSTEP_INFER_EVERY = 20  #: ticks between exposures in lock-step
-LOCKSTEP_LATENCY = 16  #: ticks from an exposure to its inference in lock-step
+LOCKSTEP_EXPOSE_EVERY = 16  #: ticks between exposures in lock-step
+LOCKSTEP_EXPOSURE = 5  #: ticks from the moment of an exposure to its pictures
+LOCKSTEP_LATENCY = 8  #: ticks from the pictures to their inference
 NOT_RECORDED = RecorderState(on=False, session="", seconds=0.0, megabytes=0.0, queued=0, committed_ticks=0, fault="")
 
 
@@ -207,31 +209,39 @@ class Engine:
         With ``pace`` the ticks are held to real time where the machine keeps up.
         """
         assert isinstance(self.clock, SimulatedClock)
-        pending: tuple[int, Future[None]] | None = None
+        seeing: tuple[int, Future[None]] | None = None
+        thinking: tuple[int, Future[Inference]] | None = None
         due = time.monotonic()
-        with ThreadPoolExecutor(1, thread_name_prefix="inference") as pool:
+        with ThreadPoolExecutor(1, thread_name_prefix="lockstep") as pool:
             for tick in range(ticks):
                 if self._ending.is_set():
                     break
                 script(tick)
-                if pending is not None and tick >= pending[0]:
-                    pending[1].result()
-                    pending = None
+                if thinking is not None and tick >= thinking[0]:
+                    thinking[1].result()
+                    thinking = None
+                if seeing is not None and tick >= seeing[0]:
+                    seeing[1].result()
+                    seeing = None
+                    if thinking is None:
+                        thinking = (tick + latency(tick), pool.submit(self.inference.infer, self._newest_frames()))
                 self.clock.advance(DT)
                 self.control.step()
-                if tick % LOCKSTEP_INFER_EVERY == 0 and pending is None:
-                    pending = (tick + latency(tick), pool.submit(self._see_and_think))
+                if tick % LOCKSTEP_EXPOSE_EVERY == 0 and seeing is None:
+                    seeing = (tick + LOCKSTEP_EXPOSURE, pool.submit(self.camera.expose, self._newest_observation()))
                 if pace:
                     due = max(due + DT, time.monotonic() - DT)
                     time.sleep(max(0.0, due - time.monotonic()))
 
-    def _see_and_think(self) -> None:
+    def _newest_observation(self) -> Observation:
         observation = self._boxes.observations.get()
         assert observation is not None
-        self.camera.expose(observation)
+        return observation
+
+    def _newest_frames(self) -> Frames:
         exposure = self._boxes.frames.get()
         assert exposure is not None
-        self.inference.infer(exposure[0])
+        return exposure[0]
 
     # --- what the threads report ---
 

@@ -5,7 +5,7 @@ A hold-to-run key grants motion or force for a bounded time after each byte that
 - HOLD (the terminal reports releases): until the release, or ``PROOF`` seconds after the last byte from the terminal.
 - REPEAT (only auto-repeat is seen): the first press is one short pulse; from the second repeat on the deadman is
   max(120 ms, 3 x the repeat interval measured at arming).
-- STEP: every press is one short pulse.
+- STEP: every press is one short pulse; of a jog key, one step of the distance chosen.
 """
 
 import math
@@ -143,12 +143,15 @@ class Operator:
         if hold.repeat:
             grant.repeats += 1
         self._grants[hold.axis] = grant
-        grant.until_ns = now_ns + round(1e9 * self._grant_length(grant.repeats))
+        grant.until_ns = now_ns + round(1e9 * self._grant_length(hold.axis, grant.repeats))
 
-    def _grant_length(self, repeats: int) -> float:
+    def _grant_length(self, axis: str, repeats: int) -> float:
+        """s that a press grants: held, repeating, or one step (for a jog, as long as one step of its distance takes)."""
         if self.key_mode == "HOLD":
             return PROOF
-        return self.deadman if self.key_mode == "REPEAT" and repeats >= 2 else PULSE
+        if self.key_mode == "REPEAT" and repeats >= 2:
+            return self.deadman
+        return PULSE if axis in HAND_AXES else self.jog_step / self.jog_speed
 
     def _prove(self, now_ns: int) -> None:
         if self.key_mode == "HOLD":

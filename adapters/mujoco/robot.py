@@ -223,7 +223,8 @@ class Cosaw:
         c = cell.control
         dq, jacobian = self._dq, self._jacobian
         twist = jacobian @ dq
-        motion = Motion(*self._place.tolist(), *twist.tolist(), self._turn.tolist())
+        (x, y, z), (vx, vy, vz, wx, wy, wz) = self._place.tolist(), twist.tolist()
+        motion = Motion(x, y, z, vx, vy, vz, wx, wy, wz, self._turn.tolist())
         pull = self._act(motion)
         if c.braked:
             tau = self._brake()

@@ -29,7 +29,10 @@ def event_row(event: Event, width: int) -> Row:
     mark, role = KINDS.get(event.kind, ("·", "text"))
     moment = time.strftime("%H:%M:%S", time.localtime(event.wall)) + f".{int(event.wall * 100) % 100:02d}"
     stamp = moment if width >= 50 else moment[:8]
-    return cut(row((f"{stamp} ", "dim"), (f"{mark} ", role), (one_cell_each(event.text), role if role != "dim" else "text")), width)
+    text = one_cell_each(event.text)
+    if len(stamp) + len(text) + 3 > width:
+        text = text.replace(" category ", " cat ").replace(" protective:", ":").replace(": uncertainty: uncertainty", ": uncertainty")
+    return cut(row((f"{stamp} ", "dim"), (f"{mark} ", role), (text, role if role != "dim" else "text")), width)
 
 
 def events_rows(view: View, width: int, height: int) -> list[Row]:

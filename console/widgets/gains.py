@@ -68,7 +68,7 @@ def _gain(name: str, norm: float, limit: float, unit: str, now: float, decimals:
 
 
 def _measured(name: str, value: float, limit: float, unit: str, width: int, decimals: int) -> Row:
-    share = value / limit if limit > 0 else (0.0 if value == 0 else 1.0)
+    share = value / limit if limit > 0 else 0.0
     role = "bad" if share > 1.0 else "warn" if share > 0.8 else "bar"
     room = width - 8 - 7 - len(unit) - 2
     return row((f"{name:8}", "dim"), *bar(share, room, role), (number(value, 7, decimals), "text"), (f" {unit}", "dim"))

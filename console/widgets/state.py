@@ -6,7 +6,7 @@ from console.panel import Panel
 from console.rows import Row, cut, joined, one_cell_each, row
 from console.view import View
 from engine.safety.reasons import advice, sentence
-from engine.types import LAYERS, Action, ModelState, Reason, Snapshot, StopKind
+from engine.types import LAYERS, Action, Decision, ModelState, Reason, Snapshot, StopKind
 
 SPINNER = "⣾⣽⣻⢿⡿⣟⣯⣷"
 STOP_ASKED = 1.0  #: s a stop that was asked for is shown until the engine's own word arrives
@@ -48,12 +48,23 @@ def reason_sentence(snapshot: Snapshot) -> str:
     """Why, in a sentence: the stop's cause while one holds, else what the binding layer says."""
     decision = snapshot.decision
     if decision.stop_number:
-        return sentence(decision.stop_reason, decision.stop_margin, decision.stop_age, decision.stop_layer)
+        return _stop_sentence(decision)
+    if not decision.armed and _stopped_last(snapshot):
+        return f"stop {decision.stop_count} disarmed it: {_stop_sentence(decision)}"
     layer = decision.binding
     if decision.layer_reason[layer] == Reason.OK:
         return ""
     said = sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)
     return said if said.startswith(LAYERS[layer]) else f"{LAYERS[layer]}: {said}"
+
+
+def _stop_sentence(decision: Decision) -> str:
+    return sentence(decision.stop_reason, decision.stop_margin, decision.stop_age, decision.stop_layer)
+
+
+def _stopped_last(snapshot: Snapshot) -> bool:
+    """Whether it was a stop that disarmed the robot, and nothing has been armed since."""
+    return next((event.kind == "stop" for event in reversed(snapshot.events) if event.kind in ("stop", "arm", "disarm")), False)
 
 
 def explanation(view: View) -> str:
@@ -92,7 +103,7 @@ def next_step(view: View) -> str:
         steps = f"C clears stop {decision.stop_number}, then A arms."
         return steps if decision.stop_reason in (Reason.STOP_POWER_OFF, Reason.LATCHED) else f"{advice(decision.stop_reason)} {steps}"
     if not decision.armed:
-        return "A names what would be armed."
+        return "A names what would be armed; Enter held one second arms it."
     if not decision.going:
         return "G lets it move. Armed is not moving."
     layer_reason = Reason(decision.layer_reason[decision.binding])

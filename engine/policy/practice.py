@@ -75,21 +75,37 @@ def expert_outcome(seed: int, duration: float) -> Any:
     return run(seed, None, duration, LATENCY_S, REPLAN_STEPS)
 
 
-def serve(connection: Connection, seeds: Sequence[int], duration: float) -> None:
-    """Hold one episode a seed; answer ``None`` with what each shows, chunks (episodes, 16, 7) by playing them, ``"end"`` with outcomes."""
-    from adapters.mujoco.episode import Episode
+Seen = tuple[F64, F32, F32, F32]  #: (plant, state, the expert's chunk, labels) of one episode now
 
-    episodes = [Episode(seed, LATENCY_S, REPLAN_STEPS, duration) for seed in seeds]
-    while True:
-        message = connection.recv()
-        if message is None:
-            connection.send([(e.plant(), e.state(), e.expert(), label_row(e.labels())) for e in episodes])
-        elif isinstance(message, str):
-            connection.send([e.outcome() for e in episodes])
-            return
-        else:
-            for episode, chunk in zip(episodes, message, strict=True):
-                episode.follow(chunk)
+
+class Episodes:
+    """Some episodes side by side, each led by the chunks it is handed."""
+
+    def __init__(self, seeds: Sequence[int], duration: float) -> None:
+        from adapters.mujoco.episode import Episode
+
+        self._episodes = [Episode(seed, LATENCY_S, REPLAN_STEPS, duration) for seed in seeds]
+
+    def observe(self) -> list[Seen]:
+        """What every episode shows now."""
+        return [(e.plant(), e.state(), e.expert(), label_row(e.labels())) for e in self._episodes]
+
+    def follow(self, chunks: F32) -> None:
+        """Play chunks (episodes, 16, 7) until the next replanning."""
+        for episode, chunk in zip(self._episodes, chunks, strict=True):
+            episode.follow(chunk)
+
+    def outcomes(self) -> list[Any]:
+        """What has come of each so far."""
+        return [e.outcome() for e in self._episodes]
+
+
+def serve(connection: Connection, seeds: Sequence[int], duration: float) -> None:
+    """Run ``Episodes`` at the other end of a pipe: ``(method, arguments)`` in, the result out, until ``None`` comes."""
+    episodes = Episodes(seeds, duration)
+    while (message := connection.recv()) is not None:
+        method, arguments = message
+        connection.send(getattr(episodes, method)(*arguments))
 
 
 def joint_limits() -> tuple[tuple[float, float], ...]:

@@ -30,14 +30,14 @@ class Rollouts:
     readings: F32  #: (S, O) of the heads, episodes in the order of each round
 
 
-class _Workers:
-    """Episodes spread over processes; each answers for a slice of the seeds."""
+class _Processes:
+    """``practice.Episodes`` spread over worker processes, which play at the same time."""
 
     def __init__(self, seeds: Sequence[int], workers: int, duration: float) -> None:
         context = multiprocessing.get_context("spawn")
-        self.slices = [slice(int(part[0]), int(part[-1]) + 1) for part in np.array_split(np.arange(len(seeds)), min(workers, len(seeds)))]
+        self._slices = [slice(int(part[0]), int(part[-1]) + 1) for part in np.array_split(np.arange(len(seeds)), min(workers, len(seeds)))]
         self._ends, self._processes = [], []
-        for part in self.slices:
+        for part in self._slices:
             mine, theirs = context.Pipe()
             process = context.Process(target=practice.serve, args=(theirs, list(seeds[part]), duration), daemon=True)
             process.start()
@@ -45,25 +45,24 @@ class _Workers:
             self._ends.append(mine)
             self._processes.append(process)
 
-    def observe(self) -> list[tuple[F64, F32, F32, F32]]:
-        """(plant, state, expert's chunk, labels) of every episode."""
-        for end in self._ends:
-            end.send(None)
-        return [row for end in self._ends for row in end.recv()]
+    def _all(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        for end, given in zip(self._ends, arguments, strict=True):
+            end.send((method, given))
+        return [end.recv() for end in self._ends]
+
+    def observe(self) -> list[practice.Seen]:
+        return [row for part in self._all("observe", [()] * len(self._ends)) for row in part]
 
     def follow(self, chunks: F32) -> None:
-        """Play one chunk in every episode; returns at once."""
-        for end, part in zip(self._ends, self.slices, strict=True):
-            end.send(chunks[part])
+        self._all("follow", [(chunks[part],) for part in self._slices])
 
-    def finish(self) -> list[Any]:
+    def outcomes(self) -> list[Any]:
         """Outcomes of every episode; the processes end."""
-        for end in self._ends:
-            end.send("end")
-        outcomes = [row for end in self._ends for row in end.recv()]
-        for process in self._processes:
+        found = [row for part in self._all("outcomes", [()] * len(self._ends)) for row in part]
+        for end, process in zip(self._ends, self._processes, strict=True):
+            end.send(None)
             process.join()
-        return outcomes
+        return found
 
 
 def run(
@@ -79,10 +78,10 @@ def run(
     progress: Callable[[str], None] = lambda text: None,
 ) -> Rollouts:
     """Play the members' mean chunk in every seed's episode at once. ``black`` blanks the pictures; ``looks`` (episodes, L) paints them."""
-    hands = _Workers(seeds, max(1, workers), duration)
+    hands = practice.Episodes(seeds, duration) if workers < 2 else _Processes(seeds, workers, duration)
     period = practice.REPLAN_STEPS * ensemble.step_s
     rounds = math.ceil(duration / period - 1e-9)
-    kept: list[list[tuple[F64, F32, F32, F32]]] = []
+    kept: list[list[practice.Seen]] = []
     values, valid, readings = [], [], []
     before: list[tuple[Pass, float]] = []
     for number in range(rounds):
@@ -111,7 +110,7 @@ def run(
             before = now
         if (number + 1) % max(1, rounds // 5) == 0:
             progress(f"{(number + 1) * period:.0f} s of {duration:.0f} s in {len(seeds)} episodes")
-    outcomes = hands.finish()
+    outcomes = hands.outcomes()
     samples = []
     for i, outcome in enumerate(outcomes):
         plants, states, chunks, labels = zip(*(row[i] for row in kept), strict=True)

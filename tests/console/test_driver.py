@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,107 +13,133 @@ from terminal import Terminal
 from engine.stop import StopPage
 from engine.types import Writer
 
-Start = Callable[..., tuple[Terminal, StopPage, Path]]
+
+@dataclass
+class Desk:
+    """A running console and the operator's end of it."""
+
+    terminal: Terminal
+    page: StopPage
+    notes: Path
+
+    @property
+    def raised(self) -> tuple[int, int]:
+        """Stops and latching stops so far."""
+        return self.page.counts()[Writer.CONSOLE], self.page.latching()[Writer.CONSOLE]
+
+    def said(self, since: int = 0) -> list[str]:
+        """What the app has said to the engine, signs of life left out."""
+        return [line for line in self.notes.read_text().splitlines()[since:] if not line.endswith("Alive")]
+
+
+def started(folder: Path, *arguments: str, flags: int | None = None) -> Desk:
+    page = StopPage(folder / "stop", create=True)
+    notes = folder / "notes"
+    terminal = Terminal(str(folder / "stop"), str(notes), *arguments, columns=100, lines=32, flags=flags)
+    desk = Desk(terminal, page, notes)
+    assert terminal.wait(lambda: notes.exists() and bool(desk.said()), 30.0), bytes(terminal.output)
+    terminal.pump(0.5)
+    return desk
+
+
+@pytest.fixture(scope="module")
+def kitty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A console in a terminal that reports releases."""
+    desk = started(tmp_path_factory.mktemp("kitty"), "still", flags=27)
+    yield desk
+    desk.terminal.close()
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    terminals: list[Terminal] = []
-
-    def started(*arguments: str, columns: int = 100, lines: int = 32, flags: int | None = None) -> tuple[Terminal, StopPage, Path]:
-        page = StopPage(tmp_path / "stop", create=True)
-        terminal = Terminal(str(tmp_path / "stop"), str(tmp_path / "notes"), *arguments, columns=columns, lines=lines, flags=flags)
-        terminals.append(terminal)
-        notes = tmp_path / "notes"
-        assert terminal.wait(lambda: notes.exists() and "WatchPicture" in notes.read_text(), 20.0), bytes(terminal.output)
-        terminal.pump(0.5)
-        return terminal, page, notes
-
-    yield started
-    for terminal in terminals:
-        terminal.close()
+def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    desk = started(tmp_path, *request.param)
+    yield desk
+    desk.terminal.close()
 
 
-def until(true: Callable[[], bool], seconds: float = 5.0) -> bool:
+def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:
-        time.sleep(0.001)
+        time.sleep(0.0005)
     return true()
-
-
-def raised(page: StopPage) -> tuple[int, int]:
-    return page.counts()[Writer.CONSOLE], page.latching()[Writer.CONSOLE]
-
-
-def test_a_stop_key_reaches_the_page_while_nobody_reads_the_terminal(start: Start) -> None:
-    terminal, page, _ = start()
-    time.sleep(3.0)  # the pty's buffer and the writer's queue fill: nobody reads
-    for press in range(1, 6):
-        terminal.type(b" ")
-        assert until(lambda press=press: raised(page)[0] == press)
-    assert raised(page) == (5, 0)
 
 
 @pytest.mark.parametrize(
     ("typed", "latches"),
     [
+        ((b" ",), False),
         ((b"x",), True),
         ((b"X",), True),
         ((b"\x03",), True),
         ((b"\x1b", b" "), False),
         ((b"\x1b[32;", b"1:1;32u"), False),
-        ((b"\x1b[99;5u",), True),
+        ((b"\x1b[99;5:1u",), True),
+        ((b"\x1b[200~pasted x\x1b[201~",), True),
     ],
 )
-def test_every_form_of_a_stop_key_is_seen_in_the_terminal(start: Start, typed: tuple[bytes, ...], latches: bool) -> None:
-    terminal, page, _ = start("still")
+def test_every_form_of_a_stop_key_is_seen_in_the_terminal(kitty: Desk, typed: tuple[bytes, ...], latches: bool) -> None:
+    stops, latched = kitty.raised
     for part in typed:
-        terminal.type(part)
-        terminal.pump(0.02)
-    assert until(lambda: raised(page) == (1, int(latches)))
+        kitty.terminal.type(part)
+        kitty.terminal.pump(0.02)
+    assert until(lambda: kitty.raised == (stops + 1, latched + latches))
 
 
-def test_releases_are_understood_and_the_input_thread_lives_on(start: Start) -> None:
-    terminal, page, notes = start("still", flags=27)
-    terminal.type(b"\x1b[107;1:1;107u")
-    terminal.type(b"\x1b[107;1:2;107u")
-    terminal.type(b"\x1b[107;1:3u")
-    assert terminal.wait(lambda: "down=False" in notes.read_text(), 5.0), notes.read_text()
-    holds = [line for line in notes.read_text().splitlines() if "Hold(" in line]
+def test_releases_end_what_the_press_began_and_are_no_stops(kitty: Desk) -> None:
+    before = len(kitty.notes.read_text().splitlines())
+    stops = kitty.raised
+    kitty.terminal.type(b"\x1b[107;1:1;107u\x1b[107;1:2;107u\x1b[107;1:3u\x1b[32;1:3u")
+    assert kitty.terminal.wait(lambda: any("down=False" in line for line in kitty.said(before)))
+    holds = [line for line in kitty.said(before) if "Hold(" in line]
     assert ["repeat=True" in line for line in holds] == [False, True, False]
     assert ["down=True" in line for line in holds] == [True, True, False]
-    terminal.type(b"\x1b[32;1:3u")
-    terminal.pump(0.1)
-    assert raised(page) == (0, 0), "a release is no press"
-    terminal.type(b" ")
-    assert until(lambda: raised(page) == (1, 0))
+    assert kitty.raised == stops, "a release is no press"
 
 
-def test_the_terminal_is_restored_on_leaving(start: Start) -> None:
-    terminal, _, _ = start("still")
-    terminal.type(b"q")
-    assert terminal.wait(lambda: terminal.process.poll() is not None, 10.0)
-    assert terminal.process.returncode == 0
-    assert terminal.restored()
-    tail = bytes(terminal.output)
-    assert b"\x1b[<u" in tail, "keyboard flags are popped"
-    assert b"\x1b[?1049l" in tail, "the alternate screen is left"
+def test_keys_that_were_held_up_move_nothing_when_they_arrive(kitty: Desk) -> None:
+    before = len(kitty.notes.read_text().splitlines())
+    stops, _ = kitty.raised
+    os.kill(kitty.terminal.process.pid, signal.SIGSTOP)
+    kitty.terminal.type(b"k" * 500 + b" ")
+    os.kill(kitty.terminal.process.pid, signal.SIGCONT)
+    assert until(lambda: kitty.raised[0] == stops + 1), "the stop among them counts"
+    kitty.terminal.pump(0.2)
+    kitty.terminal.type(b"u")
+    assert kitty.terminal.wait(lambda: any("AdjustForce" in line for line in kitty.said(before))), "later keys are obeyed"
+    assert not any("Hold(" in line for line in kitty.said(before))
 
 
-def test_the_end_of_the_terminal_raises_a_stop_and_ends_the_program(start: Start) -> None:
-    terminal, page, _ = start("still")
-    os.close(terminal.master)
-    os.close(terminal._slave)
-    assert until(lambda: terminal.process.poll() is not None, 10.0)
-    assert raised(page)[0] >= 1 or terminal.process.returncode == -signal.SIGHUP
+@pytest.mark.parametrize("desk", [()], indirect=True, ids=["moving"])
+def test_a_stop_key_reaches_the_page_while_nobody_reads_the_terminal(desk: Desk) -> None:
+    time.sleep(3.0)  # the pty's buffer and the writer's queue fill: nobody reads
+    for press in range(1, 21):
+        desk.terminal.type(b" ")
+        assert until(lambda press=press: desk.raised[0] == press)  # type: ignore[misc]
+    assert desk.raised == (20, 0)
 
 
-def test_keys_typed_behind_a_stalled_screen_do_not_move_anything_later(start: Start) -> None:
-    terminal, page, notes = start("still")
-    os.kill(terminal.process.pid, signal.SIGSTOP)
-    terminal.type(b"k" * 500 + b" ")
-    os.kill(terminal.process.pid, signal.SIGCONT)
-    assert until(lambda: raised(page) == (1, 0))
-    terminal.type(b"u")
-    assert terminal.wait(lambda: "AdjustForce" in notes.read_text()), "later keys are obeyed"
-    assert "Hold(" not in notes.read_text()
+@pytest.mark.parametrize("desk", [("still",)], indirect=True, ids=["still"])
+def test_the_terminal_is_restored_on_leaving(desk: Desk) -> None:
+    desk.terminal.type(b"q")
+    assert desk.terminal.wait(lambda: desk.terminal.process.poll() is not None)
+    assert desk.terminal.process.returncode == 0
+    assert desk.terminal.restored()
+    assert b"\x1b[<u" in desk.terminal.output, "the keyboard flags are taken back"
+    assert b"\x1b[?1049l" in desk.terminal.output, "the alternate screen is left"
+
+
+@pytest.mark.parametrize("desk", [("still",)], indirect=True, ids=["still"])
+def test_a_signal_stops_the_robot_and_restores_the_terminal(desk: Desk) -> None:
+    os.kill(desk.terminal.process.pid, signal.SIGTERM)
+    assert desk.terminal.wait(lambda: desk.terminal.process.poll() is not None)
+    assert desk.terminal.process.returncode == 130
+    assert desk.raised == (1, 0)
+    assert desk.terminal.restored()
+
+
+@pytest.mark.parametrize("desk", [("still",)], indirect=True, ids=["still"])
+def test_the_end_of_the_terminal_raises_a_stop_and_ends_the_program(desk: Desk) -> None:
+    os.close(desk.terminal.master)
+    os.close(desk.terminal._slave)
+    assert until(lambda: desk.terminal.process.poll() is not None)
+    assert desk.raised[0] >= 1

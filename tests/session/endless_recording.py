@@ -1,6 +1,12 @@
-"""Records until it is killed: the victim of ``test_kill``. Row ``n`` of its session is ``row(n)``, whoever asks."""
+"""Records until it is killed: the victim of ``test_kill``. Row ``n`` of its session is ``row(n)``, whoever asks.
+
+As a program it starts one recording, in a process of its own, for each store named on its standard input, prints the process's
+number, and prints how it ended.
+"""
 
 import itertools
+import os
+import sys
 from pathlib import Path
 
 import msgspec
@@ -39,3 +45,12 @@ def record(store: Path) -> None:
             recorder.frames(exposure(number // EVERY))
             recorder.event(material.event(number // EVERY, number, "mark", f"at {number}"))
         recorder.tick(*row(number))
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        child = os.fork()
+        if not child:
+            record(Path(line.strip()))
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

@@ -33,7 +33,7 @@ def main(store: Path, tight: bool) -> dict[str, object]:
     recorder = recording.Recorder(store, material.header(), wait=True)
     free = shutil.disk_usage(store).free
     with (store / "filler").open("wb") as filler:
-        os.posix_fallocate(filler.fileno(), 0, free - 2 * 2**20)
+        os.posix_fallocate(filler.fileno(), 0, free - 2**19)
     after = None
     state = arbiter.initial(Limits(), material.ROBOT)
     for tick, row in enumerate(itertools.islice(material.ticks(1), 9000)):
@@ -41,7 +41,7 @@ def main(store: Path, tight: bool) -> dict[str, object]:
         state, decision = arbiter.step(state, inputs)
         recorder.tick(inputs, decision, *row[2:])
         if tick % 16 == 0:
-            recorder.frames(material.frames(tick, row.inputs.t_ns, row, side=64))
+            recorder.frames(material.frames(tick, row.inputs.t_ns, row, side=48))
         if recorder.fault != Reason.OK and after is None:
             recorder.event(material.event(1, tick, "stop", "STOP 1: recorder failed"))
             after = tick

@@ -53,13 +53,14 @@ def test_a_disk_too_small_to_begin_with_is_refused_with_what_to_do(tmp_path):
 def test_a_disk_that_is_gone_is_a_fault_and_close_returns(tmp_path, rows, monkeypatch):
     monkeypatch.setattr(recording, "COMMIT_EVERY", 0.01)
     recorder = Recorder(tmp_path, material.header(), wait=True)
-    recorder.tick(*rows[0])
-    while recorder.state().committed_ticks < 1:
+    for row in rows[:100]:
+        recorder.tick(*row)
+    while recorder.state().committed_ticks < 100:
         time.sleep(0.001)
     while recorder.path.exists():  # the recorder goes on writing into it meanwhile
         shutil.rmtree(recorder.path, ignore_errors=True)
     while recorder.fault == Reason.OK:
-        recorder.tick(*rows[1])
+        recorder.tick(*rows[100])
     assert recorder.fault == Reason.RECORDER_FAILED
     assert "No such file or directory" in recorder.fault_text
     assert not recorder.close("disk gone")

@@ -1,7 +1,10 @@
 """Kill -9 of a real recording process at random moments: what was committed is there, and nothing else is read."""
 
-import multiprocessing
+import os
 import random
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import zarr
 from session_material import same
 
 from engine.session.columns import TICK_FIELDS
-from engine.session.commit import COMMIT
+from engine.session.commit import COMMIT, read_commit
 from engine.session.layout import SessionError
 from engine.session.reader import Session
 from engine.session.repair import repair, uncommitted_ticks
@@ -21,18 +24,26 @@ from engine.session.verify import verify
 KILLS = 24
 
 
-def kill_one(context: multiprocessing.context.BaseContext, store: Path, delay: float) -> Path:
-    """Start a recording, kill it ``delay`` s after its first commit, and return its folder."""
-    process = context.Process(target=endless.record, args=(store,), daemon=True)
-    process.start()
+@pytest.fixture
+def victims():
+    """The program that starts recordings to be killed."""
+    command = [sys.executable, endless.__file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as program:
+        yield program
+        program.stdin.close()
+
+
+def kill_one(victims: subprocess.Popen[str], store: Path, commits: int, delay: float) -> Path:
+    """Start a recording, kill it ``delay`` s after its commit number ``commits``, and return its folder."""
+    print(store, file=victims.stdin)
+    process = int(victims.stdout.readline())
     session = store / endless.material.header().id
-    while not (session / COMMIT).exists():
-        assert process.is_alive(), "the recording ended by itself"
+    while not (session / COMMIT).exists() or read_commit(session).number < commits:
+        os.kill(process, 0)
         time.sleep(0.001)
     time.sleep(delay)
-    process.kill()
-    process.join()
-    assert process.exitcode == -9
+    os.kill(process, signal.SIGKILL)
+    assert int(victims.stdout.readline()) == -signal.SIGKILL
     return session
 
 
@@ -61,13 +72,11 @@ def assert_plain_zarr_reads_a_prefix(session: Session) -> None:
             assert list(found) == list(committed) if found.dtype.kind not in "fiub" else found.tobytes() == committed.tobytes()
 
 
-def test_after_a_kill_every_committed_row_is_read_and_nothing_uncommitted(tmp_path):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["endless_recording"])
+def test_after_a_kill_every_committed_row_is_read_and_nothing_uncommitted(tmp_path, victims):
     moments = random.Random(20)
     in_a_commit = committed = 0
     for number in range(KILLS):
-        path = kill_one(context, tmp_path / str(number), moments.uniform(0.0, 0.5))
+        path = kill_one(victims, tmp_path / str(number), moments.randrange(4), moments.uniform(0.0, 0.05))
         session = Session.open(path)
         committed += session.ticks
         report = verify(path)
@@ -93,9 +102,9 @@ def test_after_a_kill_every_committed_row_is_read_and_nothing_uncommitted(tmp_pa
 def test_a_session_that_is_being_recorded_is_readable_and_not_repaired(tmp_path, rows, monkeypatch):
     monkeypatch.setattr(endless.recording, "COMMIT_EVERY", 0.01)
     recorder = endless.recording.Recorder(tmp_path, endless.material.header(), wait=True)
-    for row in rows[:50]:
+    for row in rows[:100]:
         recorder.tick(*row)
-    while recorder.state().committed_ticks < 50:
+    while recorder.state().committed_ticks < 100:
         time.sleep(0.01)
     assert verify(recorder.path).ok
     with pytest.raises(SessionError, match="is being recorded: stop its run first"):

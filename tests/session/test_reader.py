@@ -124,5 +124,5 @@ def test_a_commit_that_promises_more_than_there_is_names_what_is_missing(damaged
     commit = msgspec.json.decode((damaged / COMMIT).read_bytes(), type=Commit)
     arrays = {name: msgspec.structs.replace(written, rows=5000) for name, written in commit.arrays.items()}
     (damaged / COMMIT).write_bytes(msgspec.json.encode(sealed(msgspec.structs.replace(commit, arrays=arrays))))
-    with pytest.raises(SessionError, match=r"tick/score/c\.0 is damaged \(block 22 is not there\)"):
+    with pytest.raises(SessionError, match=r"tick/score/c\.0 is damaged \(block 23 is not there\)"):
         Session.open(damaged).rows("tick/score")

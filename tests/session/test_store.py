@@ -26,7 +26,7 @@ def test_the_list_is_newest_first_and_says_what_each_is(store):
     assert (newest.id, newest.recording, newest.ticks, newest.exit_reason) == ("20260103-090000-0c41", True, 0, "")
     assert not damaged.ok
     assert "commit.json" in damaged.problems[0]
-    assert (old.robot, old.policy, old.ticks, old.committed, old.inferences) == ("cosaw", "compact", 2230, 2230, 110)
+    assert (old.robot, old.policy, old.ticks, old.committed, old.inferences) == ("cosaw", "compact", 2230, 2230, 112)
     assert (old.length_s, old.exit_reason, old.cameras, old.ok) == (pytest.approx(22.29), "ended by the operator", 2, True)
     assert old.stops >= 1
     assert old.bytes == sum(file.stat().st_size for file in (store / old.id).rglob("c.*"))
