@@ -209,7 +209,7 @@ class Engine:
         With ``pace`` the ticks are held to real time where the machine keeps up.
         """
         assert isinstance(self.clock, SimulatedClock)
-        seeing: tuple[int, Future[None]] | None = None
+        seeing: tuple[int, Future[Frames]] | None = None
         thinking: tuple[int, Future[Inference]] | None = None
         due = time.monotonic()
         with ThreadPoolExecutor(1, thread_name_prefix="lockstep") as pool:
@@ -218,17 +218,17 @@ class Engine:
                     break
                 script(tick)
                 if thinking is not None and tick >= thinking[0]:
-                    thinking[1].result()
+                    self.inference.deliver(thinking[1].result())
                     thinking = None
                 if seeing is not None and tick >= seeing[0]:
-                    seeing[1].result()
+                    self.camera.deliver(seeing[1].result())
                     seeing = None
                     if thinking is None:
                         thinking = (tick + latency(tick), pool.submit(self.inference.infer, self._newest_frames()))
                 self.clock.advance(DT)
                 self.control.step()
                 if tick % LOCKSTEP_EXPOSE_EVERY == 0 and seeing is None:
-                    seeing = (tick + LOCKSTEP_EXPOSURE, pool.submit(self.camera.expose, self._newest_observation()))
+                    seeing = (tick + LOCKSTEP_EXPOSURE, pool.submit(self.camera.capture, self._newest_observation()))
                 if pace:
                     due = max(due + DT, time.monotonic() - DT)
                     time.sleep(max(0.0, due - time.monotonic()))

@@ -466,7 +466,7 @@ class Limits:
     joint_velocity_share: Annotated[float, Interval(gt=0, le=1.0)] = 0.8  #: of the datasheet's limit
     joint_torque_share: Annotated[float, Interval(gt=0, le=1.0)] = 0.9
     workspace_min: tuple[float, float, float] = (0.20, -0.50, 0.30)  #: m, tool frame
-    workspace_max: tuple[float, float, float] = (0.75, 0.50, 0.95)
+    workspace_max: tuple[float, float, float] = (0.78, 0.50, 0.95)
     workspace_margin: Annotated[float, Interval(gt=0, le=0.2)] = 0.03  #: m
     manipulability_min: Annotated[float, Interval(gt=0, le=0.2)] = 0.02
     speed_max: Annotated[float, Interval(gt=0, le=1.0)] = 0.5  #: m/s, of the tool

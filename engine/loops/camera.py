@@ -49,11 +49,14 @@ class CameraLoop:
         self._due_ns = max(self._due_ns, now) + self._period_ns
         observation, self._seen = self._observations.wait_newer(self._seen, 0.2)
         if observation is not None:
-            self.expose(observation)
+            self.deliver(self.capture(observation))
 
-    def expose(self, observation: Observation) -> None:
+    def capture(self, observation: Observation) -> Frames:
         self._count += 1
-        frames = self._rig.capture(observation, self._count, self._clock.now_ns())
+        return self._rig.capture(observation, self._count, self._clock.now_ns())
+
+    def deliver(self, frames: Frames) -> None:
+        """Check the pictures and hand them to who waits for them."""
         self._beats.camera = self._clock.now_ns()
         self._frames.put((frames, self.fault(frames)))
         self._record(frames)

@@ -54,7 +54,7 @@ class InferenceLoop:
         if newest is None:
             self._beats.inference = self._clock.now_ns()
             return
-        self.infer(newest[0])
+        self.deliver(self.infer(newest[0]))
 
     def prepare(self) -> None:
         """Load and warm up the policy; ``note`` says what is under way. Raises PolicyError."""
@@ -67,15 +67,19 @@ class InferenceLoop:
         self.state = ModelState.READY
 
     def infer(self, frames: Frames) -> Inference:
+        """One fresh pass of the whole ensemble."""
         assert self._policy is not None
         inference = self._policy.infer(frames, self._instruction, self._count + 1, self._previous, self._clock.now_ns)
         self._count += 1
         self._previous = inference
+        return inference
+
+    def deliver(self, inference: Inference) -> None:
+        """Hand the inference to who waits for it."""
         self._beats.inference = self._clock.now_ns()
         self.latencies_ms.append((inference.end_ns - inference.start_ns) / 1e6)
         self._inferences.put(inference)
         self._record(inference)
-        return inference
 
     def failed(self, why: str) -> None:
         self.note = why

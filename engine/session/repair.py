@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from engine.session.commit import replace_file, write_commit
+from engine.session.commit import put_files, write_commit
 from engine.session.layout import (
     BLOCKS,
     INDEX_SIZE,
@@ -71,9 +71,11 @@ def repair(path: Path) -> Repair:
             column = session.describe(name)
             changed |= _cut(path, column, written.rows)
             described[name] = msgspec.json.encode(metadata(column, written.rows))
-        for name, data in described.items():
-            changed |= _put(path / name / "zarr.json", data)
-        changed |= _put(path / "zarr.json", consolidated(plain(session.header), described))
+        files = {f"{name}/zarr.json": data for name, data in described.items()}
+        files["zarr.json"] = consolidated(plain(session.header), described)
+        differing = {name: data for name, data in files.items() if not _holds(path / name, data)}
+        put_files(path, differing)
+        changed |= bool(differing)
         if not session.commit.closed:
             size = sum(file.stat().st_size for name in session.commit.arrays for file in (path / name).glob("c.*"))
             closed = msgspec.structs.replace(
@@ -136,9 +138,5 @@ def _cut(session: Path, column: Column, rows: int) -> bool:
     return changed
 
 
-def _put(path: Path, data: bytes) -> bool:
-    """Replace a file unless it holds the same already; True when it was replaced."""
-    if path.exists() and path.read_bytes() == data:
-        return False
-    replace_file(path, data)
-    return True
+def _holds(path: Path, data: bytes) -> bool:
+    return path.exists() and path.read_bytes() == data

@@ -37,7 +37,8 @@ def inference(number: int) -> Inference:
 
 def record(store: Path) -> None:
     """Commit as often as the disk allows, so that a kill falls into every part of a commit."""
-    recording.COMMIT_EVERY = recording.POLL = 0.01
+    recording.COMMIT_EVERY = recording.POLL = 0.001
+    recording.TICKS_QUEUED = 100
     recorder = recording.Recorder(store, material.header(), wait=True)
     for number in itertools.count():
         if number % EVERY == 0:

@@ -1,0 +1,24 @@
+"""The program's own figures, each beside its bar and beside a named alternative measured in the same run.
+
+Nothing here imports numpy or anything that starts a thread: ``engine.bench.driven`` must block its signals first.
+"""
+
+import importlib
+
+from engine.bench.figure import BenchError, Figure, Measure, Report, Tell
+from engine.bench.machine import machine
+from engine.config import Settings
+
+__all__ = ["TOPICS", "BenchError", "Figure", "Report", "Tell", "measure"]
+
+TOPICS = ("control", "ensemble", "recorder", "sim", "startup")
+
+
+def measure(topic: str, settings: Settings, seconds: float | None, tell: Tell) -> Report:
+    """The figures of one of ``TOPICS``. ``seconds`` is how long it measures, its own choice if None; ``tell`` hears of the progress.
+
+    Raises BenchError, and what opening the robot, the store or the policy raises.
+    """
+    module = importlib.import_module(f"engine.bench.{topic}")
+    figures: Measure = module.measure
+    return Report(machine=machine(), figures=figures(settings, module.SECONDS if seconds is None else seconds, tell))

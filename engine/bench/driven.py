@@ -1,0 +1,78 @@
+"""One run of the real engine without a screen, in a process of its own: ``python -m engine.bench.driven SETTINGS SECONDS INTERVAL``.
+
+Prints the run's summary as JSON. ``INTERVAL`` is the interpreter's switch interval in seconds: how long a thread may keep its lock.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine import unix_signals
+from engine.bench.figure import BenchError
+
+if TYPE_CHECKING:
+    from engine.config import Settings
+    from engine.host import Host
+
+READY_WITHIN = 300.0  #: s for kernels to compile and the policy to load
+ARMED_WITHIN = 15.0  #: s the scripted operator goes on asking
+
+
+def drive(settings: "Settings", seconds: float, interval: float) -> dict[str, Any]:
+    """Arm, go and measure for ``seconds``; the summary that a run without a screen gives. Raises BenchError, AdapterError, SessionError."""
+    from engine import runs
+    from engine.headless import Measured, summary
+    from engine.host import Host, log_to
+    from engine.types import Arm, Go
+
+    place = runs.create(settings)
+    log_to(place.log)
+    host = Host(settings, place, console_required=False)
+    engine = host.engine
+    measured = Measured(engine)
+    try:
+        engine.start()
+        sys.setswitchinterval(interval)
+        _wait(host, engine.ready, READY_WITHIN, "become ready")
+        deadline = time.monotonic() + ARMED_WITHIN
+        while not engine.armed():
+            engine.post(Arm(robot=settings.robot))
+            if host.wait(0.3) or time.monotonic() > deadline:
+                raise BenchError(f"The engine refused to arm: {engine.failure or engine.binding_sentence()}.")
+        engine.post(Go())
+        measured.begin()
+        _wait(host, lambda: time.monotonic() - measured.began >= seconds, 2 * seconds, "run to the end")
+        measured.end()
+    finally:
+        reason, _ = host.close("measured")
+    return summary(host, measured, reason)
+
+
+def _wait(host: "Host", condition: Callable[[], bool], limit: float, what: str) -> None:
+    deadline = time.monotonic() + limit
+    while not condition():
+        if host.wait(0.02) or time.monotonic() > deadline:
+            raise BenchError(f"The engine did not {what}: {host.engine.failure or host.engine.inference.note or 'it took too long'}.")
+
+
+def main(settings: Path, seconds: float, interval: float) -> int:
+    """Returns the exit code; what failed goes to stderr as the last line."""
+    from adapters.base import AdapterError
+    from engine.config import Settings
+    from engine.session.layout import SessionError
+
+    try:
+        found = drive(Settings.model_validate_json(settings.read_text()), seconds, interval)
+    except (BenchError, AdapterError, SessionError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    unix_signals.block()
+    sys.exit(main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
