@@ -24,12 +24,11 @@ from console.view import LIMITS, History
 from engine.config import ConsoleSettings
 from engine.runs import Run
 from engine.stop import StopPage
-from engine.types import Limits, Writer
+from engine.types import Limits, Shutdown, Writer
 
 POLL = 0.05  #: s
 FRAME = 0.1  #: s, telemetry is drawn at most this often, and clocks at least this often
 PROBE = 0.1  #: s between questions to the terminal
-LATE_KEY = 0.3  #: s, a key older than this is not obeyed any more
 BACKLOG_MAX = 2  #: writes that wait before a frame is skipped
 END_WITHIN = 10.0  #: s the engine is given to commit and end
 SLOW_FOR = 2.0  #: s the badge stays after the link was slow
@@ -45,6 +44,7 @@ class Options:
     readonly: bool = False
     camera: str = "front"  #: "" = no picture
     picture_age_max: float = 2.0  #: s
+    key_age_max: float = 0.3  #: s a key may have waited behind the screen and still be obeyed; stops always are
     store: Path | None = None  #: folder of recorded sessions
     keymap: Mapping[str, str] | None = None
     limits: Limits = LIMITS
@@ -78,10 +78,12 @@ class Sawhorse(App[int], inherit_bindings=False):
         self.now = now
         self.wall = wall
         self.history = History()
+        self.observing = self.options.readonly  #: another console holds control, or this one did not ask for it
         self.releases = False  #: the terminal reports key releases
         self.terminal_answers = False
         self.stopped_at = -1e9  #: when this console last raised a stop, on ``now``'s clock
-        self.shut_down = False  #: the engine was asked to end
+        self.ends_engine = False  #: the operator left in good order: the engine shall end too
+        self.engine_told = False  #: and it has been told
         self._first = first
         self._seen = 0
         self._drawn_at = -1e9
@@ -97,7 +99,7 @@ class Sawhorse(App[int], inherit_bindings=False):
     def raise_stop(self, *, latched: bool) -> None:
         """Raise the stop page. Called by the driver's input thread: bounded work, no lock, nothing posted."""
         if self.stop_page is not None:
-            self.stop_page.raise_stop(Writer.OBSERVER if self.options.readonly else Writer.CONSOLE, latch=latched)
+            self.stop_page.raise_stop(Writer.OBSERVER if self.observing else Writer.CONSOLE, latch=latched)
         self.stopped_at = self.now()
 
     def heard(self, now: float) -> None:
@@ -155,6 +157,7 @@ class Sawhorse(App[int], inherit_bindings=False):
             self._seen = self.link.received
             if (snapshot := self.link.newest()) is not None:
                 self.history.observe(snapshot)
+                self.observing = self.options.readonly or snapshot.run.controller not in ("", self.link.name)
                 fresh = True
         driver = self._driver
         if isinstance(driver, ConsoleDriver):
@@ -219,7 +222,7 @@ class Sawhorse(App[int], inherit_bindings=False):
 
     def too_late(self, event: events.Key) -> bool:
         """Whether a key waited so long behind a stalled screen that obeying it would surprise."""
-        late = time.monotonic() - event.time > LATE_KEY
+        late = time.monotonic() - event.time > self.options.key_age_max
         if late:
             self._late_at = self.now()
         return late
@@ -255,7 +258,7 @@ class Sawhorse(App[int], inherit_bindings=False):
                 screen.let_go()
 
     def on_terminal_gone(self, message: TerminalGone) -> None:
-        self.exit(FAULT)
+        self.exit(INTERRUPTED)
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Paste):
@@ -280,9 +283,10 @@ def run_live(place: Run, *, readonly: bool, settings: ConsoleSettings, store: Pa
         link = SocketLink(place.socket, f"console-{os.getpid()}", readonly=readonly)
         app = Sawhorse(LiveScreen, link=link, stop_page=page, options=options)
         try:
-            code = exit_code(app.run())
-            if app.shut_down:
-                link.wait_end(END_WITHIN)
+            code = exit_code(app.run(mouse=False))
+            if app.ends_engine:
+                if app.engine_told or link.send_within(Shutdown(), END_WITHIN):
+                    link.wait_end(END_WITHIN)
         finally:
             link.close()
     return code
@@ -297,14 +301,14 @@ def run_replay(path: Path, settings: ConsoleSettings) -> int:
     from engine.session.reader import Session
 
     session = Session.open(path)
-    return exit_code(Sawhorse(lambda: ReplayScreen(session), options=options_from(settings)).run())
+    return exit_code(Sawhorse(lambda: ReplayScreen(session), options=options_from(settings)).run(mouse=False))
 
 
 def run_sessions(store: Path, settings: ConsoleSettings) -> int:
     """The table of recorded sessions; returns the exit code."""
     from console.screens.sessions import SessionsScreen
 
-    return exit_code(Sawhorse(lambda: SessionsScreen(store), options=options_from(settings, store=store)).run())
+    return exit_code(Sawhorse(lambda: SessionsScreen(store), options=options_from(settings, store=store)).run(mouse=False))
 
 
 def options_from(settings: ConsoleSettings, *, readonly: bool = False, store: Path | None = None, limits: Limits = LIMITS) -> Options:

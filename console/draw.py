@@ -117,7 +117,8 @@ def graph(values: Sequence[float], width: int, height: int, low: float = 0.0, hi
 def digits(text: str) -> tuple[str, str, str]:
     """Three lines of large digits."""
     glyphs = [_DIGITS.get(character, ("   ", "   ", "   ")) for character in text]
-    return tuple("".join(glyph[line] for glyph in glyphs) for line in range(3))  # type: ignore[return-value]
+    top, middle, bottom = ("".join(glyph[line] for glyph in glyphs) for line in range(3))
+    return top, middle, bottom
 
 
 def half_blocks(rgb: bytes, width: int, height: int) -> list[Row]:

@@ -28,6 +28,8 @@ class Link(Protocol):
     """What the app needs of whatever feeds it."""
 
     @property
+    def name(self) -> str: ...
+    @property
     def state(self) -> LinkState: ...
     @property
     def received(self) -> int: ...
@@ -61,6 +63,11 @@ class SocketLink:
         self._alive_at = 0.0
         self._thread = threading.Thread(target=self._run, name="engine-link", daemon=True)
         self._thread.start()
+
+    @property
+    def name(self) -> str:
+        """What this console calls itself."""
+        return self._hello.console
 
     @property
     def state(self) -> LinkState:
@@ -117,6 +124,15 @@ class SocketLink:
         if now - self._alive_at >= ALIVE_PERIOD:
             self._alive_at = now
             self.send(Alive())
+
+    def send_within(self, intent: Intent, seconds: float) -> bool:
+        """Say it as soon as the engine is there; False where it is not within ``seconds``, or is gone."""
+        deadline = self._now() + seconds
+        while not self.send(intent):
+            if self._state in ("lost", "ended") or self._now() >= deadline:
+                return False
+            self._closing.wait(RETRY)
+        return True
 
     def wait_end(self, seconds: float) -> None:
         """Wait until the engine has ended, at most ``seconds``."""

@@ -28,6 +28,8 @@ class Panel(Widget):
     DEFAULT_CSS = "Panel { width: 1fr; height: 1fr; }"
     can_focus = False
 
+    app: "Sawhorse"
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: list[Cells] = []
@@ -70,8 +72,7 @@ class Panel(Widget):
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
-        app: Sawhorse = self.app  # type: ignore[assignment]
-        theme, ascii_only = app.palette, app.ascii_only
+        theme, ascii_only = self.app.palette, self.app.ascii_only
         if y >= len(self._lines):
             return Strip([Segment(" " * self.size.width, style_of("text", theme))], self.size.width)
         text, roles = self._lines[y]

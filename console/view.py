@@ -45,6 +45,12 @@ class History:
             self.signals.append(tuple(value if valid else math.nan for value, valid in pairs))
             self.quantiles.append(inference.quantile)
 
+    def resume(self, t_ns: int, inference: int) -> None:
+        """Go on from a past that was filled in from elsewhere, up to ``t_ns`` and that inference."""
+        self._t_ns = t_ns
+        self._bucket = int(t_ns / 1e9 * SCORE_SAMPLES / SCORE_SECONDS)
+        self._inference = inference
+
     def clear(self) -> None:
         self.scores.clear()
         self.signals.clear()

@@ -61,8 +61,10 @@ class Script:
         if last is None or tick < self._act_at:
             return
         decision = last.decision
-        if decision.stop_kind != StopKind.NONE:
+        if decision.stop_kind == StopKind.LATCHED:
             self._engine.post(ClearStop(number=decision.stop_number))
+        elif decision.stop_kind == StopKind.PROTECTIVE:
+            return
         elif not decision.armed:
             self._engine.post(Arm(robot=self._engine.settings.robot))
         elif not decision.going:

@@ -45,7 +45,7 @@ def between(before: Decision, now: Decision) -> list[Found]:
         why = sentence(now.stop_reason, now.stop_margin, now.stop_age)
         found.append(("stop", f"STOP {now.stop_number} category {now.stop_category} {kind}: {why}"))
     elif before.stop_number and not now.stop_number:
-        found.append(("clear", f"CLEAR stop {before.stop_number}: {sentence(before.stop_reason, before.stop_margin, before.stop_age)}"))
+        found.append(("clear", f"CLEAR stop {before.stop_number}: its cause is gone"))
     if now.armed and not before.armed:
         found.append(("arm", "ARMED"))
     if before.armed and not now.armed and now.stop_count == before.stop_count:

@@ -125,7 +125,7 @@ class LiveScreen(Board):
             behind=max(behind, app.unanswered),
             heartbeat=app.heartbeat,
             link_slow=app.link_slow,
-            readonly=app.options.readonly,
+            readonly=app.observing,
             picture=held[0] if held else None,
             picture_age=held[0].age + now - held[1] if held else math.nan,
             picture_age_max=app.options.picture_age_max,
@@ -138,7 +138,7 @@ class LiveScreen(Board):
             ended=link.ended.reason if link is not None and link.ended else "",
             armed_progress=self.gesture.progress(time.monotonic()) if self.gesture else 0.0,
             arm_presses=self.gesture.presses if self.gesture else 0,
-            possible=possible(snapshot, readonly=app.options.readonly, connected=state == "connected"),
+            possible=possible(snapshot, readonly=app.observing, connected=state == "connected"),
             limits=app.options.limits,
         )
 
@@ -224,14 +224,12 @@ class LiveScreen(Board):
             self.app.next_theme()
         elif action == "camera":
             self.camera = CAMERAS[(CAMERAS.index(self.camera) + 1) % len(CAMERAS)]
-        elif event.key == "enter":
-            self._enter(event)
         elif action == "sessions":
             if self._armed():
                 self.say("Sessions open only while the robot is disarmed.")
             else:
                 self.app.show_sessions()
-        elif self.app.options.readonly:
+        elif self.app.observing:
             self.say("This console only observes: it may stop, and nothing else.")
         else:
             self._command(action, event)
@@ -327,7 +325,7 @@ class LiveScreen(Board):
             self.rearrange()
 
     def _quit(self) -> None:
-        if self.app.options.readonly or not self._armed():
+        if self.app.observing or not self._armed():
             snapshot = self._snapshot()
             link = self.app.link
             if link is not None and link.ended is not None:
@@ -343,8 +341,9 @@ class LiveScreen(Board):
             self._ask("quit")
 
     def _leave(self, code: int) -> None:
-        if self.app.link is not None and not self.app.options.readonly:
-            self.app.shut_down = self.app.link.send(Shutdown())
+        if self.app.link is not None and not self.app.observing:
+            self.app.ends_engine = True
+            self.app.engine_told = self.app.link.send(Shutdown())
         self.app.exit(code)
 
 

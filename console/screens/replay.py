@@ -4,16 +4,15 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from textual import events
 
 from console.keymap import BINDINGS, Scope
 from console.panel import Panel
+from console.past import fill_past, inference_times, recorded_picture
 from console.places import Place, replay_places
 from console.player import Player
 from console.screens.board import Board
-from console.view import SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History, View
+from console.view import History, View
 from console.widgets.camera import CameraPanel, picture_size
 from console.widgets.cut import CutPanel
 from console.widgets.events import EventsPanel
@@ -29,10 +28,11 @@ from console.widgets.state import StateBar
 from console.widgets.why import WhyPanel
 from engine.session.layout import SessionError
 from engine.session.reader import Session
-from engine.types import U8, Picture
+from engine.types import Picture, Snapshot
 
 POSSIBLE = frozenset(binding.id for binding in BINDINGS if binding.scope in ("replay", "everywhere"))
 FRAME = 0.1  #: s between drawn frames while playing
+STEADY = 170  #: ticks between two frames at most while it plays, at 16 times the speed
 
 
 class ReplayScreen(Board):
@@ -43,7 +43,7 @@ class ReplayScreen(Board):
     def __init__(self, session: Session) -> None:
         self.session = session
         stops = [event.t_ns for event in session.events if event.kind == "stop"]
-        self.player = Player(session.times.tolist(), session.inference_times.tolist(), stops)
+        self.player = Player(session.times.tolist(), inference_times(session), stops)
         self.history = History()
         self.camera_panel = CameraPanel(id="camera")
         panels: dict[str, Panel] = {
@@ -88,7 +88,7 @@ class ReplayScreen(Board):
         if not self.session.ticks:
             return View(snapshot=None, history=self.history, wall=app.wall(), link="recorded", stoppable=app.stop_page is not None)
         snapshot = self.session.snapshot(self.player.tick)
-        self._remember()
+        self._remember(snapshot)
         picture, age = self._picture()
         return View(
             snapshot=snapshot,
@@ -108,25 +108,13 @@ class ReplayScreen(Board):
             stoppable=app.stop_page is not None,
         )
 
-    def _remember(self) -> None:
-        """The minute before the tick shown, read from the recording whenever the tick is another."""
-        if self._shown == self.player.tick:
-            return
-        self._shown = self.player.tick
-        session, history = self.session, self.history
-        history.clear()
-        end = self.player.tick + 1
-        first = session.tick_at(int(self.player.t_ns - SCORE_SECONDS * 1e9))
-        scores = session.rows("tick/score", first, end)
-        edges = np.linspace(0, len(scores), min(SCORE_SAMPLES, len(scores)), endpoint=False).astype(int)
-        history.scores.extend(np.minimum.reduceat(scores, edges).tolist())
-        upto = int(np.searchsorted(session.inference_times, self.player.t_ns, side="right"))
-        begin = max(0, upto - SIGNAL_SAMPLES)
-        if upto > begin:
-            valid = session.rows("inference/valid", begin, upto)
-            signals = np.where(valid, session.rows("inference/signals", begin, upto), math.nan)
-            history.signals.extend(map(tuple, signals.tolist()))
-            history.quantiles.extend(map(tuple, session.rows("inference/quantile", begin, upto).tolist()))
+    def _remember(self, snapshot: Snapshot) -> None:
+        """The minute before the tick shown: carried on while it plays, read from the recording after a jump."""
+        before, self._shown = self._shown, self.player.tick
+        if before is not None and before <= self.player.tick <= before + STEADY:
+            self.history.observe(snapshot)
+        else:
+            fill_past(self.history, self.session, self.player.tick, self.player.inferences)
 
     def _picture(self) -> tuple[Picture | None, float]:
         if not self.camera or "camera" not in self._placed:
@@ -134,14 +122,10 @@ class ReplayScreen(Board):
         size = self.camera_panel.size
         side, _ = picture_size(size.width - 4, size.height - 2)
         try:
-            found = self.session.frame_at(self.camera, self.player.t_ns) if side else None
+            return recorded_picture(self.session, self.camera, self.player.t_ns, side)
         except SessionError as error:
             self.message = str(error)
             return None, math.nan
-        if found is None:
-            return None, math.nan
-        age = (self.player.t_ns - found.exposed_ns) / 1e9
-        return Picture(camera=self.camera, width=side, height=side, age=age, rgb=resized(found.image, side).tobytes()), age
 
     def act(self, action: str, event: events.Key) -> None:
         player = self.player
@@ -176,16 +160,3 @@ class ReplayScreen(Board):
     def _to(self, marks: Sequence[int], direction: int, what: str) -> None:
         if not self.player.step_to(marks, direction):
             self.message = f"There is no {what} {'after' if direction > 0 else 'before'} this tick."
-
-
-def resized(image: U8, side: int) -> U8:
-    """(H, W, 3) to (side, side, 3): each pixel the mean of the source pixels it covers, or the nearest one where it covers none."""
-    height, width = image.shape[:2]
-    rows = np.linspace(0, height, side, endpoint=False).astype(int)
-    columns = np.linspace(0, width, side, endpoint=False).astype(int)
-    sums: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(image.astype(np.float32), rows, axis=0), columns, axis=1)
-    counts = (
-        np.maximum(np.diff(np.append(rows, height)), 1)[:, None, None] * np.maximum(np.diff(np.append(columns, width)), 1)[None, :, None]
-    )
-    means: U8 = np.clip(sums / counts, 0, 255).astype(np.uint8)
-    return means

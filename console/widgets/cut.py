@@ -104,7 +104,7 @@ def _heads(s: Snapshot, width: int) -> list[Row]:
     if s.inference is None or not s.inference.heads:
         return []
     return [
-        row(("sees    ", "dim"), (f"{name[: width - 18]:{min(22, width - 18)}}", "dim"), (number(v, 8, 3), "text"))
+        row(("sees    ", "dim"), (f"{name.replace('_', ' ')[: width - 18]:{min(22, width - 18)}}", "dim"), (number(v, 8, 3), "text"))
         for name, v in s.inference.heads.items()
     ]
 

@@ -94,15 +94,15 @@ def _more(view: View, width: int) -> list[Row]:
     recorder = s.recorder
     rows = [
         (),
-        row(("keyboard  ", "dim"), (view.key_mode or "not measured yet: arming measures it", "text")),
+        row(("keyboard  ", "dim"), (view.key_mode or "arming measures it", "text")),
         row(
             ("tick      ", "dim"),
-            (f"{s.loop.tick_hz:6.1f} Hz  late p99 {s.loop.late_p99_ms:.2f} ms  max {s.loop.late_max_ms:.1f} ms", "text"),
+            (f"{number(s.loop.tick_hz, 5, 1)} Hz p99 {number(s.loop.late_p99_ms, 4, 1)} ms", "text"),
         ),
-        row(("overruns  ", "dim"), (f"{s.loop.overruns}   real time ×{s.loop.real_time_factor:.2f}", "text")),
+        row(("overruns  ", "dim"), (f"{s.loop.overruns:5d}   max {number(s.loop.late_max_ms, 4, 1)} ms", "text")),
         row(
             ("recorded  ", "dim"),
-            (f"{recorder.committed_ticks} ticks committed, {recorder.queued} waiting" if recorder.on else "off", "text"),
+            (f"{recorder.committed_ticks} ticks, {recorder.queued} wait" if recorder.on else "off", "text"),
         ),
     ]
     return [

@@ -19,6 +19,8 @@ def why_rows(view: View, width: int, height: int) -> list[Row]:
     rows = [row(("1  what the binding layer read", "title")), *_inputs(s, s.decision.binding)]
     rows += [(), row(("2  what each layer says", "title")), *_layers(s, view.limits, width)]
     rows += [(), row(("3  the smallest score, and what follows", "title")), *_gains(s, view.limits)]
+    if len(rows) > height:
+        rows = [line for line in rows if line]
     return rows[:height]
 
 

@@ -6,7 +6,7 @@ Nothing here imports numpy or anything that starts a thread: ``engine.bench.driv
 import importlib
 
 from engine.bench.figure import BenchError, Figure, Measure, Report, Tell
-from engine.bench.machine import machine
+from engine.bench.machine import this_machine
 from engine.config import Settings
 
 __all__ = ["TOPICS", "BenchError", "Figure", "Report", "Tell", "measure"]
@@ -21,4 +21,4 @@ def measure(topic: str, settings: Settings, seconds: float | None, tell: Tell) -
     """
     module = importlib.import_module(f"engine.bench.{topic}")
     figures: Measure = module.measure
-    return Report(machine=machine(), figures=figures(settings, module.SECONDS if seconds is None else seconds, tell))
+    return Report(machine=this_machine(), figures=figures(settings, module.SECONDS if seconds is None else seconds, tell))

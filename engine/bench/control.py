@@ -21,9 +21,11 @@ ALTERNATIVE = "the same loop at Python's switch interval of 5 ms"
 
 
 def measure(settings: Settings, seconds: float, tell: Tell) -> tuple[Figure, ...]:
-    """Raises BenchError when the engine does not run to the end."""
+    """Raises BenchError when the engine does not arm or does not run to the end; the alternative may have been stopped."""
     tell(f"the engine for {seconds:g} s, policy {settings.policy}, loading included about 15 s more")
     own = run(settings, seconds, OWN)
+    if own["refused"]:
+        raise BenchError(f"The engine refused to arm: {own['refused']}.")
     tell(f"the same at a switch interval of 5 ms for {seconds * SHORTER:g} s")
     return figures(own, run(settings, seconds * SHORTER, DEFAULT))
 
@@ -42,9 +44,12 @@ def run(settings: Settings, seconds: float, interval: float) -> dict[str, Any]:
             env={"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "1", **os.environ},
         )
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise BenchError(said[-1] if said else f"The engine ended with code {done.returncode} and said nothing.")
+        raise BenchError(
+            f"The engine's process ended with code {done.returncode}: {(done.stderr.strip() or 'it said nothing').splitlines()[-1]}."
+        )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if "ticks" not in found:
+        raise BenchError(found["refused"])
     return found
 
 

@@ -1,9 +1,11 @@
 """One run of the real engine without a screen, in a process of its own: ``python -m engine.bench.driven SETTINGS SECONDS INTERVAL``.
 
-Prints the run's summary as JSON. ``INTERVAL`` is the interpreter's switch interval in seconds: how long a thread may keep its lock.
+Prints one JSON object: the run's summary, and under ``refused`` why the run was not driven or not armed, "" if it was.
+``INTERVAL`` is the interpreter's switch interval in seconds: how long a thread may keep its lock.
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -22,7 +24,10 @@ ARMED_WITHIN = 15.0  #: s the scripted operator goes on asking
 
 
 def drive(settings: "Settings", seconds: float, interval: float) -> dict[str, Any]:
-    """Arm, go and measure for ``seconds``; the summary that a run without a screen gives. Raises BenchError, AdapterError, SessionError."""
+    """Arm, go and measure for ``seconds``; what is printed. An engine that refuses to arm is measured all the same.
+
+    Raises BenchError, AdapterError, SessionError, OSError.
+    """
     from engine import runs
     from engine.headless import Measured, summary
     from engine.host import Host, log_to
@@ -38,17 +43,17 @@ def drive(settings: "Settings", seconds: float, interval: float) -> dict[str, An
         sys.setswitchinterval(interval)
         _wait(host, engine.ready, READY_WITHIN, "become ready")
         deadline = time.monotonic() + ARMED_WITHIN
-        while not engine.armed():
+        while not engine.armed() and time.monotonic() < deadline:
             engine.post(Arm(robot=settings.robot))
-            if host.wait(0.3) or time.monotonic() > deadline:
-                raise BenchError(f"The engine refused to arm: {engine.failure or engine.binding_sentence()}.")
+            host.wait(0.3)
+        refused = "" if engine.armed() else engine.binding_sentence()
         engine.post(Go())
         measured.begin()
         _wait(host, lambda: time.monotonic() - measured.began >= seconds, 2 * seconds, "run to the end")
         measured.end()
     finally:
         reason, _ = host.close("measured")
-    return summary(host, measured, reason)
+    return {**summary(host, measured, reason), "refused": refused}
 
 
 def _wait(host: "Host", condition: Callable[[], bool], limit: float, what: str) -> None:
@@ -58,21 +63,19 @@ def _wait(host: "Host", condition: Callable[[], bool], limit: float, what: str) 
             raise BenchError(f"The engine did not {what}: {host.engine.failure or host.engine.inference.note or 'it took too long'}.")
 
 
-def main(settings: Path, seconds: float, interval: float) -> int:
-    """Returns the exit code; what failed goes to stderr as the last line."""
+def main(settings: Path, seconds: float, interval: float) -> dict[str, Any]:
+    """What is printed."""
     from adapters.base import AdapterError
     from engine.config import Settings
     from engine.session.layout import SessionError
 
     try:
-        found = drive(Settings.model_validate_json(settings.read_text()), seconds, interval)
+        return drive(Settings.model_validate_json(settings.read_text()), seconds, interval)
     except (BenchError, AdapterError, SessionError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps(found))
-    return 0
+        return {"refused": str(error)}
 
 
 if __name__ == "__main__":
     unix_signals.block()
-    sys.exit(main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])))
+    print(json.dumps(main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))), flush=True)
+    os._exit(0)  # a thread that is left behind in torch would abort an interpreter that winds itself up

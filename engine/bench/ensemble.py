@@ -9,6 +9,7 @@ from engine.types import Frames
 
 SECONDS = 20.0
 EXPOSURES = 4
+PIXELS = 128  #: what the policies take, so that neither side has to make the pictures smaller
 BETWEEN = 0.25  #: s of the cell's time between two exposures
 
 
@@ -40,7 +41,7 @@ def measure(settings: Settings, seconds: float, tell: Tell) -> tuple[Figure, ...
 
 def exposures(settings: Settings) -> list[Frames]:
     """A few exposures of the cell in its first second. Raises AdapterError."""
-    robot, rig = open_robot(settings)
+    robot, rig = open_robot(settings.model_copy(update={"camera": settings.camera.model_copy(update={"pixels": PIXELS})}))
     robot.connect()
     rig.open()
     found = []

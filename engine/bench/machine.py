@@ -16,8 +16,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     python: str
 
 
-def machine() -> Machine:
-    """This one."""
+def this_machine() -> Machine:
+    """The one this runs on."""
     return Machine(
         cpu=processor(),
         cores=len(os.sched_getaffinity(0)),

@@ -55,13 +55,19 @@ def race(policy: str, device: str, instruction: str, shown: Sequence[Frames], se
         end = time.monotonic() + seconds
         for number, frames in enumerate(cycle(shown)):
             if number >= ROUNDS_MIN and time.monotonic() > end:
-                return found
-            ours = _timed(found.fresh_ms, lambda: predicted(ensemble, frames, instruction), device)  # noqa: B023
-            _timed(found.whole_ms, lambda: ensemble.infer(frames, instruction, 1, None, time.monotonic_ns), device)  # noqa: B023
-            theirs = _timed(found.singly_ms, lambda: lerobot.singly(frames), device)  # noqa: B023
-            again = _timed(found.batched_ms, lambda: lerobot.batched(frames), device)  # noqa: B023
-            found.difference = max(found.difference, *(float(np.abs(ours - other).max()) for other in (theirs, again)))
-    raise AssertionError("a cycle has no end")
+                break
+            _round(found, ensemble, lerobot, frames)
+    return found
+
+
+def _round(found: Race, ensemble: Ensemble, lerobot: "LeRobot", frames: Frames) -> None:
+    """Every contestant once on the same exposure."""
+    instruction, device = lerobot.instruction, ensemble.info.device
+    ours = _timed(found.fresh_ms, lambda: predicted(ensemble, frames, instruction), device)
+    _timed(found.whole_ms, lambda: ensemble.infer(frames, instruction, 1, None, time.monotonic_ns), device)
+    singly = _timed(found.singly_ms, lambda: lerobot.singly(frames), device)
+    batched = _timed(found.batched_ms, lambda: lerobot.batched(frames), device)
+    found.difference = max(found.difference, *(float(np.abs(ours - theirs).max()) for theirs in (singly, batched)))
 
 
 def inference_ms(policy: str, device: str, instruction: str, frames: Frames, rounds: int = 10) -> F64:
@@ -88,7 +94,8 @@ def observed(frames: Frames) -> tuple[dict[str, Tensor], Tensor]:
 
 def predicted(ensemble: Ensemble, frames: Frames, instruction: str) -> F32:
     """(E, B, H, A) by the engine's own path, without signals."""
-    return ensemble.predict(*observed(frames), instruction).chunks[0]
+    chunks: F32 = ensemble.predict(*observed(frames), instruction).chunks[0]
+    return chunks
 
 
 class LeRobot:
@@ -96,21 +103,21 @@ class LeRobot:
 
     def __init__(self, ensemble: Ensemble, instruction: str) -> None:
         self._ensemble = ensemble
-        self._instruction = instruction
+        self.instruction = instruction
         self._members = [ensemble.member(number) for number in range(ensemble.info.members)]
         self._noise = ensemble.statistics.noise.to(ensemble.device)
         self.samples = len(self._noise)
 
     def singly(self, frames: Frames) -> F32:
         """(E, B, H, A), one ``predict_action_chunk`` a member and noise sample."""
-        batch = self._ensemble.prepare(*observed(frames), self._instruction)
+        batch = self._ensemble.prepare(*observed(frames), self.instruction)
         return self._chunks(lambda policy: torch.cat([self._chunk(policy, batch, noise[None]) for noise in self._noise]))
 
     def batched(self, frames: Frames) -> F32:
         """(E, B, H, A), one ``predict_action_chunk`` a member on a batch of all its noise samples."""
         images, state = observed(frames)
         many = {name: image.repeat(self.samples, 1, 1, 1) for name, image in images.items()}
-        batch = self._ensemble.prepare(many, state.repeat(self.samples, 1), self._instruction)
+        batch = self._ensemble.prepare(many, state.repeat(self.samples, 1), self.instruction)
         return self._chunks(lambda policy: self._chunk(policy, batch, self._noise))
 
     @torch.inference_mode()

@@ -1,19 +1,20 @@
 """Training by flow matching: the prefix with one expert and the heads, then several experts on the frozen prefix."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engine.policy import heads as prefix_heads
 from engine.policy.demonstrations import varied
 from engine.policy.experts import StackedExperts
+from engine.policy.heads import Heads
 from engine.policy.prefix import Prefix
 
 HEADS_WEIGHT = 1.0  #: of the heads' loss beside the flow's
+EAGER_STEPS = 5  #: before a step is recorded on a CUDA device
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,13 @@ class Material:
     labels: Tensor  #: (N, len(LABELS)), SI units
     episode: Tensor  #: (N,)
     tokens: Tensor  #: (L,) the instruction
+    weight: Tensor  #: (A,) of each action component in the flow's loss, mean 1
 
 
-def flow_loss(experts: StackedExperts, keys: Tensor, values: Tensor, actions: Tensor, noises: int, generator: torch.Generator) -> Tensor:
-    """Conditional flow matching (Lipman et al. 2023) as LeRobot's SmolVLA trains it: (E, N) mean squared velocity error.
+def flow_loss(
+    experts: StackedExperts, keys: Tensor, values: Tensor, actions: Tensor, weight: Tensor, noises: int, generator: torch.Generator
+) -> Tensor:
+    """Conditional flow matching (Lipman et al. 2023) as LeRobot's SmolVLA trains it: (E, N) weighted mean squared velocity error.
 
     Time is drawn from Beta(1.5, 1) on (0.001, 1), and is 1 at the noise; the distribution function inverts to u^(2/3).
     """
@@ -54,7 +58,7 @@ def flow_loss(experts: StackedExperts, keys: Tensor, values: Tensor, actions: Te
     target = actions[None, :, None]
     mixed = time[..., None, None] * noise + (1.0 - time[..., None, None]) * target
     velocity = experts.velocity(mixed, experts.embed_time(time), context)
-    return ((velocity - (noise - target)) ** 2).mean(dim=(2, 3, 4))
+    return ((velocity - (noise - target)) ** 2 * weight).mean(dim=(2, 3, 4))
 
 
 def bootstrap_weights(episode: Tensor, members: int, seed: int) -> Tensor:
@@ -72,59 +76,94 @@ def rate_at(step: int, fit: Fit) -> float:
     return fit.rate * 0.5 * (1.0 + math.cos(math.pi * (step - fit.warm_up) / max(1, fit.steps - fit.warm_up)))
 
 
-def _steps(fit: Fit, parameters: list[nn.Parameter], progress: Callable[[str], None]) -> Iterator[tuple[int, Callable[[Tensor], None]]]:
-    """Yields each step's number and what to call with its loss: backward, clip, move."""
-    optimizer = torch.optim.AdamW(parameters, lr=fit.rate, betas=(0.9, 0.95), weight_decay=fit.decay, fused=parameters[0].is_cuda)
+def descend(
+    fit: Fit,
+    parameters: list[nn.Parameter],
+    losses: Callable[[], tuple[Tensor, Tensor]],
+    generator: torch.Generator,
+    report: Callable[[int, list[float]], None],
+) -> list[list[float]]:
+    """AdamW on ``losses() -> (what to descend, what to report)``; on a CUDA device a step is recorded once and replayed.
 
-    def move(loss: Tensor) -> None:
+    ``losses`` draws its batch from ``generator`` and never waits for the device. Returns what was reported at ten points.
+    """
+    device = parameters[0].device
+    graphed = device.type == "cuda"
+    rate = torch.tensor(0.0, device=device)
+    optimizer = torch.optim.AdamW(
+        parameters, lr=rate if graphed else 0.0, betas=(0.9, 0.95), weight_decay=fit.decay, capturable=graphed, fused=graphed
+    )
+    shown: list[Tensor] = []
+
+    def step() -> None:
         optimizer.zero_grad(set_to_none=True)
+        loss, told = losses()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, fit.clip)
         optimizer.step()
+        shown[:] = [told.detach()]
 
-    for step in range(fit.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, fit)
-        yield step, move
-        if (step + 1) % max(1, fit.steps // 10) == 0:
-            progress(f"step {step + 1} of {fit.steps}")
+    graph: Any = None
+    curve = []
+    for number in range(fit.steps):
+        if graphed:
+            rate.fill_(rate_at(number, fit))
+        else:
+            optimizer.param_groups[0]["lr"] = rate_at(number, fit)
+        if graphed and number < EAGER_STEPS:
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                step()
+            torch.cuda.current_stream().wait_stream(side)
+        elif graphed:
+            if graph is None:
+                graph = torch.cuda.CUDAGraph()
+                graph.register_generator_state(generator)
+                optimizer.zero_grad(set_to_none=True)
+                with torch.cuda.graph(graph):
+                    step()
+            graph.replay()
+        else:
+            step()
+        if (number + 1) % max(1, fit.steps // 10) == 0:
+            curve.append(shown[0].reshape(-1).tolist())
+            report(number + 1, curve[-1])
+    return curve
 
 
 def _half(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda", cache_enabled=False)
 
 
-def fit_prefix(
-    policy: Any, heads: prefix_heads.Heads, material: Material, fit: Fit, seed: int, progress: Callable[[str], None]
-) -> list[tuple[float, float]]:
+def fit_prefix(policy: Any, heads: Heads, material: Material, fit: Fit, seed: int, progress: Callable[[str], None]) -> list[list[float]]:
     """Train a policy whole (prefix and its action expert) together with the heads, in place. Returns (flow, heads) losses at ten points."""
     device = material.states.device
     generator = torch.Generator(device=device).manual_seed(seed)
     prefix, experts = Prefix(policy).to(device).train(), StackedExperts([policy]).to(device).train()
-    for parameter in (*prefix.parameters(), *experts.parameters(), *heads.parameters()):
+    parameters = [*prefix.parameters(), *experts.parameters(), *heads.parameters()]
+    for parameter in parameters:
         parameter.requires_grad_(True)
-    curve = []
-    for step, move in _steps(fit, [*prefix.parameters(), *experts.parameters(), *heads.parameters()], progress):
+
+    def losses() -> tuple[Tensor, Tensor]:
         rows = torch.randint(len(material.states), (fit.batch,), generator=generator, device=device)
         with _half(device):
             keys, values, features = prefix(varied(material.pictures[rows], generator), material.tokens, material.states[rows])
-            flow = flow_loss(experts, keys, values, material.actions[rows], fit.noises, generator).mean()
-            seen = prefix_heads.loss(heads(features).float(), material.labels[rows])
-        move(flow + HEADS_WEIGHT * seen)
-        if (step + 1) % max(1, fit.steps // 10) == 0:
-            curve.append((float(flow.detach()), float(seen.detach())))
-            progress(f"prefix: flow {curve[-1][0]:.4f}, heads {curve[-1][1]:.4f}")
+            flow = flow_loss(experts, keys, values, material.actions[rows], material.weight, fit.noises, generator).mean()
+            seen = heads.loss(features, material.labels[rows])
+        return flow + HEADS_WEIGHT * seen, torch.stack((flow, seen))
+
+    curve = descend(fit, parameters, losses, generator, lambda n, told: progress(f"prefix {n}: flow {told[0]:.4f}, heads {told[1]:.4f}"))
     policy.load_state_dict(experts.member_state(0), strict=False)
-    for parameter in (*policy.parameters(), *heads.parameters()):
-        parameter.requires_grad_(False)
-    policy.eval()
-    heads.eval()
+    for module in (policy, heads):
+        module.requires_grad_(False)
+        module.eval()
     return curve
 
 
 def fit_experts(
     policy: Any, experts: StackedExperts, material: Material, fit: Fit, seed: int, progress: Callable[[str], None]
-) -> list[tuple[float, ...]]:
+) -> list[list[float]]:
     """Train all members' experts at once on the policy's frozen prefix, each on its own resampling of the episodes, in place.
 
     Returns the members' losses at ten points. Members share batches and pictures; weights, noise, times and episodes are their own.
@@ -132,23 +171,22 @@ def fit_experts(
     device = material.states.device
     generator = torch.Generator(device=device).manual_seed(seed)
     prefix = Prefix(policy).to(device).eval()
-    members = next(iter(experts.parameters())).shape[0]
-    weights = bootstrap_weights(material.episode, members, seed)
+    weights = bootstrap_weights(material.episode, next(iter(experts.parameters())).shape[0], seed)
     experts.train().requires_grad_(True)
-    # one clip over the sum of the members' gradients would tie them together more loosely than one a member; the sum keeps Adam's scale
-    whole = Fit(fit.steps, fit.batch, fit.rate, fit.warm_up, fit.noises, fit.clip * members**0.5, fit.decay)
-    curve = []
-    for step, move in _steps(whole, list(experts.parameters()), progress):
+
+    def losses() -> tuple[Tensor, Tensor]:
         rows = torch.randint(len(material.states), (fit.batch,), generator=generator, device=device)
         with _half(device):
             with torch.no_grad():
                 keys, values, _ = prefix(varied(material.pictures[rows], generator), material.tokens, material.states[rows])
-            flow = flow_loss(experts, keys, values, material.actions[rows], fit.noises, generator)
+            flow = flow_loss(experts, keys, values, material.actions[rows], material.weight, fit.noises, generator)
         weight = weights[:, rows]
         each = (flow * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1.0)
-        move(each.sum())
-        if (step + 1) % max(1, fit.steps // 10) == 0:
-            curve.append(tuple(each.detach().tolist()))
-            progress("experts: flow " + " ".join(f"{loss:.4f}" for loss in curve[-1]))
+        return each.sum(), each
+
+    def report(number: int, told: list[float]) -> None:
+        progress(f"experts {number}: flow " + " ".join(f"{loss:.4f}" for loss in told))
+
+    curve = descend(fit, list(experts.parameters()), losses, generator, report)
     experts.eval().requires_grad_(False)
     return curve

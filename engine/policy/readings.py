@@ -15,12 +15,12 @@ class Reading:
 
 
 READINGS: tuple[Reading, ...] = (
-    Reading("line_y", 0.0, 0.10),  #: m, the projected line in base axes
-    Reading("line_dy", 0.0, 0.05),  #: m, line less tool
-    Reading("log_top", 0.575, 0.05),  #: m
-    Reading("surface_dz", 0.0, 0.03),  #: m, wood under the blade less tool
-    Reading("depth", 0.02, 0.02),  #: m, of the kerf
-    Reading("hand_distance", 0.3, 0.1),  #: m, partner's free hand to the blade
+    Reading("line_y", 0.0, 0.03),  #: m, the projected line in base axes
+    Reading("line_dy", 0.0, 0.01),  #: m, line less tool
+    Reading("log_top", 0.575, 0.02),  #: m
+    Reading("surface_dz", 0.0, 0.01),  #: m, wood under the blade less tool
+    Reading("depth", 0.0, 0.01),  #: m, of the kerf
+    Reading("hand_distance", 0.3, 0.05),  #: m, partner's free hand to the blade
 )
 ZONES = tuple(zone.name.lower() for zone in Zone)
 LABELS: tuple[str, ...] = (*(reading.name for reading in READINGS), "zone", "stuck")

@@ -15,11 +15,11 @@ DISTINCT_LOOKS = 4000
 
 
 def looks(count: int, seed: int, nominal_share: float = 0.2) -> F32:
-    """(count, L) colours, light and camera placement drawn at random; a share of them nominal."""
+    """(count, L) colours, light and camera placement drawn at random, some far from nominal, some near; a share of them nominal."""
     from adapters.mujoco import looks as cell_looks
 
     rng = np.random.default_rng([seed, 12])
-    drawn = np.stack([cell_looks.draw(seed + i) for i in range(min(count, DISTINCT_LOOKS))])
+    drawn = np.stack([cell_looks.draw(seed + i, float(rng.random())) for i in range(min(count, DISTINCT_LOOKS))])
     rows = drawn[rng.integers(len(drawn), size=count)]
     rows[rng.random(count) < nominal_share] = cell_looks.nominal()
     return rows
@@ -30,7 +30,7 @@ def painter(worlds: int, device: str) -> Draw:
     from adapters.mujoco.render import Renderer
 
     renderer = Renderer(worlds, IMAGE_SIZE, device)
-    order = renderer._order
+    order = renderer.order
 
     def draw(plants: F64, looks: F32 | None) -> Tensor:
         packed = torch.utils.dlpack.from_dlpack(renderer.draw_device(plants, looks))

@@ -31,6 +31,7 @@ from engine.types import F64, PolicyInfo
 
 MEMBERS = 5
 SAMPLES = 4  #: noise samples a member
+ACTION_WEIGHT = (1.0, 4.0, 1.0, 0.5, 0.5, 0.5, 0.1)  #: finding the line is a matter of millimetres across; the grip never changes
 FAMILIAR_DIMENSIONS = 32
 DISAGREEMENT_MIN = 1e-3  #: median epistemic signal over nominal work; below it the members are one policy and training has failed
 DEMONSTRATION_SEEDS, PRACTICE_SEEDS, NOMINAL_SEEDS, EVALUATION_SEED = 1_000_000, 2_000_000, 3_000_000, 10_000
@@ -267,6 +268,7 @@ def _material(
         labels=torch.from_numpy(data.labels).to(plan.device),
         episode=torch.from_numpy(data.episode).to(plan.device),
         tokens=tokens.to(plan.device),
+        weight=torch.tensor(ACTION_WEIGHT, device=plan.device) * len(ACTION_WEIGHT) / sum(ACTION_WEIGHT),
     )
 
 
@@ -278,6 +280,7 @@ def _joined(first: Material, second: Material) -> Material:
         labels=torch.cat((first.labels, second.labels)),
         episode=torch.cat((first.episode, second.episode + first.episode.max() + 1)),
         tokens=first.tokens,
+        weight=first.weight,
     )
 
 

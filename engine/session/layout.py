@@ -157,21 +157,26 @@ def decode_index(data: bytes) -> list[Entry]:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def read_block(session: Path, column: Column, block: int) -> Rows:
-    """The rows of one block: (block_rows, *shape). Raises SessionError when the block is not there or damaged."""
-    shard, at = divmod(block, BLOCKS)
+def read_blocks(session: Path, column: Column, first: int, last: int) -> list[Rows]:
+    """The rows of blocks ``first`` to ``last``, which lie in one shard: (block_rows, *shape) each.
+
+    Raises SessionError when one is not there or damaged.
+    """
+    shard, at = divmod(first, BLOCKS)
     path = session / shard_path(column, shard)
+    blocks = []
     try:
         with path.open("rb") as file:
-            offset, size = decode_index(file.read(INDEX_SIZE))[at]
-            if (offset, size) == NO_BLOCK:
-                raise ValueError(f"block {at} is not there")
-            file.seek(offset)
-            return decode(column, file.read(size))
+            for number, (offset, size) in enumerate(decode_index(file.read(INDEX_SIZE))[at : at + last - first + 1], first):
+                if (offset, size) == NO_BLOCK:
+                    raise ValueError(f"block {number} is not there")
+                file.seek(offset)
+                blocks.append(decode(column, file.read(size)))
     except OSError as error:
         raise SessionError(f"{path} cannot be read ({error.strerror}): restore it from a copy.") from error
     except (ValueError, RuntimeError) as error:
         raise SessionError(f"{path} is damaged ({error}): restore it from a copy.") from error
+    return blocks
 
 
 def encode(column: Column, rows: Rows) -> bytes:

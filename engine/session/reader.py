@@ -5,14 +5,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from engine.session.columns import TickRow, inference_from, structs_from
 from engine.session.commit import Commit, read_commit
-from engine.session.layout import Column, Rows, SessionError, blank, read_block, read_column
+from engine.session.layout import BLOCKS, Column, Rows, SessionError, blank, read_blocks, read_column
 from engine.session.schema import Header
 from engine.snapshot import snapshot
 from engine.types import (
@@ -95,23 +95,26 @@ class Session:
     def rows(self, name: str, start: int = 0, stop: int | None = None) -> Rows:
         """Rows ``start`` to ``stop`` of array ``name``, at most those committed: (n, *shape). Raises SessionError."""
         column = self.describe(name)
-        end = min(self.commit.rows(name), self.commit.rows(name) if stop is None else stop)
-        parts = []
-        while start < end:
-            block, at = divmod(start, column.block_rows)
-            upto = min(column.block_rows, at + end - start)
-            parts.append(self._block(column, block)[at:upto])
-            start += upto - at
-        if not parts:
+        stop = min(self.commit.rows(name), self.commit.rows(name) if stop is None else stop)
+        if start >= stop:
             return blank(column)[:0]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        first, last = start // column.block_rows, (stop - 1) // column.block_rows
+        at = first * column.block_rows
+        if first == last:
+            return self._block(column, first)[start - at : stop - at]
+        blocks = [
+            block
+            for shard in range(first // BLOCKS, last // BLOCKS + 1)
+            for block in read_blocks(self.path, column, max(first, shard * BLOCKS), min(last, shard * BLOCKS + BLOCKS - 1))
+        ]
+        return np.concatenate(blocks)[start - at : stop - at]
 
     def _block(self, column: Column, block: int) -> Rows:
         key = (column.name, block)
         if key in self._blocks:
             self._blocks.move_to_end(key)
             return self._blocks[key]
-        rows = read_block(self.path, column, block)
+        rows = read_blocks(self.path, column, block, block)[0]
         rows.flags.writeable = False
         self._blocks[key] = rows
         self._cached += rows.nbytes
@@ -119,11 +122,24 @@ class Session:
             self._cached -= self._blocks.popitem(last=False)[1].nbytes
         return rows
 
+    def _received_by(self, name: str, t_ns: int) -> int:
+        """How many rows of an ascending column of times lie at or before ``t_ns``: a search that reads a few blocks."""
+        return bisect.bisect_right(range(self.commit.rows(name)), t_ns, key=lambda row: int(self.rows(name, row, row + 1)[0]))
+
+    def _rate(self, name: str, t_ns: int) -> float:
+        """How many of a column's times fall into the second that ends at ``t_ns``."""
+        return float(self._received_by(name, t_ns) - self._received_by(name, t_ns - SECOND))
+
     # --- ticks ---
 
     @cached_property
     def words(self) -> Sequence[str]:
         return [str(word) for word in self.rows("words")] if "words" in self.commit.arrays else []
+
+    @cached_property
+    def _started(self) -> int:
+        """ns of the engine's clock at the first tick."""
+        return int(self.rows("tick/t_ns", 0, 1)[0])
 
     @cached_property
     def times(self) -> Rows:
@@ -150,7 +166,7 @@ class Session:
 
     def tick_at(self, t_ns: int) -> int:
         """The row of the last tick at or before ``t_ns``; 0 if there is none."""
-        return max(0, int(np.searchsorted(self.times, t_ns, side="right")) - 1)
+        return max(0, self._received_by("tick/t_ns", t_ns) - 1)
 
     # --- inferences, pictures, events ---
 
@@ -168,28 +184,19 @@ class Session:
 
     def inference_at(self, t_ns: int) -> Inference | None:
         """The newest inference that the engine had received by ``t_ns``."""
-        after = int(np.searchsorted(self.inference_times, t_ns, side="right"))
-        return self.inference(after - 1) if after else None
+        received = self._received_by("inference/end_ns", t_ns)
+        return self.inference(received - 1) if received else None
 
     def frame_at(self, camera: str, t_ns: int) -> Picture | None:
         """The newest picture of a camera that the engine had received by ``t_ns``. Raises SessionError for an unknown camera."""
-        name = f"camera/{camera}"
-        after = int(np.searchsorted(self._frame_times(camera), t_ns, side="right"))
-        if not after:
-            return None
-        seq, received, exposed = (int(self.rows(f"{name}/{column}", after - 1, after)[0]) for column in ("seq", "t_ns", "exposed_ns"))
-        return Picture(seq, received, exposed, self.rows(f"{name}/frames", after - 1, after)[0])
-
-    def _frame_times(self, camera: str) -> Rows:
         if camera not in self.cameras:
             raise SessionError(f"Session {self.path} has no camera {camera!r}; it has {', '.join(self.cameras) or 'none'}.")
-        if camera not in self._camera_times:
-            self._camera_times[camera] = self.rows(f"camera/{camera}/t_ns")
-        return self._camera_times[camera]
-
-    @cached_property
-    def _camera_times(self) -> dict[str, Rows]:
-        return {}
+        name = f"camera/{camera}"
+        row = self._received_by(f"{name}/t_ns", t_ns) - 1
+        if row < 0:
+            return None
+        seq, received, exposed = (int(self.rows(f"{name}/{column}", row, row + 1)[0]) for column in ("seq", "t_ns", "exposed_ns"))
+        return Picture(seq, received, exposed, self.rows(f"{name}/frames", row, row + 1)[0])
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
@@ -214,14 +221,14 @@ class Session:
         inputs, t_ns = row.inputs, row.inputs.t_ns
         header = self.header
         return snapshot(
-            wall=header.started_wall + (t_ns - int(self.times[0])) / SECOND,
+            wall=header.started_wall + (t_ns - self._started) / SECOND,
             inputs=inputs,
             decision=row.decision,
             command=row.command,
             saw=row.saw,
             operator=row.operator,
             inference=self.inference_at(t_ns) if inputs.inference_id else None,
-            inference_hz=_rate_before(self.inference_times, t_ns),
+            inference_hz=self._rate("inference/end_ns", t_ns),
             recorder=self._recorder_state(range(self.ticks)[tick], inputs),
             run=RunInfo(
                 run=header.id,
@@ -235,11 +242,11 @@ class Session:
                 controller="",
             ),
             loop=LoopStats(
-                tick_hz=_rate_before(self.times, t_ns),
+                tick_hz=self._rate("tick/t_ns", t_ns),
                 late_p99_ms=float("nan"),
                 late_max_ms=float("nan"),
                 real_time_factor=float("nan"),
-                camera_fps=_rate_before(self._frame_times(self.cameras[0]), t_ns) if self.cameras else 0.0,
+                camera_fps=self._rate(f"camera/{self.cameras[0]}/t_ns", t_ns) if self.cameras else 0.0,
                 overruns=0,
             ),
             events=self.events[: bisect.bisect_right(self._event_ticks, inputs.tick)],
@@ -249,15 +256,9 @@ class Session:
         return RecorderState(
             on=False,
             session=str(self.path),
-            seconds=(inputs.t_ns - int(self.times[0])) / SECOND,
+            seconds=(inputs.t_ns - self._started) / SECOND,
             megabytes=self.commit.bytes / 1e6,
             queued=0,
             committed_ticks=row + 1,
             fault=Reason(inputs.recorder_fault).name if inputs.recorder_fault else "",
         )
-
-
-def _rate_before(times: Rows, t_ns: int) -> float:
-    """How many of the ascending ``times`` fall into the second that ends at ``t_ns``."""
-    found: Any = np.searchsorted(times, [t_ns - SECOND, t_ns], side="right")
-    return float(found[1] - found[0])

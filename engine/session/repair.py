@@ -18,7 +18,7 @@ from engine.session.layout import (
     encode_index,
     group,
     metadata,
-    read_block,
+    read_blocks,
     read_column,
     shard_path,
 )
@@ -49,7 +49,7 @@ def uncommitted_ticks(session: Session) -> int:
     found = 0
     try:
         while True:
-            found += int(np.count_nonzero(read_block(session.path, column, block)[at:]))
+            found += int(np.count_nonzero(read_blocks(session.path, column, block, block)[0][at:]))
             block, at = block + 1, 0
     except SessionError:
         return found  # there is no such block: the end of what was written

@@ -27,6 +27,7 @@ class FakeLink:
 
     clock: Clock
     snapshot: Snapshot | None = None
+    name: str = "console-1"
     state: LinkState = "connected"
     ended: Ended | None = None
     received: int = 0

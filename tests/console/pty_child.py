@@ -20,6 +20,8 @@ from engine.types import Ended, Intent, Picture, Snapshot, WatchPicture
 class ScriptedLink:
     """Ten frames a second, by the clock; a picture a second."""
 
+    name = "console-1"
+
     def __init__(self, notes: Path, still: bool) -> None:
         self._frames = [scenes.disarmed()] if still else list(scenes.sequence(100))
         self._notes = notes.open("a", buffering=1)
@@ -60,7 +62,7 @@ class ScriptedLink:
 
 
 if __name__ == "__main__":
-    options = Options(camera="" if "blind" in sys.argv else "front")
+    options = Options(camera="" if "blind" in sys.argv else "front", key_age_max=5.0)
     with StopPage(Path(sys.argv[1])) as page:
         link = ScriptedLink(Path(sys.argv[2]), "still" in sys.argv)
-        sys.exit(Sawhorse(LiveScreen, link=link, stop_page=page, options=options).run())
+        sys.exit(Sawhorse(LiveScreen, link=link, stop_page=page, options=options).run(mouse=False))

@@ -136,6 +136,20 @@ def test_garbage_of_the_right_length_is_lost_too(server: Server, link: SocketLin
     assert until(lambda: link.state == "lost")
 
 
+def test_what_must_be_said_waits_for_an_engine_that_is_still_starting(path: Path) -> None:
+    link = SocketLink(path, "console-1")
+    server = Server(path)
+    try:
+        assert link.send_within(Go(), 5.0)
+        assert until(lambda: Go() in server.heard)
+        server.close()
+        assert until(lambda: link.state == "lost")
+        assert not link.send_within(Go(), 5.0)
+    finally:
+        link.close()
+        server.close()
+
+
 def test_before_the_engine_is_there_it_is_starting_and_then_it_connects(path: Path) -> None:
     link = SocketLink(path, "console-1")
     assert link.state == "starting"

@@ -36,6 +36,7 @@ from engine.types import (
     Writer,
 )
 
+PATIENT = 60.0  #: s: a loaded machine must not make keys late
 SIZES = [(80, 24), (120, 34), (160, 48)]
 
 
@@ -80,7 +81,7 @@ def opened(tmp_path: Path) -> Open:
     @asynccontextmanager
     async def bench(snapshot: Snapshot | None, size: tuple[int, int] = (120, 34), options: Options | None = None) -> AsyncIterator[Bench]:
         with StopPage(tmp_path / "stop", create=True) as page:
-            bench = Bench(page, options or Options(store=tmp_path))
+            bench = Bench(page, options or Options(store=tmp_path, key_age_max=PATIENT))
             async with bench.app.run_test(size=size) as pilot:
                 bench.pilot = pilot
                 if snapshot is not None:
@@ -124,8 +125,10 @@ async def test_the_first_frame_does_not_wait_for_the_engine(opened: Open) -> Non
         assert "PLACEHOLDER" in bench.text()
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("before", [(), ("a",), ("w",), ("question_mark",), ("q",), ("s",)], ids=lambda keys: "".join(keys) or "live")
+@pytest.mark.parametrize(
+    ("size", "before"),
+    [*((size, ()) for size in SIZES), *(((80, 24), (key,)) for key in ("a", "w", "question_mark", "q", "s"))],
+)
 async def test_space_stops_in_every_screen_and_strip(opened: Open, size: tuple[int, int], before: tuple[str, ...]) -> None:
     snapshot = scenes.disarmed() if before == ("s",) else scenes.running()
     async with opened(snapshot, size) as bench:
@@ -210,7 +213,7 @@ async def test_a_key_that_waited_too_long_is_dropped_and_a_stop_is_not(opened: O
     async with opened(scenes.running()) as bench:
         for key in ("k", "g", "space"):
             late = events.Key(key, None)
-            late.time -= 1.0
+            late.time -= 2 * PATIENT
             bench.app.post_message(late)
         await bench.drawn()
         assert bench.said() == []
@@ -309,7 +312,7 @@ async def test_an_engine_that_failed_gives_its_exit_code(opened: Open) -> None:
 
 
 async def test_an_observer_stops_by_its_own_slot_and_commands_nothing(opened: Open) -> None:
-    async with opened(scenes.running(), options=Options(readonly=True)) as bench:
+    async with opened(scenes.running(), options=Options(readonly=True, key_age_max=PATIENT)) as bench:
         await bench.press("k", "g", "p", "d", "a", "c")
         assert bench.said() == []
         assert "READ ONLY" in bench.text()
@@ -319,6 +322,18 @@ async def test_an_observer_stops_by_its_own_slot_and_commands_nothing(opened: Op
         assert bench.page.counts()[Writer.CONSOLE] == 0
         await bench.press("q")
         assert bench.said() == [], "an observer does not end the engine"
+
+
+async def test_a_console_without_control_observes_and_says_so(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        bench.link.name = "console-2"
+        await bench.show(scenes.running())
+        bench.app.poll()
+        await bench.press("k", "p")
+        assert bench.said() == []
+        assert "READ ONLY" in bench.text()
+        await bench.press("space")
+        assert bench.page.counts()[Writer.OBSERVER] == 1
 
 
 async def test_sessions_open_only_while_disarmed(opened: Open) -> None:

@@ -9,7 +9,8 @@ import recording
 from textual.pilot import Pilot
 
 from console.app import Options, Sawhorse
-from console.screens.replay import ReplayScreen, resized
+from console.past import resized
+from console.screens.replay import ReplayScreen
 from console.screens.sessions import SessionsScreen
 from engine.session.reader import Session
 
@@ -39,7 +40,7 @@ def time_of() -> list[float]:
 
 def replaying(session: Path, time_of: list[float]) -> Sawhorse:
     opened = Session.open(session)
-    return Sawhorse(lambda: ReplayScreen(opened), options=Options(), now=lambda: time_of[0])
+    return Sawhorse(lambda: ReplayScreen(opened), options=Options(key_age_max=60.0), now=lambda: time_of[0])
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 34), (160, 48)])
@@ -62,7 +63,7 @@ async def test_steps_seeks_and_stops(session: Path, time_of: list[float]) -> Non
         shown = await pressed(pilot, "m")
         assert screen.player.tick == recording.STOP_AT
         assert "LATCHED 12" in shown
-        assert "STOP 12 category 1 latched" in shown
+        assert "STOP 12 cat 1 latched" in shown
         await pressed(pilot, "comma")
         assert screen.player.tick == recording.STOP_AT - 1
         await pressed(pilot, "right_square_bracket")
@@ -116,10 +117,16 @@ async def test_the_past_is_the_recording_s_own_after_a_seek(session: Path, time_
         assert len(screen.history.signals) == recording.TICKS // recording.EVERY
         await pressed(pilot, "home")
         assert list(screen.history.scores) == [pytest.approx(0.86)]
+        await pressed(pilot, "enter")
+        for _ in range(20):
+            time_of[0] += 0.1
+            screen.play()
+            screen.draw()
+        assert len(screen.history.signals) == 200 // recording.EVERY + 1
 
 
 async def test_the_table_opens_verifies_and_comes_back(session: Path) -> None:
-    app = Sawhorse(lambda: SessionsScreen(session.parent), options=Options(store=session.parent))
+    app = Sawhorse(lambda: SessionsScreen(session.parent), options=Options(store=session.parent, key_age_max=60.0))
     async with app.run_test(size=(120, 34)) as pilot:
         await app.workers.wait_for_complete()
         shown = await pressed(pilot, "down")
@@ -138,7 +145,7 @@ async def test_a_damaged_session_says_what_is_wrong_and_does_not_open(session: P
     copy = tmp_path / session.name
     shutil.copytree(session, copy)
     (copy / "commit.json").write_text("{}")
-    app = Sawhorse(lambda: SessionsScreen(tmp_path), options=Options(store=tmp_path))
+    app = Sawhorse(lambda: SessionsScreen(tmp_path), options=Options(store=tmp_path, key_age_max=60.0))
     async with app.run_test(size=(120, 34)) as pilot:
         await app.workers.wait_for_complete()
         shown = await pressed(pilot, "enter")
@@ -147,7 +154,7 @@ async def test_a_damaged_session_says_what_is_wrong_and_does_not_open(session: P
 
 
 async def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
-    app = Sawhorse(lambda: SessionsScreen(tmp_path), options=Options(store=tmp_path))
+    app = Sawhorse(lambda: SessionsScreen(tmp_path), options=Options(store=tmp_path, key_age_max=60.0))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.workers.wait_for_complete()
         assert "sawhorse run" in await pressed(pilot, "down")

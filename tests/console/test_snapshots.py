@@ -21,7 +21,7 @@ Compare = Callable[..., bool]
 def live(snapshot: Snapshot | None, *, camera: str = "", theme: str = "dark", readonly: bool = False) -> Sawhorse:
     clock = Clock()
     link = FakeLink(clock)
-    options = Options(camera=camera, theme=theme, readonly=readonly)
+    options = Options(camera=camera, theme=theme, readonly=readonly, key_age_max=60.0)
     app = Sawhorse(LiveScreen, link=link, options=options, now=clock.now, wall=clock.wall)
     if snapshot is None:
         link.state = "starting"
@@ -86,5 +86,5 @@ def test_picture(snap_compare: Compare) -> None:
 
 def test_replay(snap_compare: Compare, tmp_path: Path) -> None:
     session = Session.open(recording.recorded(tmp_path))
-    app = Sawhorse(lambda: ReplayScreen(session), options=Options(camera=""), now=Clock().now)
+    app = Sawhorse(lambda: ReplayScreen(session), options=Options(camera="", key_age_max=60.0), now=Clock().now)
     assert snap_compare(app, terminal_size=DESIGN, run_before=after("m"))

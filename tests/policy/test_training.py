@@ -32,6 +32,7 @@ def material(count: int) -> Material:
         labels=labels,
         episode=torch.arange(count) // 4,
         tokens=torch.arange(20, 30),
+        weight=torch.ones(compact.ACTION_DIM),
     )
 
 

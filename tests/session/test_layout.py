@@ -19,7 +19,7 @@ from engine.session.layout import (
     encode,
     encode_index,
     metadata,
-    read_block,
+    read_blocks,
     read_column,
 )
 from engine.session.table import Table
@@ -75,7 +75,7 @@ def test_zarr_reads_what_is_written_here(dtype, shape, tmp_path):
     assert size == sum(path.stat().st_size for path in (tmp_path / "a").glob("c.*"))
     found = zarr.open_array(tmp_path / "a", mode="r")[:]
     assert np.array_equal(found.astype(rows.dtype), rows)
-    assert np.array_equal(read_block(tmp_path, column, BLOCKS), rows[4 * BLOCKS : 4 * BLOCKS + 4])
+    assert np.array_equal(read_blocks(tmp_path, column, BLOCKS, BLOCKS)[0], rows[4 * BLOCKS : 4 * BLOCKS + 4])
     assert np.array_equal(decode(column, encode(column, rows[:4])), rows[:4])
     assert read_column(tmp_path, "a") == column
 

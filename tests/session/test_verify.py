@@ -8,7 +8,7 @@ import pytest
 import zarr
 
 from engine.session.commit import COMMIT, Commit, sealed
-from engine.session.layout import encode, read_block, row_bytes
+from engine.session.layout import encode, read_blocks, row_bytes
 from engine.session.reader import Session
 from engine.session.table import Shard, chain_start
 from engine.session.verify import recompute, verify
@@ -18,7 +18,7 @@ def edit(session, name, row, value, *, reseal=False):
     """Change one row of an array in its shard; with ``reseal`` also mend the hash chain and the digest, as a forger would."""
     column = Session.open(session).describe(name)
     block, at = divmod(row, column.block_rows)
-    rows = read_block(session, column, block).copy()
+    rows = read_blocks(session, column, block, block)[0].copy()
     rows[at] = value
     shard = Shard(session, column)
     shard.put(block, encode(column, rows))

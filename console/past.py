@@ -1,0 +1,57 @@
+"""What a recording gives the widgets besides its snapshots: the minute before a tick, and the picture seen at it."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from console.view import SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History
+from engine.session.reader import Session
+from engine.types import U8, Picture
+
+
+def inference_times(session: Session) -> list[int]:
+    """When the engine received each inference, ns, ascending. Raises SessionError."""
+    return session.rows("inference/end_ns").tolist() if session.inferences else []
+
+
+def fill_past(history: History, session: Session, tick: int, inferences: Sequence[int]) -> None:
+    """Make ``history`` what it would be had the session been watched up to row ``tick``; ``inferences`` as above. Raises SessionError."""
+    history.clear()
+    t_ns = int(session.rows("tick/t_ns", tick, tick + 1)[0])
+    first = session.tick_at(int(t_ns - SCORE_SECONDS * 1e9))
+    scores = session.rows("tick/score", first, tick + 1)
+    edges = np.linspace(0, len(scores), min(SCORE_SAMPLES, len(scores)), endpoint=False).astype(int)
+    history.scores.extend(np.minimum.reduceat(scores, edges).tolist())
+    upto = bisect_right(inferences, t_ns)
+    begin = max(0, upto - SIGNAL_SAMPLES)
+    newest = -1
+    if upto > begin:
+        newest = int(session.rows("inference/id", upto - 1, upto)[0])
+        valid = session.rows("inference/valid", begin, upto)
+        signals = np.where(valid, session.rows("inference/signals", begin, upto), math.nan)
+        history.signals.extend(map(tuple, signals.tolist()))
+        history.quantiles.extend(map(tuple, session.rows("inference/quantile", begin, upto).tolist()))
+    history.resume(t_ns, newest)
+
+
+def recorded_picture(session: Session, camera: str, t_ns: int, side: int) -> tuple[Picture | None, float]:
+    """The picture that the engine had at ``t_ns``, ``side`` pixels square, and its age in s. Raises SessionError."""
+    found = session.frame_at(camera, t_ns) if side else None
+    if found is None:
+        return None, math.nan
+    age = (t_ns - found.exposed_ns) / 1e9
+    return Picture(camera=camera, width=side, height=side, age=age, rgb=resized(found.image, side).tobytes()), age
+
+
+def resized(image: U8, side: int) -> U8:
+    """(H, W, 3) to (side, side, 3): each pixel the mean of the source pixels it covers, or the nearest one where it covers none."""
+    height, width = image.shape[:2]
+    rows = np.linspace(0, height, side, endpoint=False).astype(int)
+    columns = np.linspace(0, width, side, endpoint=False).astype(int)
+    sums: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(image.astype(np.float32), rows, axis=0), columns, axis=1)
+    high, wide = (np.maximum(np.diff(np.append(edges, end)), 1) for edges, end in ((rows, height), (columns, width)))
+    means: U8 = np.clip(sums / (high[:, None, None] * wide[None, :, None]), 0, 255).astype(np.uint8)
+    return means

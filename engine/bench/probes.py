@@ -1,0 +1,36 @@
+"""Short measurements of the machine itself: how late it wakes a sleeper, and how fast its disk takes what is recorded."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from engine.types import F64
+
+PERIOD = 0.01  #: s, the control tick
+CHUNK = 2**20  #: bytes written at once
+
+
+def lateness(seconds: float) -> F64:
+    """(n,) ms by which a thread that sleeps until every tick of an absolute schedule wakes too late."""
+    late = np.zeros(max(1, round(seconds / PERIOD)))
+    due = time.monotonic()
+    for number in range(len(late)):
+        due += PERIOD
+        time.sleep(max(0.0, due - time.monotonic()))
+        late[number] = (time.monotonic() - due) * 1e3
+    return late
+
+
+def disk_speed(folder: Path, megabytes: int = 32) -> float:
+    """MB/s to the disk under ``folder``, waited for, of data that cannot be compressed; nothing stays. Raises OSError."""
+    data = os.urandom(CHUNK)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        begun = time.monotonic()
+        for _ in range(megabytes):
+            file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        return megabytes * CHUNK / 1e6 / (time.monotonic() - begun)

@@ -1,0 +1,122 @@
+"""Every topic measures the real thing, at sizes far too small for its figures to mean anything; no time is asserted."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from engine import bench
+from engine.bench import control, ensemble, material, recorder, seek, sim, startup
+from engine.bench.figure import BenchError, Figure
+from engine.config import Settings
+from engine.session.verify import verify
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(store=tmp_path / "store", policy="scripted")
+
+
+def quiet(text: str) -> None: ...
+
+
+def by_name(figures: Sequence[Figure]) -> dict[str, Figure]:
+    """The figures by name, each one's ratio held against the two values that it is made of."""
+    for one in figures:
+        if one.compared_with:
+            found = re.search(r": ([-+.\de]+)", one.compared_with[one.compared_with.rindex(": ") :])
+            assert found, one
+            other = float(found[1])
+            above, below = (other, one.value) if one.better == "lower" else (one.value, other)
+            assert one.ratio == (pytest.approx(above / below, rel=2e-3) if below else None), one
+        else:
+            assert one.ratio is None
+        if one.bar is not None:
+            assert one.ok == (one.value <= one.bar if one.better == "lower" else one.value >= one.bar)
+    names = [one.name for one in figures]
+    assert len(set(names)) == len(names)
+    return {one.name: one for one in figures}
+
+
+def test_sim_times_physics_and_pictures(settings: Settings) -> None:
+    told: list[str] = []
+    found = by_name(sim.measure(settings, 0.1, told.append))
+    assert told
+    assert found["physics steps under the impedance law"].bar == 500
+    assert "three pictures of 128×128 with shadows" in found
+
+
+def test_recorder_leaves_nothing_in_the_store_and_counts_real_bytes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "gather", lambda given, count, folder, tell: material.gather(given, 200, folder, tell, pixels=64))
+    monkeypatch.setattr(recorder, "BLOCKS", 1)
+    monkeypatch.setattr(seek, "PLAIN_SEEKS", 1)
+    found = by_name(recorder.measure(settings, 2.0, quiet, minutes=0.1))
+    assert not list(settings.store.iterdir())
+    pictures = [one for name, one in found.items() if name.startswith("an exposure")]
+    assert [one.compared_with for one in pictures] == ["raw: 36860 bytes"] * 2
+    assert pictures[0].value < pictures[1].value, "noise cannot make pictures smaller"
+    assert found["recording a tick, on the control thread, p99"].bar == 50
+    assert found[f"seek, worst of {seek.SEEKS}, in a session of 0.1 min"].bar == 100
+
+
+def test_the_session_that_is_sought_is_a_whole_one(settings: Settings, tmp_path: Path) -> None:
+    rows = material.gather(settings, 150, tmp_path, quiet, pixels=64)
+    assert len(rows.ticks) == 150
+    assert any(row.decision.armed for row in rows.ticks)
+    path = seek.long_session(rows, tmp_path, minutes=0.05, tell=quiet)
+    report = verify(path)
+    assert report.ok, report.problems
+    assert report.ticks == 300
+    assert report.inferences > len(rows.inferences)
+
+
+def test_startup_draws_a_frame_and_leaves_no_engine(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(startup, "REPEATS_MIN", 1)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(startup.tempfile, "tempdir", None)
+    found = by_name(startup.measure(settings, 0.0, quiet))
+    assert {name: one.bar for name, one in found.items()} == {"sawhorse --help": 0.4, "the live screen's first frame": 1.5}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("saw-")]
+
+
+def test_a_program_that_does_not_start_is_an_error() -> None:
+    with pytest.raises(BenchError, match="no such thing"):
+        startup.wall([startup.sys.executable, "-c", "raise SystemExit('no such thing')"])
+
+
+def test_control_drives_the_real_engine_and_leaves_nothing_in_the_store(settings: Settings) -> None:
+    summary = control.run(settings, 0.5, control.OWN)
+    assert summary["ticks"] > 0
+    assert summary["policy"] == "scripted"
+    assert summary["placeholder"]
+    assert not list(settings.store.iterdir())
+    found = by_name(control.figures(summary, summary | {"jitter_p99_ms": 2 * summary["jitter_p99_ms"]}))
+    assert found["tick p99, lateness + work"].ratio == pytest.approx(2.0, rel=1e-3)
+    assert {one.bar for one in found.values()} == {None, 1.0, 4.0, 10.0}
+
+
+def test_an_engine_that_cannot_run_is_an_error_with_its_own_sentence(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/dev/null/nowhere")
+    with pytest.raises(BenchError, match="/dev/null/nowhere"):
+        control.run(settings, 0.5, control.OWN)
+
+
+def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.policy.benchmark.ROUNDS_MIN", 1)
+    found = by_name(ensemble.measure(settings.model_copy(update={"policy": "compact"}), 0.0, quiet))
+    assert found["speed of that"].bar == 3
+    difference = found["largest difference from LeRobot's output"]
+    assert difference.value > 0
+    assert difference.ok
+
+
+def test_a_policy_without_members_is_not_raced(settings: Settings) -> None:
+    with pytest.raises(BenchError, match="no members"):
+        bench.measure("ensemble", settings, 0.1, quiet)
+
+
+def test_every_topic_has_a_module_with_its_own_time() -> None:
+    for topic, module in zip(bench.TOPICS, (control, ensemble, recorder, sim, startup), strict=True):
+        assert module.__name__.endswith(topic)
+        assert module.SECONDS > 0
