@@ -284,9 +284,8 @@ def run_live(place: Run, *, readonly: bool, settings: ConsoleSettings, store: Pa
         app = Sawhorse(LiveScreen, link=link, stop_page=page, options=options)
         try:
             code = exit_code(app.run(mouse=False))
-            if app.ends_engine:
-                if app.engine_told or link.send_within(Shutdown(), END_WITHIN):
-                    link.wait_end(END_WITHIN)
+            if app.ends_engine and (app.engine_told or link.send_within(Shutdown(), END_WITHIN)):
+                link.wait_end(END_WITHIN)
         finally:
             link.close()
     return code

@@ -34,7 +34,7 @@ def width_of(spans: Row) -> int:
 def joined(left: Row, right: Row, width: int, between: str = "text") -> Row:
     """``left`` and ``right`` at the two ends of ``width`` cells, the role ``between`` them; where both do not fit, ``left`` is cut."""
     room = max(0, width - width_of(right))
-    kept = cut(left, room)
+    kept = cut(left, max(0, room - 1)) if right else cut(left, room)
     return (*kept, (" " * (room - width_of(kept)), between), *right)
 
 

@@ -161,6 +161,7 @@ _TO_ASCII = {
     "¼": "/",
     "½": "/",
     "σ": "s",
+    "φ": "p",
     "Δ": "d",
 }
 _ASCII_TABLE = {ord(glyph): plain for glyph, plain in _TO_ASCII.items()}

@@ -34,7 +34,7 @@ def cut_rows(view: View, width: int, height: int) -> list[Row]:
         row(
             ("blade   ", "dim"),
             (f"{place:13.13}", "bad" if saw.stuck else "warn" if hard else "value"),
-            ("phase", "dim"),
+            ("phase" if width >= 36 else "φ", "dim"),
             (number(saw.phase_error, 6, 2, sign=True), "text"),
             (" rad", "dim"),
         ),

@@ -42,9 +42,9 @@ def scrub_rows(player: Player, events: Sequence[Event], stops: int, width: int) 
         (f" {speed:4}", "value"),
         (f" {duration(player.seconds)}.{int(player.seconds * 100) % 100:02d}", "value"),
         (f" of {duration(player.length)}", "dim"),
-        (f"   tick {player.tick:>6} of {len(player.times) - 1}", "dim"),
+        (f"   tick {player.tick:>6} / {len(player.times) - 1}", "dim"),
     )
-    right = row((f"{stops} stops   {len(player.inferences)} inferences ", "dim"))
+    right = row((f"{stops} stops   {len(player.inferences)} inferences " if width >= 100 else f"{stops} stops ", "dim"))
     return [row(" ", *scrub_bar(player, events, width - 2)), joined(left, right, width)]
 
 

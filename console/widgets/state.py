@@ -114,7 +114,7 @@ def state_rows(view: View, width: int) -> list[Row]:
     word, role = state_word(view)
     filled = role == "state bad"
     if not view.stoppable:
-        right = row(("    RECORDED ", role if filled else "dim"))
+        right = row((" ", role if filled else "text"))
     else:
         right = row(("SPACE = STOP ", role)) if filled else row(("SPACE", "key"), (" = STOP ", "bad"))
     ground, told = (role, role) if filled else ("text", "value")

@@ -96,9 +96,12 @@ def test_control_drives_the_real_engine_and_leaves_nothing_in_the_store(settings
     assert {one.bar for one in found.values()} == {None, 1.0, 4.0, 10.0}
 
 
-def test_an_engine_that_cannot_run_is_an_error_with_its_own_sentence(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", "/dev/null/nowhere")
-    with pytest.raises(BenchError, match="/dev/null/nowhere"):
+def test_an_engine_that_cannot_run_is_an_error_with_its_own_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sawhorse").write_text("in the way of the runs")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    with pytest.raises(BenchError, match=str(tmp_path / "sawhorse")):
         control.run(settings, 0.5, control.OWN)
 
 

@@ -40,7 +40,7 @@ def test_cut_never_exceeds_its_width(text: str, width: int) -> None:
 
 def test_joined_puts_both_ends_at_the_edges() -> None:
     assert plain([joined(row("left"), row("right"), 14)]) == ["left     right"]
-    assert plain([joined(row("a long left side"), row("right"), 12)]) == ["a long…right"]
+    assert plain([joined(row("a long left side"), row("right"), 12)]) == ["a lon… right"]
 
 
 def test_beside_pads_the_left_column() -> None:
