@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,8 @@ def run(headless: bool, duration: float, as_json: bool, config: Path | None, **f
         from engine import unix_signals
 
         unix_signals.block()
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     settings = settings_from(config, **flags)
     if headless:
         _run_headless(settings, duration, as_json)
@@ -117,7 +120,8 @@ def _run_headless(settings: "Settings", duration: float, as_json: bool) -> NoRet
     else:
         for key, value in summary.items():
             click.echo(f"{key:20} {value}")
-    sys.exit(code)
+    sys.stdout.flush()
+    os._exit(code)  # a thread left behind in torch would abort an orderly exit of the interpreter
 
 
 def _start_engine(place: "Run") -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from console.portrait import live_svg, replay_svg
 from engine import demo
 from engine.config import Settings
+from engine.loops.control import DT
 from engine.session.reader import Session
 
 SIZES = ((80, 24), (120, 34), (160, 48))
@@ -18,8 +19,8 @@ def moments(session: Session) -> dict[str, int]:
     hazards = {event.text: event.tick for event in session.events if event.kind == "hazard"}
     (knot,) = [tick for text, tick in hazards.items() if "knot" in text]
     return {
-        "running": round(8.0 / demo.DT),
-        "stopped": next(tick for tick in stops if tick > round(demo.FREEZE[0] / demo.DT)) + 50,
+        "running": round(8.0 / DT),
+        "stopped": next(tick for tick in stops if tick > round(demo.FREEZE[0] / DT)) + 50,
         "knot": next((tick for tick in stops if tick > knot), knot + 100),
     }
 

@@ -1,5 +1,6 @@
 """The engine process: ``python -m engine RUN_FOLDER``. Blocks its signals before any import can start a thread."""
 
+import logging
 import os
 import sys
 
@@ -11,4 +12,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from engine.host import main  # noqa: E402
 
-sys.exit(main(sys.argv[1]))
+code = main(sys.argv[1])
+logging.shutdown()
+os._exit(code)  # a thread left behind in torch would abort an orderly exit of the interpreter

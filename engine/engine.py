@@ -38,6 +38,7 @@ from engine.types import (
     ModelState,
     Observation,
     Picture,
+    PolicyInfo,
     Reason,
     RecorderState,
     RunInfo,
@@ -96,7 +97,14 @@ class Engine:
         self.failure = ""  #: why the run cannot go on; "" while it can
         self.on_shutdown: Callable[[], None] = lambda: None
         self.inference = InferenceLoop(
-            load_policy, settings.instruction, self._boxes.frames, self._boxes.inferences, self.clock, self._beats, self._inferred
+            load_policy,
+            settings.instruction,
+            self._boxes.frames,
+            self._boxes.inferences,
+            self.clock,
+            self._beats,
+            self._inferred,
+            self._policy_ready,
         )
         self.camera = CameraLoop(
             rig, self._boxes.observations, self._boxes.frames, self.clock, self._beats, self._exposed, settings.camera.hz
@@ -164,12 +172,6 @@ class Engine:
         if late == Reason.WATCHDOG_CONTROL and self._late != late and self.armed():
             self.page.raise_stop(Writer.WATCHDOG)
         self._late = late
-        if self.inference.state == ModelState.READY and gc.isenabled():
-            if self._recorder is not None and self.inference.info is not None:
-                self._recorder.policy(self.inference.info)
-            gc.collect()
-            gc.freeze()
-            gc.disable()  # a collection in the loop would be a late tick
         self._workers[2].pause(0.01)
 
     def _worker_failed(self, name: str, error: Exception) -> None:
@@ -264,6 +266,13 @@ class Engine:
         self._inference_times.append(inference.end_ns)
         if self._recorder is not None:
             self._recorder.inference(inference)
+
+    def _policy_ready(self, info: PolicyInfo) -> None:
+        if self._recorder is not None:
+            self._recorder.policy(info)
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # a collection in the control loop would be a late tick
 
     def _note(self, kind: str, text: str) -> None:
         self._event_count += 1

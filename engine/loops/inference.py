@@ -29,6 +29,7 @@ class InferenceLoop:
         clock: Clock,
         beats: Heartbeats,
         record: Callable[[Inference], None],
+        ready: Callable[[PolicyInfo], None],
     ) -> None:
         self._load = load
         self._instruction = instruction
@@ -37,6 +38,7 @@ class InferenceLoop:
         self._clock = clock
         self._beats = beats
         self._record = record
+        self._ready = ready
         self._seen = 0
         self._count = 0
         self._previous: Inference | None = None
@@ -63,6 +65,7 @@ class InferenceLoop:
         self._policy = policy
         self.info = policy.info
         self.note = ""
+        self._ready(policy.info)
         self._beats.inference = self._clock.now_ns()
         self.state = ModelState.READY
 

@@ -51,6 +51,7 @@ class Field(NamedTuple):
 
     name: str
     column: Column
+    storage: np.dtype[Any]
     vector: bool
     text: bool  #: stored as a row number of ``words``
 
@@ -80,7 +81,7 @@ def fields_of(struct: type, prefix: str) -> tuple[Field, ...]:
         note = "row of words; " * (kind is str) + comments.get(name, "")
         labels = {len(LAYERS): LAYERS, len(SIGNALS): SIGNALS}.get(size[0], ()) if size else ()
         column = Column(name=prefix + name, dtype=dtype, shape=size, block_rows=TICK_BLOCK, note=note, labels=labels)
-        fields.append(Field(name, column, bool(size), kind is str))
+        fields.append(Field(name, column, column.storage, bool(size), kind is str))
     return tuple(fields)
 
 
@@ -123,11 +124,9 @@ def tick_columns(row: TickRow) -> tuple[Column, ...]:
 def tick_values(rows: Sequence[TickRow], word: Callable[[str], int]) -> list[Rows]:
     """One array a column, in the order of ``tick_columns``. ``word`` gives a text's row in ``words``."""
     values: list[Rows] = []
-    for source, fields in zip(range(len(TICK_FIELDS)), TICK_FIELDS.values(), strict=True):
-        structs = [row[source] for row in rows]
-        for field in fields:
-            plain = [getattr(struct, field.name) for struct in structs]
-            values.append(np.array([word(text) for text in plain] if field.text else plain, field.column.storage))
+    for structs, fields in zip(list(zip(*rows, strict=True))[:-1], TICK_FIELDS.values(), strict=True):
+        for field, plain in zip(fields, zip(*map(msgspec.structs.astuple, structs), strict=True), strict=True):
+            values.append(np.array([word(text) for text in plain] if field.text else plain, field.storage))
     if len(rows[0].plant):
         values.append(np.array([row.plant for row in rows], np.float64))
     return values

@@ -68,17 +68,20 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def put_files(session: Path, files: dict[str, bytes]) -> None:
-    """Put whole new files, by path inside the session, in the place of old ones: at any moment there is the one or the other.
+def stage_files(session: Path, files: dict[str, bytes]) -> list[tuple[Path, Path]]:
+    """Write new files, by path inside the session, beside those they shall replace. Raises OSError."""
+    staged = [((session / path).with_name(f".{Path(path).name}.new"), session / path) for path in files]
+    for (beside, _), data in zip(staged, files.values(), strict=True):
+        beside.write_bytes(data)
+    return staged
 
-    All wait for the disk together. Raises OSError.
-    """
-    staged = {path: (session / path).with_name(f".{Path(path).name}.new") for path in files}
-    for path, data in files.items():
-        staged[path].write_bytes(data)
+
+def put_files(session: Path, files: dict[str, bytes]) -> None:
+    """Put whole new files in the place of old ones: at any moment there is the one or the other. Raises OSError."""
+    staged = stage_files(session, files)
     sync_disk(session)
-    for path in files:
-        staged[path].replace(session / path)
+    for beside, path in staged:
+        beside.replace(path)
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -102,6 +102,16 @@ def metadata(column: Column, rows: int) -> dict[str, Any]:
     }
 
 
+def described(column: Column) -> bytes:
+    """``metadata`` of no rows, encoded; ``with_rows`` fills in how many there are."""
+    return msgspec.json.encode(metadata(column, 0))
+
+
+def with_rows(described: bytes, rows: int) -> bytes:
+    """The same for ``rows`` rows: the shape is the first thing in it."""
+    return b'{"shape":[%d' % rows + described.removeprefix(b'{"shape":[0')
+
+
 def group(attributes: dict[str, Any]) -> dict[str, Any]:
     """A group's ``zarr.json``."""
     return {"attributes": attributes, "zarr_format": 3, "node_type": "group"}
@@ -143,10 +153,19 @@ def shard_path(column: Column, shard: int) -> str:
     return f"{column.name}/c.{shard}" + ".0" * len(column.shape)
 
 
-def encode_index(entries: list[Entry]) -> bytes:
-    """The first bytes of a shard: where each of its ``BLOCKS`` blocks lies."""
-    index = struct.pack(f"<{2 * BLOCKS}Q", *(number for entry in entries for number in entry))
-    return index + struct.pack("<I", google_crc32c.value(index))
+def empty_index() -> bytearray:
+    """The index of a shard without blocks, still without its CRC."""
+    return bytearray(b"\xff" * (INDEX_SIZE - 4))
+
+
+def enter_block(index: bytearray, at: int, entry: Entry) -> None:
+    """Write into an index where its block number ``at`` lies."""
+    struct.pack_into("<QQ", index, 16 * at, *entry)
+
+
+def sealed_index(index: bytearray) -> bytes:
+    """The first bytes of a shard: the index and its CRC."""
+    return bytes(index) + google_crc32c.value(bytes(index)).to_bytes(4, "little")
 
 
 def decode_index(data: bytes) -> list[Entry]:

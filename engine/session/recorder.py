@@ -31,8 +31,8 @@ from engine.types import (
 )
 
 COMMIT_EVERY = 1.0  #: s
-POLL = 0.1  #: s between two looks into the queues
-BATCH = 25  #: ticks made into columns at once: bounds how long the interpreter's lock is held in one call
+POLL = 0.5  #: s between two looks into the queues: many rows at once cost the other threads less
+BATCH = 50  #: ticks made into columns at once: bounds how long the interpreter's lock is held in one call
 NICE = 10  #: the control thread goes first
 TICKS_QUEUED = 1000  #: more waiting is a fault; as many again are still taken, so that the stop itself is recorded
 OTHERS_QUEUED = 100  #: inferences, exposures; the same

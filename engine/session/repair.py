@@ -15,11 +15,13 @@ from engine.session.layout import (
     SessionError,
     consolidated,
     decode_index,
-    encode_index,
+    empty_index,
+    enter_block,
     group,
     metadata,
     read_blocks,
     read_column,
+    sealed_index,
     shard_path,
 )
 from engine.session.lock import held
@@ -124,9 +126,12 @@ def _cut(session: Path, column: Column, rows: int) -> bool:
                 end = max(offset + size for offset, size in entries[:kept])
                 if NO_BLOCK in entries[:kept]:
                     raise ValueError("a block is not there")
+                index = empty_index()
+                for at, entry in enumerate(entries[:kept]):
+                    enter_block(index, at, entry)
                 if entries[kept:] != [NO_BLOCK] * (BLOCKS - kept) or path.stat().st_size != end:
                     file.seek(0)
-                    file.write(encode_index(entries[:kept] + [NO_BLOCK] * (BLOCKS - kept)))
+                    file.write(sealed_index(index))
                     file.truncate(end)
                     changed = True
         except (OSError, ValueError) as error:

@@ -10,14 +10,14 @@ from engine.session.commit import Written
 from engine.session.layout import (
     BLOCKS,
     INDEX_SIZE,
-    NO_BLOCK,
     Column,
     Rows,
     blank,
-    decode_index,
+    empty_index,
     encode,
-    encode_index,
+    enter_block,
     row_bytes,
+    sealed_index,
     shard_path,
 )
 
@@ -35,7 +35,7 @@ class Shard:
         self._column = column
         self._number = -1
         self._descriptor = -1
-        self._entries = [NO_BLOCK] * BLOCKS
+        self._index = empty_index()
         self._end = INDEX_SIZE
 
     def put(self, block: int, data: bytes) -> int:
@@ -46,8 +46,8 @@ class Shard:
             self._open(number)
             before = 0 if self._end == INDEX_SIZE else self._end
         _write_all(self._descriptor, data, self._end)
-        self._entries[at] = (self._end, len(data))
-        _write_all(self._descriptor, encode_index(self._entries), 0)
+        enter_block(self._index, at, (self._end, len(data)))
+        _write_all(self._descriptor, sealed_index(self._index), 0)
         self._end += len(data)
         return self._end - before
 
@@ -57,7 +57,7 @@ class Shard:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         self._number = number
         found = os.pread(self._descriptor, INDEX_SIZE, 0)
-        self._entries = decode_index(found) if len(found) == INDEX_SIZE else [NO_BLOCK] * BLOCKS
+        self._index = bytearray(found[:-4]) if len(found) == INDEX_SIZE else empty_index()
         self._end = max(INDEX_SIZE, os.fstat(self._descriptor).st_size)
 
     def close(self) -> None:
@@ -90,6 +90,7 @@ class Table:
         self.block_rows = columns[0].block_rows
         self.rows = 0  #: given
         self.committed = 0  #: known to be on disk
+        self._storages = [column.storage for column in self.columns]
         self._shards = [Shard(session, column) for column in self.columns]
         self._chains = [chain_start(column) for column in self.columns]
         self._full: list[Block] = []
@@ -99,8 +100,8 @@ class Table:
         """Why the rows do not belong into this table, in words; "" if they do."""
         if len(values) != len(self.columns):
             return f"{len(values)} columns where the session has {len(self.columns)}"
-        for column, array in zip(self.columns, values, strict=True):
-            if array.shape[1:] != column.shape or array.dtype != column.storage:
+        for column, storage, array in zip(self.columns, self._storages, values, strict=True):
+            if array.shape[1:] != column.shape or array.dtype != storage:
                 return f"{column.name} is {array.dtype} {array.shape[1:]} where the session has {column.dtype} {column.shape}"
         return ""
 

@@ -1,7 +1,8 @@
 """Puts rows into a session's folder and commits them; used by one thread at a time.
 
-A commit appends every full block to its shard, waits for the disk, and only then replaces ``commit.json``. Nothing that
-an earlier commit holds is written again, so a kill between any two steps leaves every committed row where readers look.
+A commit appends every full block to its shard, waits for the disk, tells plain readers of the new shapes, and only then
+replaces ``commit.json``. Nothing that an earlier commit holds is written again, so a kill between any two steps leaves every
+committed row where readers look, and no shape ever promises rows that are not on disk.
 """
 
 import os
@@ -15,8 +16,8 @@ import numpy as np
 
 from engine.session import columns
 from engine.session.columns import TickRow
-from engine.session.commit import Commit, Written, put_files, replace_file, sync, sync_disk, write_commit
-from engine.session.layout import Column, Rows, SessionError, consolidated, group, metadata
+from engine.session.commit import Commit, Written, put_files, replace_file, stage_files, sync, sync_disk, write_commit
+from engine.session.layout import Column, Rows, SessionError, consolidated, described, group, with_rows
 from engine.session.lock import hold
 from engine.session.schema import SCHEMA_VERSION, Header, plain
 from engine.session.table import Table
@@ -38,10 +39,9 @@ class SessionWriter:
         self._tables: dict[str, Table] = {}
         self._words: dict[str, int] = {}
         self._commits = 0
-        self._described: dict[str, bytes] = {}  #: groups' and arrays' ``zarr.json`` as last committed, by path
-        self._shards_told: dict[str, int] = {}  #: full shards in each array's own ``zarr.json``
+        self._described: dict[str, bytes] = {}  #: groups' and arrays' ``zarr.json`` with no rows, by path
         self._arrays: dict[str, Written] = {}  #: as last committed
-        attributes = plain(header)
+        self._attributes = plain(header)
         try:
             self.path.mkdir()
             lock = hold(self.path)
@@ -50,7 +50,7 @@ class SessionWriter:
             self._lock = lock
             with (self.path / RESERVED).open("wb") as reserve:
                 os.posix_fallocate(reserve.fileno(), 0, RESERVE)
-            replace_file(self.path / "zarr.json", consolidated(attributes, {}))
+            replace_file(self.path / "zarr.json", consolidated(self._attributes, {}))
             self.mark()
             sync(root)
         except OSError as error:
@@ -85,6 +85,7 @@ class SessionWriter:
     def name_policy(self, info: PolicyInfo) -> None:
         """The model is loaded: the header says which, from the next commit on."""
         self.header = msgspec.structs.replace(self.header, policy=info)
+        self._attributes = plain(self.header)
 
     def _word(self, text: str) -> int:
         if text not in self._words:
@@ -136,21 +137,23 @@ class SessionWriter:
         for table, blocks, _ in changed:
             grown += table.write(blocks)
             moved_on()
-        arrays = self._arrays | {
-            name: written for table, blocks, chains in changed for name, written in table.written(blocks, chains).items()
-        }
+        arrays = dict(self._arrays)
+        for table, blocks, chains in changed:
+            arrays |= table.written(blocks, chains)
+        staged = stage_files(self.path, self._descriptions(arrays, everything=exit_reason is not None))
         sync_disk(self.path)
         moved_on()
-        self._arrays, before = arrays, self._arrays
-        self.bytes += grown
+        for beside, path in staged:
+            beside.replace(path)
+        before = self._arrays, self.bytes
+        self._arrays, self.bytes = arrays, self.bytes + grown
         try:
             self.mark(lost=lost, fault=fault, exit_reason=exit_reason)
         except OSError:
-            self._arrays = before
+            self._arrays, self.bytes = before
             raise
         for table, blocks, chains in changed:
             table.settle(blocks, chains)
-        self._publish(everything=exit_reason is not None)
 
     def mark(self, *, lost: int = 0, fault: str = "", exit_reason: str | None = None) -> None:
         """Move the commit marker without new rows. Raises OSError."""
@@ -188,24 +191,29 @@ class SessionWriter:
         """Write ``zarr.json`` of new groups and arrays, which hold no rows before their first commit."""
         new: dict[str, bytes] = {}
         for name, table in self._tables.items():
-            parents = [str(parent) for parent in [Path(name), *Path(name).parents][:-1]] if name != "words" else []
-            nodes = [*((parent, group({})) for parent in reversed(parents)), *((c.name, metadata(c, 0)) for c in table.columns)]
-            new |= {path: msgspec.json.encode(tree) for path, tree in nodes if path not in self._described}
+            if table.columns[0].name not in self._described:
+                parents = [str(parent) for parent in [Path(name), *Path(name).parents][:-1]] if name != "words" else []
+                new |= {parent: msgspec.json.encode(group({})) for parent in reversed(parents) if parent not in self._described}
+                new |= {column.name: described(column) for column in table.columns}
         for path in new:
             (self.path / path).mkdir(exist_ok=True)
         if new:
             put_files(self.path, {f"{path}/zarr.json": data for path, data in new.items()})
         self._described |= new
 
-    def _publish(self, *, everything: bool) -> None:
-        """Tell plain readers of the rows just committed: the root's ``zarr.json`` lists every array's shape; each array's own follows
-        when a shard is full or the session is closed."""
+    def _descriptions(self, arrays: dict[str, Written], *, everything: bool) -> dict[str, bytes]:
+        """The ``zarr.json`` files of a commit: the root's, which lists every array's shape; and each array's own when a shard is full
+        or the session is closed."""
         files: dict[str, bytes] = {}
+        listed = dict(self._described)
         for table in self._tables.values():
             for column in table.columns:
-                data = self._described[column.name] = msgspec.json.encode(metadata(column, table.committed))
-                shards = table.committed // column.shard_rows
-                if everything or shards > self._shards_told.get(column.name, 0):
-                    self._shards_told[column.name] = shards
-                    files[f"{column.name}/zarr.json"] = data
-        put_files(self.path, files | {"zarr.json": consolidated(plain(self.header), self._described)})
+                if column.name in arrays:
+                    rows = arrays[column.name].rows
+                    listed[column.name] = with_rows(self._described[column.name], rows)
+                    if everything or rows // column.shard_rows > self._arrays_rows(column.name) // column.shard_rows:
+                        files[f"{column.name}/zarr.json"] = listed[column.name]
+        return files | {"zarr.json": consolidated(self._attributes, listed)}
+
+    def _arrays_rows(self, name: str) -> int:
+        return self._arrays[name].rows if name in self._arrays else 0

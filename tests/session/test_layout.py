@@ -11,16 +11,21 @@ from zarr.codecs import ZstdCodec
 from engine.session.layout import (
     BLOCKS,
     INDEX_SIZE,
+    NO_BLOCK,
     Column,
     SessionError,
     blank,
     decode,
     decode_index,
+    described,
+    empty_index,
     encode,
-    encode_index,
+    enter_block,
     metadata,
     read_blocks,
     read_column,
+    sealed_index,
+    with_rows,
 )
 from engine.session.table import Table
 
@@ -55,6 +60,7 @@ def test_the_metadata_is_what_zarr_writes(dtype, shape, tmp_path):
         attributes={"note": "m", "labels": ["x"]},
     )
     assert json.loads((tmp_path / "a/zarr.json").read_text()) == metadata(column, 6)
+    assert json.loads(with_rows(described(column), 6)) == metadata(column, 6)
 
 
 @pytest.mark.parametrize(("dtype", "shape"), KINDS)
@@ -81,12 +87,14 @@ def test_zarr_reads_what_is_written_here(dtype, shape, tmp_path):
 
 
 def test_an_index_that_was_touched_is_refused():
-    index = bytearray(encode_index([(500, 7)] * BLOCKS))
-    assert len(index) == INDEX_SIZE <= 512
-    assert decode_index(bytes(index))[3] == (500, 7)
-    index[20] ^= 1
+    index = empty_index()
+    enter_block(index, 3, (500, 7))
+    sealed = bytearray(sealed_index(index))
+    assert len(sealed) == INDEX_SIZE <= 512
+    assert decode_index(bytes(sealed)) == [(500, 7) if at == 3 else NO_BLOCK for at in range(BLOCKS)]
+    sealed[20] ^= 1
     with pytest.raises(ValueError, match="damaged"):
-        decode_index(bytes(index))
+        decode_index(bytes(sealed))
 
 
 def test_nobody_reads_an_unwritten_float_as_zero():
