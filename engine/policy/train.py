@@ -26,6 +26,7 @@ from engine.policy.heads import Heads
 from engine.policy.loading import load, load_processors, new_heads, parameters
 from engine.policy.prefix import Prefix
 from engine.policy.readings import READINGS
+from engine.policy.writing import write_policy
 from engine.signals import familiarity, nominal
 from engine.types import F64, PolicyInfo
 
@@ -121,7 +122,7 @@ def train(
     progress("statistics of the training features")
     familiar = familiarity.fit(_features(policy, material, plan), FAMILIAR_DIMENSIONS)
     kept = statistics.Statistics(statistics.noise_bank(SAMPLES, compact.HORIZON, compact.ACTION_DIM), None, familiar)
-    write_policy(out, policy, experts, heads, kept, spreads, plan, {})
+    write_policy(out, policy, experts, heads, kept, spreads, plan.size, {})
     progress(f"nominal: {plan.nominal_episodes} undisturbed episodes led by the ensemble")
     ensemble = load(str(out), plan.device, progress, practice.joint_limits())
     seeds = range(NOMINAL_SEEDS, NOMINAL_SEEDS + plan.nominal_episodes)
@@ -148,7 +149,7 @@ def train(
         "head_errors": head_errors(usual),
     }
     progress(json.dumps(report))
-    write_policy(out, policy, experts, heads, kept, spreads, plan, report)
+    write_policy(out, policy, experts, heads, kept, spreads, plan.size, report)
     return load(str(out), plan.device, progress, practice.joint_limits())
 
 
@@ -183,47 +184,6 @@ def evaluate(
         shown = demonstrations.mapped(partial(practice.expert_outcome, duration=duration), seeds, workers)
         result["expert"] = rollout.summary(list(shown))
     return result
-
-
-def write_policy(
-    out: Path,
-    policy: Any,
-    experts: StackedExperts,
-    heads: Heads,
-    kept: statistics.Statistics,
-    spreads: dict[str, dict[str, Tensor]],
-    plan: Plan,
-    report: dict[str, Any],
-) -> None:
-    """Write a policy's folder; weights in half precision, the manifest last."""
-    from lerobot.policies.factory import make_pre_post_processors
-
-    out.mkdir(parents=True, exist_ok=True)
-    if not (out / checkpoint.VLM / "config.json").exists():
-        compact.build_vlm_folder(out / checkpoint.VLM, plan.size)
-    policy.load_state_dict(experts.member_state(0), strict=False)
-    config = compact.build_config(out / checkpoint.VLM, plan.size)
-    for pipeline in make_pre_post_processors(config, dataset_stats=spreads):
-        pipeline.save_pretrained(out)
-    path = out / "policy_preprocessor.json"
-    path.write_text(path.read_text().replace(json.dumps(str(out / checkpoint.VLM)), json.dumps(checkpoint.VLM)))
-    config.vlm_model_name = checkpoint.VLM
-    config.save_pretrained(out)
-    checkpoint.write_tensors(out / checkpoint.MODEL, policy.state_dict(), half=True)
-    for number in range(1, len(next(iter(experts.parameters())))):
-        checkpoint.write_tensors(out / checkpoint.MEMBERS / f"{number}.safetensors", experts.member_state(number), half=True)
-    checkpoint.write_tensors(out / checkpoint.HEADS, heads.state_dict(), half=True)
-    statistics.save(out / checkpoint.SIGNALS, kept)
-    content = {
-        "name": "compact",
-        "members": len(next(iter(experts.parameters()))),
-        "heads": [reading.name for reading in READINGS],
-        "action_space": compact.ACTION_SPACE,
-        "step_s": compact.STEP_S,
-        "instruction": compact.INSTRUCTION,
-        "training": report,
-    }
-    checkpoint.write_manifest(out, content)
 
 
 def head_errors(played: rollout.Rollouts) -> dict[str, float]:
@@ -302,7 +262,7 @@ def _ensemble(
 ) -> Ensemble:
     """An ensemble in memory, before there are files of it."""
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        write_policy(Path(folder), policy, experts, heads, statistics.Statistics(torch.zeros(1, 1, 1)), spreads, plan, {})
+        write_policy(Path(folder), policy, experts, heads, statistics.Statistics(torch.zeros(1, 1, 1)), spreads, plan.size, {})
         processors = load_processors(Path(folder), policy.config)
     kept = statistics.Statistics(statistics.noise_bank(SAMPLES, compact.HORIZON, compact.ACTION_DIM))
     count = parameters(policy, experts, heads) * 1e-6

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from engine.policy import compact, statistics, train
+from engine.policy import compact, statistics
 from engine.policy.ensemble import Ensemble
 from engine.policy.experts import StackedExperts
 from engine.policy.loading import load, new_heads
+from engine.policy.writing import write_policy
 from engine.signals import familiarity, nominal
 from engine.types import F64, Frames, Observation, SawState
 
@@ -60,8 +61,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         nominal.fit(rng.normal(1.0, 0.1, (200, 18)), np.ones((200, 18), dtype=np.bool_)),
         familiarity.fit(rng.normal(size=(300, 3 * size.text_width)), 8),
     )
-    plan = train.Plan(episodes=0, steps=0, device="cpu", workers=1, size=size)
-    train.write_policy(folder, policies[0], StackedExperts(policies), new_heads(policies[0]), kept, spreads(), plan, {})
+    write_policy(folder, policies[0], StackedExperts(policies), new_heads(policies[0]), kept, spreads(), size, {})
     return folder
 
 
