@@ -22,9 +22,11 @@ from console.screens.board import Board
 from console.theme import MONOCHROME, PALETTES, THEMES
 from console.view import LIMITS, History
 from engine.config import ConsoleSettings
+from engine.limits import Limits
+from engine.messages import Shutdown
 from engine.runs import Run
 from engine.stop import StopPage
-from engine.types import Limits, Shutdown, Writer
+from engine.types import Writer
 
 POLL = 0.05  #: s
 FRAME = 0.1  #: s, telemetry is drawn at most this often, and clocks at least this often

@@ -40,15 +40,13 @@ BINDINGS = (
     Binding("force_up", ("u",), "force +", "Push and pull 5 N stronger", "live", "Partner", 23),
     Binding("force_down", ("m",), "force −", "Push and pull 5 N weaker", "live", "Partner", 24),
     Binding("force_reset", ("r",), "reset", "Push and pull back to their default", "live", "Partner"),
-    Binding("mode", ("tab",), "mode", "Next mode at rest: CUT, JOG XYZ, JOINT", "live", "Cut and jog", 25),
-    Binding("left", ("left",), "←", "Line −5 cm · jog −y · joint −", "live", "Cut and jog"),
-    Binding("right", ("right",), "→", "Line +5 cm · jog +y · joint +", "live", "Cut and jog"),
-    Binding("up", ("up",), "↑", "Log +2 cm · jog +x · joint +", "live", "Cut and jog"),
-    Binding("down", ("down",), "↓", "Log −2 cm · jog −x · joint −", "live", "Cut and jog"),
-    Binding("higher", ("pageup",), "PgUp", "Log +2 cm · jog +z · joint +", "live", "Cut and jog"),
-    Binding("lower", ("pagedown",), "PgDn", "Log −2 cm · jog −z · joint −", "live", "Cut and jog"),
-    Binding("joint_before", ("left_square_bracket",), "[", "Jog the joint before", "live", "Cut and jog"),
-    Binding("joint_after", ("right_square_bracket",), "]", "Jog the joint after", "live", "Cut and jog"),
+    Binding("mode", ("tab",), "mode", "Next mode at rest: CUT, JOG XYZ", "live", "Cut and jog", 25),
+    Binding("left", ("left",), "←", "Line −5 cm · jog −y", "live", "Cut and jog"),
+    Binding("right", ("right",), "→", "Line +5 cm · jog +y", "live", "Cut and jog"),
+    Binding("up", ("up",), "↑", "Log +2 cm · jog +x", "live", "Cut and jog"),
+    Binding("down", ("down",), "↓", "Log −2 cm · jog −x", "live", "Cut and jog"),
+    Binding("higher", ("pageup",), "PgUp", "Log +2 cm · jog +z", "live", "Cut and jog"),
+    Binding("lower", ("pagedown",), "PgDn", "Log −2 cm · jog −z", "live", "Cut and jog"),
     Binding("step_smaller", ("minus",), "-", "Smaller jog step", "live", "Cut and jog"),
     Binding("step_larger", ("equals_sign", "plus"), "=", "Larger jog step", "live", "Cut and jog"),
     Binding("jog_slower", ("comma",), ",", "Slower jog", "live", "Cut and jog"),
@@ -181,8 +179,6 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
         found |= ARROWS if not snapshot.saw.in_kerf else set()
     else:
         found |= {"step_smaller", "step_larger", "jog_slower", "jog_faster"}
-        if operator.mode == Mode.JOG_JOINT:
-            found |= {"joint_before", "joint_after"}
         if decision.armed:
             found |= ARROWS
     return frozenset(found)

@@ -16,7 +16,8 @@ from typing import Protocol
 import msgspec
 
 from console.view import LinkState
-from engine.types import Alive, Ended, Hello, Intent, Picture, Refused, Snapshot, Telemetry
+from engine.messages import Alive, Ended, Hello, Intent, Picture, Refused, Telemetry
+from engine.types import Snapshot
 from engine.wire import Unframer, WireError, framed, report_decoder
 
 RETRY = 0.05  #: s between attempts while the engine starts

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from console.view import SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History
+from engine.messages import Picture
 from engine.session.reader import Session
-from engine.types import U8, Picture
+from engine.types import U8
 
 
 def inference_times(session: Session) -> list[int]:

@@ -10,8 +10,9 @@ from console.screens.board import Board
 from console.screens.live import LiveScreen
 from console.screens.replay import ReplayScreen
 from console.view import LinkState
+from engine.messages import Ended, Intent, Picture, WatchPicture
 from engine.session.reader import Session
-from engine.types import Ended, Intent, Picture, Snapshot, WatchPicture
+from engine.types import Snapshot
 
 
 class RecordedMoment:

@@ -5,7 +5,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.types import Limits, Picture, Snapshot
+from engine.limits import Limits
+from engine.messages import Picture
+from engine.types import Snapshot
 
 LinkState = Literal["starting", "connected", "lost", "ended", "recorded"]
 

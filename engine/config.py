@@ -13,7 +13,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from engine.types import Limits
+from engine.limits import Limits
 
 ROBOTS = ("cosaw",)
 TASKS = {"cosaw": ("saw",)}
@@ -43,7 +43,7 @@ class ConsoleSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """The whole configuration; ``engine.types.Limits`` holds the bounds of every number the arbiter uses."""
+    """The whole configuration; ``engine.limits.Limits`` holds the bounds of every number the arbiter uses."""
 
     model_config = SettingsConfigDict(
         env_prefix="SAWHORSE_", env_nested_delimiter="__", env_file=".env", extra="forbid", frozen=True, validate_default=True

@@ -15,7 +15,8 @@ from engine.faults import FreezingRig
 from engine.headless import Measured, summary
 from engine.host import Host, log_to
 from engine.loops.control import DT
-from engine.types import Arm, ClearStop, Go, StopKind
+from engine.messages import Arm, ClearStop, Go
+from engine.types import StopKind
 
 SECONDS = 60.0
 HANG = (40.0, 42.5)  #: s, the inference thread's work takes this long

@@ -22,6 +22,7 @@ from engine.loops.heartbeats import Heartbeats
 from engine.loops.inference import InferenceLoop, Policy
 from engine.loops.worker import Worker
 from engine.mailbox import Latest
+from engine.messages import Intent, Mark, Picture, Shutdown, WatchPicture
 from engine.operator import Operator
 from engine.policy.errors import PolicyError
 from engine.safety import arbiter
@@ -32,19 +33,14 @@ from engine.types import (
     Event,
     Frames,
     Inference,
-    Intent,
     LoopStats,
-    Mark,
     ModelState,
     Observation,
-    Picture,
     PolicyInfo,
     Reason,
     RecorderState,
     RunInfo,
-    Shutdown,
     Snapshot,
-    WatchPicture,
     Writer,
 )
 

@@ -15,7 +15,8 @@ from engine.config import Settings
 from engine.engine import Engine
 from engine.host import Host, log_to
 from engine.loops.control import DT
-from engine.types import Action, Arm, Go, Snapshot
+from engine.messages import Arm, Go
+from engine.types import Action, Snapshot
 
 START_LIMIT = 180.0  #: s for kernels to compile and the policy to load, the first time on a slow machine
 

@@ -16,12 +16,13 @@ from engine.engine import Engine
 from engine.faults import FreezingRig
 from engine.loops.inference import Policy
 from engine.loops.worker import Worker
+from engine.messages import Intent, WatchPicture
 from engine.server import Server
 from engine.session.layout import SessionError
 from engine.session.recorder import Recorder
 from engine.session.schema import header
 from engine.stop import StopPage
-from engine.types import Intent, ModelState, WatchPicture
+from engine.types import ModelState
 
 log = logging.getLogger(__name__)
 

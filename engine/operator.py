@@ -11,24 +11,9 @@ A hold-to-run key grants motion or force for a bounded time after each byte that
 import math
 from dataclasses import dataclass, field
 
-from engine.types import (
-    AdjustForce,
-    Alive,
-    Arm,
-    ClearStop,
-    Disarm,
-    Go,
-    Hold,
-    Intent,
-    KeyTiming,
-    Limits,
-    Mode,
-    MoveLine,
-    OperatorState,
-    Pause,
-    SetJog,
-    SetMode,
-)
+from engine.limits import Limits
+from engine.messages import AdjustForce, Alive, Arm, ClearStop, Disarm, Go, Hold, Intent, KeyTiming, MoveLine, Pause, SetJog, SetMode
+from engine.types import Mode, OperatorState
 
 PROOF = 0.5  #: s, how long a held key counts after the terminal's last sign of life
 PULSE = 0.12  #: s, one press without repeats
@@ -71,7 +56,6 @@ class Operator:
     press: float = 0.0  #: N
     jog_step: float = JOG_STEPS[1]
     jog_speed: float = JOG_SPEEDS[1]
-    jog_joint: int = 0
     refused: str = ""
     _grants: dict[str, _Grant] = field(default_factory=dict)
     _last_seq: int = -1
@@ -110,10 +94,9 @@ class Operator:
                     self.mode = Mode(mode)
                 else:
                     self.refused = "The mode changes only at rest."
-            case SetJog(step=step, speed=speed, joint=joint):
+            case SetJog(step=step, speed=speed):
                 self.jog_step = self.jog_step if step is None else min(max(step, JOG_STEPS[0]), JOG_STEPS[-1])
                 self.jog_speed = self.jog_speed if speed is None else min(max(speed, JOG_SPEEDS[0]), JOG_SPEEDS[-1])
-                self.jog_joint = self.jog_joint if joint is None else min(max(joint, 0), 6)
             case KeyTiming(key_mode=key_mode, repeat_interval=interval):
                 self.key_mode = key_mode
                 if math.isfinite(interval) and interval > 0:
@@ -207,6 +190,5 @@ class Operator:
             log_top_z=self.log_top_z,
             jog_step=self.jog_step,
             jog_speed=self.jog_speed,
-            jog_joint=self.jog_joint,
             refused=self.refused,
         )

@@ -15,7 +15,8 @@ from typing import Protocol
 
 import msgspec
 
-from engine.types import Ended, Hello, Intent, Picture, Refused, Report, Snapshot, Stop, Telemetry, WatchPicture
+from engine.messages import Ended, Hello, Intent, Picture, Refused, Report, Stop, Telemetry, WatchPicture
+from engine.types import Snapshot
 from engine.wire import Unframer, WireError, framed, intent_decoder
 
 TELEMETRY_HZ = 10.0

@@ -5,13 +5,11 @@ A pose is (x, y, z, qw, qx, qy, qz) in m; a twist and a wrench are (linear, angu
 Times ``t_ns`` are nanoseconds of the engine's clock, taken when the engine *received* the value. 0 means "never".
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import numpy as np
-from annotated_types import Interval
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
@@ -116,7 +114,6 @@ class Mode(IntEnum):
 
     CUT = 0
     JOG_XYZ = 1
-    JOG_JOINT = 2
 
 
 class Zone(IntEnum):
@@ -372,15 +369,14 @@ class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
     mode: int
     key_mode: str  #: "HOLD", "REPEAT" or "STEP"
     grant_left: float  #: s
-    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" ... "j1+"
+    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" | "-x" ... "-z"
     hand_force_set: float  #: N, push-pull force of K and J
     hand_force: float
     hand_press: float
     cut_line_y: float
     log_top_z: float
-    jog_step: float  #: m or rad
+    jog_step: float  #: m
     jog_speed: float  #: m/s
-    jog_joint: int
     refused: str  #: why the last key did nothing; "" if it did
 
 
@@ -451,176 +447,3 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     loop: LoopStats
     events: tuple[Event, ...]  #: newest last, at most 50
     frame_age: float  #: s; NaN if there is no picture
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Every number the arbiter and the controller use; a configuration may change them within these bounds."""
-
-    observation_age_max: Annotated[float, Interval(gt=0, le=0.1)] = 0.05  #: s
-    frame_age_max: Annotated[float, Interval(gt=0, le=1.0)] = 0.5  #: s
-    inference_age_max: Annotated[float, Interval(gt=0, le=2.0)] = 0.7  #: s since exposure
-    console_age_max: Annotated[float, Interval(gt=0, le=5.0)] = 1.0  #: s
-    clock_step_max: Annotated[float, Interval(gt=0, le=1.0)] = 0.1  #: s between two ticks
-    joint_margin: Annotated[float, Interval(gt=0, le=0.5)] = 0.10  #: rad, where slowing begins
-    joint_velocity_share: Annotated[float, Interval(gt=0, le=1.0)] = 0.8  #: of the datasheet's limit
-    joint_torque_share: Annotated[float, Interval(gt=0, le=1.0)] = 0.9
-    workspace_min: tuple[float, float, float] = (0.20, -0.50, 0.30)  #: m, tool frame
-    workspace_max: tuple[float, float, float] = (0.78, 0.50, 0.95)
-    workspace_margin: Annotated[float, Interval(gt=0, le=0.2)] = 0.03  #: m
-    manipulability_min: Annotated[float, Interval(gt=0, le=0.2)] = 0.02
-    speed_max: Annotated[float, Interval(gt=0, le=1.0)] = 0.5  #: m/s, of the tool
-    speed_unsensed: Annotated[float, Interval(gt=0, le=0.25)] = 0.25  #: m/s while no sensor watches the person (ISO 10218-1, reduced speed)
-    acceleration_max: Annotated[float, Interval(gt=0, le=10.0)] = 3.0  #: m/s^2
-    force_max: Annotated[float, Interval(gt=0, le=140.0)] = 60.0  #: N at a normalised force of 0.9; hand, quasi-static 140 N
-    torque_max: Annotated[float, Interval(gt=0, le=20.0)] = 8.0  #: N m
-    slow_below: Annotated[float, Interval(gt=0.5, lt=1.0)] = 0.75
-    continue_above: Annotated[float, Interval(gt=0.5, lt=1.0)] = 0.80
-    stop_below: Annotated[float, Interval(ge=0.1, lt=0.75)] = 0.50
-    arm_ramp: Annotated[float, Interval(gt=0, le=5.0)] = 1.0  #: s from armed to full stiffness and speed
-    rest_within: Annotated[float, Interval(gt=0, le=1.0)] = 0.3  #: s from a stop to standstill
-    rest_speed: Annotated[float, Interval(gt=0, le=0.05)] = 0.01  #: m/s
-    hand_force_max: Annotated[float, Interval(gt=0, le=50.0)] = 50.0  #: N, keyboard partner
-    watchdog_control: Annotated[float, Interval(gt=0, le=0.5)] = 0.05  #: s
-    watchdog_camera: Annotated[float, Interval(gt=0, le=5.0)] = 1.0
-    watchdog_inference: Annotated[float, Interval(gt=0, le=5.0)] = 1.5
-    watchdog_recorder: Annotated[float, Interval(gt=0, le=10.0)] = 3.0
-
-
-# --- what a console, a shell or a scripted operator may say to the engine ---
-
-
-class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    pass
-
-
-class Hello(_Message, frozen=True):
-    console: str
-    readonly: bool = False
-
-
-class Arm(_Message, frozen=True):
-    robot: str  #: what is being armed, by name; refused if it is another
-
-
-class Disarm(_Message, frozen=True):
-    pass
-
-
-class Go(_Message, frozen=True):
-    pass
-
-
-class Pause(_Message, frozen=True):
-    pass
-
-
-class Stop(_Message, frozen=True):
-    """A stop by message; the stop page is the way that does not depend on this socket."""
-
-    latched: bool = False
-
-
-class ClearStop(_Message, frozen=True):
-    number: int
-
-
-class Hold(_Message, frozen=True):
-    """One key press or repeat of a hold-to-run key; grants until the deadman runs out, or ``down=False``."""
-
-    axis: str  #: "pull" | "push" | "press" | "+x" | "-x" | ... | "j1+" | "j1-"
-    down: bool
-    repeat: bool
-    seq: int
-
-
-class AdjustForce(_Message, frozen=True):
-    delta: float  #: N; 0 resets
-
-
-class MoveLine(_Message, frozen=True):
-    dy: float  #: m
-    dz: float  #: m
-
-
-class SetMode(_Message, frozen=True):
-    mode: int
-
-
-class SetJog(_Message, frozen=True):
-    step: float | None = None
-    speed: float | None = None
-    joint: int | None = None
-
-
-class KeyTiming(_Message, frozen=True):
-    """What the console measured of the keyboard."""
-
-    key_mode: Literal["HOLD", "REPEAT", "STEP"]
-    repeat_interval: float  #: s; 0 if none was seen
-
-
-class Mark(_Message, frozen=True):
-    text: str
-
-
-class Alive(_Message, frozen=True):
-    """A byte from the operator's terminal has reached the console since the last one."""
-
-
-class Shutdown(_Message, frozen=True):
-    pass
-
-
-class WatchPicture(_Message, frozen=True):
-    camera: str  #: "" = none
-    width: int
-    height: int
-
-
-Intent = (
-    Hello
-    | Arm
-    | Disarm
-    | Go
-    | Pause
-    | Stop
-    | ClearStop
-    | Hold
-    | AdjustForce
-    | MoveLine
-    | SetMode
-    | SetJog
-    | KeyTiming
-    | Mark
-    | Alive
-    | Shutdown
-    | WatchPicture
-)
-
-
-# --- what the engine says to a console ---
-
-
-class Telemetry(_Message, frozen=True):
-    snapshot: Snapshot
-
-
-class Picture(_Message, frozen=True):
-    camera: str
-    width: int
-    height: int
-    age: float  #: s since exposure, when sent
-    rgb: bytes  #: width * height * 3
-
-
-class Refused(_Message, frozen=True):
-    text: str
-
-
-class Ended(_Message, frozen=True):
-    reason: str
-    exit_code: int
-
-
-Report = Telemetry | Picture | Refused | Ended

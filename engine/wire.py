@@ -4,7 +4,7 @@ import struct
 
 import msgspec
 
-from engine.types import Intent, Report
+from engine.messages import Intent, Report
 
 MESSAGE_MAX = 4_000_000  #: bytes; anything longer is not ours
 

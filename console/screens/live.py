@@ -25,8 +25,7 @@ from console.widgets.small import TooSmall
 from console.widgets.state import StateBar
 from console.widgets.strip import HEIGHT, Question, Strip
 from console.widgets.why import WhyPanel
-from engine.safety.reasons import advice, sentence
-from engine.types import (
+from engine.messages import (
     AdjustForce,
     Arm,
     ClearStop,
@@ -36,24 +35,22 @@ from engine.types import (
     Intent,
     KeyTiming,
     Mark,
-    Mode,
     MoveLine,
     Pause,
-    Reason,
     SetJog,
     SetMode,
     Shutdown,
-    Snapshot,
     WatchPicture,
 )
+from engine.safety.reasons import advice, sentence
+from engine.types import Mode, Reason, Snapshot
 
 CAMERAS = ("front", "side", "top", "")
 LINE_STEP = 0.05  #: m across, one press
 LOG_STEP = 0.02  #: m up or down, one press
 FORCE_STEP = 5.0  #: N
-JOG_STEPS = (0.001, 0.005, 0.02)  #: m or rad
+JOG_STEPS = (0.001, 0.005, 0.02)  #: m
 JOG_SPEEDS = (0.02, 0.05, 0.10)  #: m/s
-JOINTS = 7
 MESSAGE_FOR = 4.0  #: s a sentence of the console's own stays
 QUIT_WITHIN = 2.0  #: s a stop-and-quit waits for the robot to be disarmed
 
@@ -271,11 +268,8 @@ class LiveScreen(Board):
         if operator.mode == Mode.CUT:
             dy, dz = _CUT_MOVES[action]
             self.send(MoveLine(dy=dy, dz=dz))
-        elif operator.mode == Mode.JOG_XYZ:
-            self._hold(action, _JOG_AXES[action], event)
         else:
-            sign = "+" if action in ("right", "up", "higher") else "-"
-            self._hold(action, f"j{operator.jog_joint + 1}{sign}", event)
+            self._hold(action, _JOG_AXES[action], event)
 
     def _clear(self, snapshot: Snapshot) -> None:
         number = snapshot.decision.stop_number
@@ -358,8 +352,6 @@ def _intent(action: str, snapshot: Snapshot) -> Intent | None:
         "force_down": AdjustForce(delta=-FORCE_STEP),
         "force_reset": AdjustForce(delta=0.0),
         "mode": SetMode(mode=(operator.mode + 1) % len(Mode)),
-        "joint_before": SetJog(joint=(operator.jog_joint - 1) % JOINTS),
-        "joint_after": SetJog(joint=(operator.jog_joint + 1) % JOINTS),
         "step_smaller": SetJog(step=_neighbour(JOG_STEPS, operator.jog_step, -1)),
         "step_larger": SetJog(step=_neighbour(JOG_STEPS, operator.jog_step, 1)),
         "jog_slower": SetJog(speed=_neighbour(JOG_SPEEDS, operator.jog_speed, -1)),

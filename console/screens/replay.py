@@ -26,9 +26,10 @@ from console.widgets.signals import BriefLine, SignalsPanel
 from console.widgets.small import TooSmall
 from console.widgets.state import StateBar
 from console.widgets.why import WhyPanel
+from engine.messages import Picture
 from engine.session.layout import SessionError
 from engine.session.reader import Session
-from engine.types import Picture, Snapshot
+from engine.types import Snapshot
 
 POSSIBLE = frozenset(binding.id for binding in BINDINGS if binding.scope in ("replay", "everywhere"))
 FRAME = 0.1  #: s between drawn frames while playing

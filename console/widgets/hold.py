@@ -8,7 +8,7 @@ from console.rows import Row, number, row, wrapped
 from console.view import View
 from engine.types import Mode, OperatorState
 
-MODES = {Mode.CUT: "CUT", Mode.JOG_XYZ: "JOG XYZ", Mode.JOG_JOINT: "JOINT"}
+MODES = {Mode.CUT: "CUT", Mode.JOG_XYZ: "JOG XYZ"}
 GRANT_FULL = 0.5  #: s, the longest a grant lasts without a new sign of life
 
 
@@ -67,16 +67,13 @@ def hold_rows(view: View, width: int, height: int) -> list[Row]:
             )
         )
     else:
-        joint = f"[ ] joint {operator.jog_joint + 1}  " if operator.mode == Mode.JOG_JOINT else ""
-        unit = "mrad" if operator.mode == Mode.JOG_JOINT else "mm"
         rows.append(
             row(
-                (joint, "key"),
                 ("step ", "dim"),
                 (number(operator.jog_step * 1e3, 3, 0), "value"),
-                (f" {unit}  ", "dim"),
+                (" mm  ", "dim"),
                 (number(operator.jog_speed * 1e3, 4, 0), "value"),
-                (f" {unit}/s", "dim"),
+                (" mm/s", "dim"),
             )
         )
     if operator.refused:

@@ -7,7 +7,8 @@ from console.draw import digits, graph, marked_bar, spark
 from console.panel import Panel
 from console.rows import Row, age, beside, number, row, wrapped
 from console.view import View
-from engine.types import LAYERS, Action, Decision, Limits, Reason
+from engine.limits import Limits
+from engine.types import LAYERS, Action, Decision, Reason
 
 ACTIONS = {
     Action.CONTINUE: ("CONTINUE", "good"),

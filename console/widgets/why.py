@@ -8,8 +8,9 @@ from console.rows import Row, age, number, row, wrapped
 from console.view import View
 from console.widgets.gains import measured_force, measured_speed
 from console.widgets.score import ACTIONS, score_role
+from engine.limits import Limits
 from engine.safety.reasons import advice, sentence
-from engine.types import LAYERS, SIGNALS, Action, Limits, ModelState, Reason, Snapshot
+from engine.types import LAYERS, SIGNALS, Action, ModelState, Reason, Snapshot
 
 
 def why_rows(view: View, width: int, height: int) -> list[Row]:

@@ -31,7 +31,7 @@ def drive(settings: "Settings", seconds: float, interval: float) -> dict[str, An
     from engine import runs
     from engine.headless import Measured, summary
     from engine.host import Host, log_to
-    from engine.types import Arm, Go
+    from engine.messages import Arm, Go
 
     place = runs.create(settings)
     log_to(place.log)

@@ -10,11 +10,12 @@ from engine.config import Settings
 from engine.engine import Engine
 from engine.host import open_robot
 from engine.loops.control import DT
+from engine.messages import Arm, Go
 from engine.policy.scripted import Scripted
 from engine.session.columns import TickRow
 from engine.session.schema import Header, header
 from engine.stop import StopPage
-from engine.types import Arm, Frames, Go, Inference
+from engine.types import Frames, Inference
 
 ASK_EVERY = 20  #: ticks between two wishes of the scripted operator
 PIXELS = 256  #: the size that the recording's bar names

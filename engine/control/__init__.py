@@ -1,1 +1,1 @@
-"""How a decision becomes motion: impedance law, reference, chunk follower, jog; numpy and engine.types only."""
+"""How a decision becomes motion: impedance law, reference, chunk follower, jog; numpy, engine.types and engine.limits only."""

@@ -6,13 +6,13 @@ A grant runs for ``step / speed`` seconds: the reference speeds up and brakes at
 import math
 
 from engine.control.pose import Floats, Vector, floats
-from engine.types import Limits
+from engine.limits import Limits
 
 _AXES = {"x": 0, "y": 1, "z": 2}
 
 
 def direction(axes: tuple[str, ...]) -> Floats:
-    """(3,) unit vector of the granted axes ("+x", "-z", ...); zeros where they cancel or none is Cartesian."""
+    """(3,) unit vector of the granted axes ("+x", "-z", ...); zeros where they cancel or none is given."""
     summed = [0.0, 0.0, 0.0]
     for axis in axes:
         if len(axis) == 2 and axis[0] in "+-" and axis[1] in _AXES:

@@ -10,8 +10,9 @@ import math
 from dataclasses import dataclass, replace
 
 from engine.control.pose import Floats, error, floats, moved
+from engine.limits import Limits
 from engine.safety import score, stops
-from engine.types import Command, Decision, Inputs, Limits, StopCategory, StopKind, Zone
+from engine.types import Command, Decision, Inputs, StopCategory, StopKind, Zone
 
 LEVER = 0.25  #: m, half a blade: rotation is limited so that no point so far from the tool frame is faster than the tool may be
 STIFFEN = (200.0, 200.0, 200.0, 60.0, 60.0, 60.0)  #: N/m/s and N m/rad/s

@@ -1,6 +1,7 @@
 """When each thread last did its work, and how long it may take; written by the threads, read by the watchdog."""
 
-from engine.types import Limits, Reason
+from engine.limits import Limits
+from engine.types import Reason
 
 
 class Heartbeats:

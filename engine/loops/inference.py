@@ -12,7 +12,7 @@ from engine.types import Frames, Inference, ModelState, PolicyInfo, Reason
 class Policy(Protocol):
     info: PolicyInfo
 
-    def warm_up(self, progress: Callable[[str], None]) -> None: ...
+    def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None: ...
 
     def infer(self, frames: Frames, instruction: str, id: int, previous: Inference | None, now_ns: Callable[[], int]) -> Inference:
         """One fresh pass. Blocks; may raise."""
@@ -61,7 +61,7 @@ class InferenceLoop:
     def prepare(self) -> None:
         """Load and warm up the policy; ``note`` says what is under way. Raises PolicyError."""
         policy = self._load(self._tell)
-        policy.warm_up(self._tell)
+        policy.warm_up(self._tell, self._instruction)
         self._policy = policy
         self.info = policy.info
         self.note = ""

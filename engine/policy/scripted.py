@@ -24,7 +24,7 @@ class Scripted:
         path="scripted",
     )
 
-    def warm_up(self, progress: Callable[[str], None]) -> None:
+    def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None:
         pass
 
     def infer(self, frames: Frames, instruction: str, id: int, previous: Inference | None, now_ns: Callable[[], int]) -> Inference:

@@ -1,1 +1,1 @@
-"""What decides how fast, stiff and strong the robot may be: one module a layer; numpy and engine.types only."""
+"""What decides how fast, stiff and strong the robot may be: one module a layer; numpy, engine.types and engine.limits only."""

@@ -11,12 +11,13 @@ the same things are shown and refuse arming. Arming, going and clearing are one 
 
 from dataclasses import dataclass, field
 
+from engine.limits import Limits
 from engine.safety import latch, limits, operator, score, stops, uncertainty, unconfigured, validity
 from engine.safety.layer import NAN, Layer
 from engine.safety.limits import RobotLimits
 from engine.safety.stops import Stop
 from engine.safety.validity import Seen
-from engine.types import LAYERS, Decision, Inputs, Limits, Mode, Reason, StopCategory, StopKind, Writer
+from engine.types import LAYERS, Decision, Inputs, Mode, Reason, StopCategory, StopKind, Writer
 
 __all__ = ["RobotLimits", "State", "initial", "step"]
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from engine.limits import Limits
 from engine.safety.layer import Layer, age, fresh, stopping
-from engine.types import Inputs, Limits, Mode, Reason, Writer
+from engine.types import Inputs, Mode, Reason, Writer
 
 _REASONS = {
     Writer.CONSOLE: Reason.STOP_KEY,

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.limits import Limits
 from engine.safety.layer import Layer, age, graded, scale_of
-from engine.types import Inputs, Limits, Mode, Reason
+from engine.types import Inputs, Mode, Reason
 
 SLOWING = 0.2  #: share of a permitted speed or torque over which slowing happens
 CRAWL_SCORE = 0.55  #: outside a position limit an operator may still jog, slowly, back inside: the score that permits it

@@ -3,8 +3,9 @@
 It scales speed and stiffness and never the score: that stays live while the robot stands.
 """
 
+from engine.limits import Limits
 from engine.safety.layer import Layer, clip
-from engine.types import Limits, Reason
+from engine.types import Reason
 
 JOG_SPEED = 0.10  #: m/s; jogging needs neither model nor camera, so it stays well under the reduced speed
 

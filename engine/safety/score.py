@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from engine.limits import Limits
 from engine.safety.layer import NAN, SCORE_MAX, SCORE_MIN, Layer, clip
-from engine.types import Action, Limits
+from engine.types import Action
 
 DWELL = 0.5  #: s that a better score must last before the action follows it; a worse one is followed at once
 SLOW_SCALE = 0.4  #: of ``Limits.speed_max`` while the action is slow, 0.2 m/s: under the reduced speed, so that it shows

@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass, replace
 
+from engine.limits import Limits
 from engine.safety.layer import Layer
-from engine.types import Inputs, Limits, Reason, StopCategory, StopKind
+from engine.types import Inputs, Reason, StopCategory, StopKind
 
 STROKE_YIELD = 0.10  #: m/s at which the stroke axis may give way to a person's hand while the robot stands
 TURN_REST = 0.10  #: rad/s

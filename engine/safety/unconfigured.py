@@ -5,8 +5,9 @@ speed (ISO 10218-1: 250 mm/s, hold-to-run). Contact: without knowing which part 
 force that the body table permits anywhere, the face's 65 N (ISO/TS 15066, table A.2), bounds the force.
 """
 
+from engine.limits import Limits
 from engine.safety.layer import Layer
-from engine.types import Limits, Reason
+from engine.types import Reason
 
 FORCE_ANYWHERE = 65.0  #: N
 

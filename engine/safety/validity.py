@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from engine.limits import Limits
 from engine.safety import uncertainty
 from engine.safety.layer import NAN, Layer, age, finite, fresh, stopping
-from engine.types import Inputs, Limits, Mode, ModelState, Reason
+from engine.types import Inputs, Mode, ModelState, Reason
 
 _MODEL = {ModelState.NONE: Reason.MODEL_NONE, ModelState.LOADING: Reason.MODEL_LOADING}
 _CAMERA_FAULTS = (Reason.CAMERA_FROZEN, Reason.CAMERA_DARK)

@@ -165,7 +165,7 @@ def enter_block(index: bytearray, at: int, entry: Entry) -> None:
 
 def sealed_index(index: bytearray) -> bytes:
     """The first bytes of a shard: the index and its CRC."""
-    return bytes(index) + google_crc32c.value(bytes(index)).to_bytes(4, "little")
+    return bytes(index) + struct.pack("<I", google_crc32c.value(bytes(index)))
 
 
 def decode_index(data: bytes) -> list[Entry]:

@@ -177,11 +177,6 @@ class Session:
         row = {name.removeprefix("inference/"): self.rows(name, at, at + 1)[0] for name in names}
         return inference_from(row, {name.removeprefix("inference/"): self.describe(name).labels for name in names})
 
-    @cached_property
-    def inference_times(self) -> Rows:
-        """When the engine received each inference: (inferences,) ns."""
-        return self.rows("inference/end_ns") if self.inferences else np.empty(0, np.int64)
-
     def inference_at(self, t_ns: int) -> Inference | None:
         """The newest inference that the engine had received by ``t_ns``."""
         received = self._received_by("inference/end_ns", t_ns)

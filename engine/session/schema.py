@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from engine.limits import Limits
 from engine.safety.arbiter import RobotLimits
 from engine.session.layout import SessionError
-from engine.types import Limits, PolicyInfo
+from engine.types import PolicyInfo
 
 if TYPE_CHECKING:  # a reader needs neither settings nor robots
     from adapters.base import CameraRig, Robot

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from scenes import WALL, picture
 
 from console.view import LinkState
-from engine.types import Ended, Intent, Picture, Snapshot, WatchPicture
+from engine.messages import Ended, Intent, Picture, WatchPicture
+from engine.types import Snapshot
 
 
 @dataclass

@@ -13,8 +13,9 @@ import scenes
 
 from console.app import Options, Sawhorse
 from console.screens.live import LiveScreen
+from engine.messages import Ended, Intent, Picture, WatchPicture
 from engine.stop import StopPage
-from engine.types import Ended, Intent, Picture, Snapshot, WatchPicture
+from engine.types import Snapshot
 
 
 class ScriptedLink:

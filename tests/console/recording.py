@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 import scenes
 
+from engine.limits import Limits
 from engine.session.recorder import Recorder
 from engine.session.schema import SCHEMA_VERSION, UNITS, Header, software_versions
-from engine.types import Event, Frames, Inference, Limits, Observation, Snapshot
+from engine.types import Event, Frames, Inference, Observation, Snapshot
 
 TICKS = 600
 STOP_AT = 300  #: tick

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from console.view import History
+from engine.messages import Picture
 from engine.types import (
     LAYERS,
     NAN18,
@@ -19,7 +20,6 @@ from engine.types import (
     Mode,
     ModelState,
     OperatorState,
-    Picture,
     PolicyInfo,
     Reason,
     RecorderState,
@@ -250,7 +250,6 @@ def scene(
             log_top_z=0.56,
             jog_step=0.005,
             jog_speed=0.05,
-            jog_joint=0,
             refused="",
         ),
         inference=_inference(tick, doubt),

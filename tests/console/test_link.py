@@ -12,7 +12,7 @@ import pytest
 import scenes
 
 from console.link import SocketLink
-from engine.types import Alive, Ended, Go, Hello, Intent, Picture, Refused, Report, Telemetry
+from engine.messages import Alive, Ended, Go, Hello, Intent, Picture, Refused, Report, Telemetry
 from engine.wire import Unframer, framed, intent_decoder
 
 

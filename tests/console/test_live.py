@@ -14,8 +14,7 @@ from textual.pilot import Pilot
 from console.app import Options, Sawhorse
 from console.screens.live import LiveScreen
 from console.screens.sessions import SessionsScreen
-from engine.stop import StopPage
-from engine.types import (
+from engine.messages import (
     AdjustForce,
     Arm,
     ClearStop,
@@ -24,17 +23,15 @@ from engine.types import (
     Go,
     Hold,
     KeyTiming,
-    Mode,
     MoveLine,
     Pause,
-    Reason,
     SetJog,
     SetMode,
     Shutdown,
-    Snapshot,
     WatchPicture,
-    Writer,
 )
+from engine.stop import StopPage
+from engine.types import Mode, Reason, Snapshot, Writer
 
 PATIENT = 60.0  #: s: a loaded machine must not make keys late
 SIZES = [(80, 24), (120, 34), (160, 48)]
@@ -183,12 +180,9 @@ async def test_arrows_act_in_the_present_mode_only(opened: Open) -> None:
         assert isinstance(hold, Hold)
         assert (hold.axis, hold.down) == ("+x", True)
         assert (step, speed) == (SetJog(step=0.02), SetJog(speed=0.1))
-        joints = msgspec.structs.replace(snapshot.operator, mode=Mode.JOG_JOINT, jog_joint=2)
-        await bench.show(msgspec.structs.replace(snapshot, operator=joints))
-        await bench.press("right", "right_square_bracket")
-        hold, joint = bench.said()[3:]
-        assert isinstance(hold, Hold)
-        assert (hold.axis, joint) == ("j3+", SetJog(joint=3))
+        await bench.show(snapshot)
+        await bench.press("right", "left_square_bracket", "right_square_bracket")
+        assert bench.said()[3:] == [MoveLine(dy=0.05, dz=0.0)]
 
 
 async def test_holds_are_numbered_upwards_and_repeats_marked(opened: Open) -> None:

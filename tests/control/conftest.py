@@ -9,8 +9,9 @@ import pytest
 from engine.control import impedance
 from engine.control import reference as references
 from engine.control.pose import Floats
+from engine.limits import Limits
 from engine.safety import arbiter
-from engine.types import Action, Command, Decision, Inputs, Limits, ModelState, StopCategory, StopKind, Zone
+from engine.types import Action, Command, Decision, Inputs, ModelState, StopCategory, StopKind, Zone
 
 DT = 0.01
 HOME = (0.5, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0)

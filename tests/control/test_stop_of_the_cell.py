@@ -9,8 +9,9 @@ import pytest
 from adapters.mujoco import layout
 from adapters.mujoco.robot import Cosaw
 from engine.control import reference
+from engine.limits import Limits
 from engine.safety import arbiter
-from engine.types import Inputs, Limits, StopCategory
+from engine.types import Inputs, StopCategory
 
 DT = 0.01
 STROKES_FROM = 300  #: ticks after go

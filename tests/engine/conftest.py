@@ -13,9 +13,11 @@ import pytest
 
 from engine import runs
 from engine.config import Settings
+from engine.limits import Limits
+from engine.messages import Alive, Arm, Ended, Go, Hello, Intent, Report, Telemetry
 from engine.runs import Run
 from engine.stop import StopPage
-from engine.types import Alive, Arm, Ended, Go, Hello, Intent, Limits, Report, Snapshot, Telemetry
+from engine.types import Snapshot
 from engine.wire import Unframer, framed, report_decoder
 
 #: the widest permitted: these tests are about what ends a run, and the machine that runs them may be busy

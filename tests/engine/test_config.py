@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.config import ConfigError, Settings, load, origins
-from engine.types import Limits
+from engine.limits import Limits
 
 
 @pytest.fixture(autouse=True)

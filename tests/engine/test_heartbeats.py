@@ -4,8 +4,9 @@ from dataclasses import fields
 
 import pytest
 
+from engine.limits import Limits
 from engine.loops.heartbeats import Heartbeats
-from engine.types import Limits, Reason
+from engine.types import Reason
 
 S = 1_000_000_000
 LIMITS = Limits()

@@ -11,11 +11,12 @@ from engine.clock import SimulatedClock
 from engine.config import Settings
 from engine.engine import Engine
 from engine.faults import FreezingRig
+from engine.messages import Arm, Go, Hold
 from engine.policy.scripted import Scripted
 from engine.session.reader import Session
 from engine.session.verify import recompute
 from engine.stop import StopPage
-from engine.types import Arm, Go, Hold, Inputs, Reason, Writer
+from engine.types import Inputs, Reason, Writer
 
 
 class Bench:

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.limits import Limits
+from engine.messages import AdjustForce, Alive, Arm, Hold, Intent, KeyTiming, MoveLine, SetMode
 from engine.operator import DEADMAN_MIN, FORCE_DEFAULT, LINE_Y, LOG_TOP_Z, PROOF, Operator
-from engine.types import AdjustForce, Alive, Arm, Hold, Intent, KeyTiming, Limits, Mode, MoveLine, SetMode
+from engine.types import Mode
 
 MS = 1_000_000
 

@@ -6,8 +6,9 @@ import signal
 import pytest
 
 from engine.control.reference import SLIP_SPEED
+from engine.messages import Ended, Shutdown
 from engine.session.verify import recompute, verify
-from engine.types import Ended, ModelState, Reason, Shutdown, StopKind, Writer
+from engine.types import ModelState, Reason, StopKind, Writer
 from tests.engine.conftest import Line, Process
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.messages import Arm, Ended, Go, Hello, Intent, Picture, Refused, Report, Stop, WatchPicture
 from engine.server import Server
-from engine.types import Arm, Ended, Go, Hello, Intent, Picture, Refused, Report, Snapshot, Stop, WatchPicture
+from engine.types import Snapshot
 from engine.wire import Unframer, framed, report_decoder
 
 

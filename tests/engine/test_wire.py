@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.types import Arm, ClearStop, Hold, Intent, Mark
+from engine.messages import Arm, ClearStop, Hold, Intent, Mark
 from engine.wire import Unframer, WireError, framed, intent_decoder
 
 intents = st.one_of(

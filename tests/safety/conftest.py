@@ -6,8 +6,9 @@ from functools import cache
 
 import pytest
 
+from engine.limits import Limits
 from engine.safety import arbiter
-from engine.types import Decision, Inputs, Limits, ModelState, Reason
+from engine.types import Decision, Inputs, ModelState, Reason
 
 TICK = 10_000_000  #: ns
 START = 1_000_000_000

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from engine.types import LAYERS, Action, Limits, Mode, ModelState, Reason, StopCategory, StopKind, Writer
+from engine.limits import Limits
+from engine.types import LAYERS, Action, Mode, ModelState, Reason, StopCategory, StopKind, Writer
 
 MOVING = (0.3, 0.0, 0.0, 0.0, 0.0, 0.0)
 CROOKED = (0.0, 0.05, 0.0, 0.0, 0.0, 0.0)
@@ -245,7 +246,7 @@ def test_jogging_moves_nothing_in_cut_mode_and_going_nothing_in_a_jog_mode(world
     world.run(110)
     world.ask("arm_request")
     assert world.run(110, jogging=True).speed_limit == 0.0
-    world.now["mode"] = Mode.JOG_JOINT
+    world.now["mode"] = Mode.JOG_XYZ
     assert not world.ask("go_request").going
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from engine.limits import Limits
 from engine.safety import latch
-from engine.types import Limits, Mode, Reason, Writer
+from engine.types import Mode, Reason, Writer
 
 LIMITS = Limits()
 NONE = (0,) * 8

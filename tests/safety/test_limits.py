@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from engine.limits import Limits
 from engine.safety import limits
 from engine.safety.limits import RobotLimits
-from engine.types import Limits, Mode, Reason
+from engine.types import Mode, Reason
 
 LIMITS = Limits()
 
@@ -44,7 +45,7 @@ def test_a_joint_slows_over_its_margin_and_stops_at_its_limit(make, q, expected)
         ({"dq": (2.175 * 0.81,) + (0.0,) * 6}, 0.1, Reason.JOINT_VELOCITY),
         ({"tau": (0.0,) * 6 + (12 * 0.81,)}, 0.75, Reason.JOINT_TORQUE),
         ({"tau": (0.0,) * 6 + (-12 * 0.91,)}, 0.1, Reason.JOINT_TORQUE),
-        ({"pose": (0.735, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0)}, 0.75, Reason.WORKSPACE),
+        ({"pose": (0.765, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0)}, 0.75, Reason.WORKSPACE),
         ({"pose": (0.5, 0.0, 0.29, 1.0, 0.0, 0.0, 0.0)}, 0.1, Reason.WORKSPACE),
         ({"twist": (0.36, 0.27, 0.0, 0.0, 0.0, 0.0)}, 0.75, Reason.TOOL_SPEED),
         ({"twist": (0.3, 0.0, 0.41, 0.0, 0.0, 0.0)}, 0.1, Reason.TOOL_SPEED),

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from engine.limits import Limits
 from engine.safety import score
 from engine.safety.layer import Layer
-from engine.types import Action, Limits
+from engine.types import Action
 
 LIMITS = Limits()
 

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
+from engine.limits import Limits
 from engine.safety import validity
 from engine.safety.validity import Seen
-from engine.types import Limits, Mode, ModelState, Reason
+from engine.types import Mode, ModelState, Reason
 
 LIMITS = Limits()
 NOW = 2_000_000_000

@@ -13,12 +13,13 @@ from pathlib import Path
 import msgspec
 import session_material as material
 
+from engine.limits import Limits
 from engine.safety import arbiter
 from engine.session import recorder as recording
 from engine.session.layout import SessionError
 from engine.session.reader import Session
 from engine.session.verify import recompute
-from engine.types import Limits, Reason
+from engine.types import Reason
 
 
 def main(store: Path, tight: bool) -> dict[str, object]:
@@ -37,7 +38,7 @@ def main(store: Path, tight: bool) -> dict[str, object]:
     after = None
     state = arbiter.initial(Limits(), material.ROBOT)
     for tick, row in enumerate(itertools.islice(material.ticks(1), 9000)):
-        inputs = msgspec.structs.replace(row.inputs, recorder_fault=recorder.fault)
+        inputs = msgspec.structs.replace(row.inputs, recorder_fault=recorder.fault, stop_page=(0,) * 8)
         state, decision = arbiter.step(state, inputs)
         recorder.tick(inputs, decision, *row[2:])
         if tick % 16 == 0:

@@ -6,23 +6,12 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 import numpy as np
 
+from engine.limits import Limits
 from engine.safety import arbiter
 from engine.safety.limits import RobotLimits
 from engine.session.columns import TickRow
 from engine.session.schema import SCHEMA_VERSION, UNITS, Header, software_versions
-from engine.types import (
-    Command,
-    Event,
-    Frames,
-    Inference,
-    Inputs,
-    Limits,
-    ModelState,
-    Observation,
-    OperatorState,
-    PolicyInfo,
-    SawState,
-)
+from engine.types import Command, Event, Frames, Inference, Inputs, ModelState, Observation, OperatorState, PolicyInfo, SawState
 
 ROBOT = RobotLimits(position=((-2.9, 2.9),) * 7, velocity=(2.6,) * 7, torque=(87.0,) * 7)
 POLICY = PolicyInfo(

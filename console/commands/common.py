@@ -1,0 +1,113 @@
+"""What several commands share: how they fail, read settings, find a session and print what they found."""
+
+import contextlib
+import difflib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from console.exits import NOT_CONNECTED, USAGE
+
+if TYPE_CHECKING:
+    from engine.config import Settings
+
+
+config_option = click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
+store_option = click.option("--store", type=click.Path(path_type=Path), help="Where sessions are kept.")
+json_option = click.option("--json", "as_json", is_flag=True)
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """One sentence for the operator, and the exit code."""
+    click.echo(f"sawhorse: {text}", err=True)
+    sys.exit(code)
+
+
+class Commands(click.Group):
+    """A group that answers a mistyped command with its nearest match."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None:
+            known = self.list_commands(ctx)
+            match = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            fail(f"Unknown command {name!r}: " + (f"did you mean {match[0]!r}?" if match else f"known: {', '.join(known)}."), USAGE)
+        return super().resolve_command(ctx, args)
+
+
+def settings_from(config: Path | None, **flags: Any) -> "Settings":
+    """The settings with what the command line says on top; ends the program with a sentence where they cannot be used."""
+    from engine.config import ConfigError, load
+
+    try:
+        return load({key: value for key, value in flags.items() if value is not None}, config)
+    except ConfigError as error:
+        fail(str(error), USAGE)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what is run: robot, task, policy, settings."""
+    for option in reversed(
+        (
+            click.option("--robot", help="cosaw (simulated cell; default)."),
+            click.option("--task", help="What to do; saw for the cosaw cell."),
+            click.option("--policy", help="compact (shipped), scripted (placeholder), or a checkpoint folder."),
+            click.option("--instruction", help="The sentence the policy is given."),
+            config_option,
+            click.option("--device", help="cpu, cuda or cuda:N."),
+            click.option("--record/--no-record", default=None, help="Record the session (default: on)."),
+            store_option,
+            click.option("--seed", type=int, help="Of the cell: log, knots, colours, partner."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def session_path(name: str, store: Path | None) -> Path:
+    """A path, an id (or a unique part of one) in the store, or "last"."""
+    from engine.session.store import find
+
+    with session_errors():
+        return find(store or settings_from(None).store, name)
+
+
+@contextlib.contextmanager
+def session_errors() -> Iterator[None]:
+    """A session that cannot be used ends the program with a sentence."""
+    from engine.session.layout import SessionError
+
+    try:
+        yield
+    except SessionError as error:
+        fail(str(error), NOT_CONNECTED)
+
+
+def report_on(found: Any, as_json: bool) -> NoReturn:
+    """A struct for programs or for people; exit 1 if it is not ok."""
+    import msgspec
+
+    tree = msgspec.to_builtins(found)
+    put(tree, as_json)
+    sys.exit(0 if tree.get("ok", True) else 1)
+
+
+def put(tree: dict[str, Any], as_json: bool) -> None:
+    """Names and values, for programs or for people; problems last."""
+    if as_json:
+        click.echo(json.dumps(tree))
+        return
+    for key, value in tree.items():
+        if key != "problems":
+            click.echo(f"{key:20} {value}")
+    for problem in tree.get("problems", []):
+        click.echo(f"PROBLEM  {problem}")
+
+
+def progress(text: str) -> None:
+    """What is under way, for whoever waits."""
+    click.echo(f"  {text}", err=True)

@@ -1,0 +1,140 @@
+"""Running and coming back: run, attach, stop, replay."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from console.commands.common import fail, json_option, report_on, run_options, session_errors, session_path, settings_from, store_option
+from console.exits import NOT_CONNECTED, USAGE
+
+if TYPE_CHECKING:
+    from engine.config import Settings
+    from engine.runs import Run
+
+
+@click.command()
+@run_options
+@click.option("--demo", is_flag=True, default=None, help="A deterministic minute with hazards, in lock-step.")
+@click.option("--headless", is_flag=True, help="No screen: a scripted operator arms and grants.")
+@click.option("--duration", type=click.FloatRange(min=0.5), default=20.0, show_default=True, help="Seconds, with --headless.")
+@click.option("--json", "as_json", is_flag=True, help="With --headless: a summary as the last line of stdout.")
+def run(headless: bool, duration: float, as_json: bool, config: Path | None, **flags: Any) -> None:
+    """The live console, or the same engine without a screen."""
+    if headless:
+        from engine import unix_signals
+
+        unix_signals.block()
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+    settings = settings_from(config, **flags)
+    if headless:
+        _run_headless(settings, duration, as_json)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        fail("The console needs a terminal; without one use --headless.", USAGE)
+    from engine import runs
+
+    place = runs.create(settings)
+    _start_engine(place)
+    sys.exit(_console(place, readonly=False, settings=settings))
+
+
+def _run_headless(settings: "Settings", duration: float, as_json: bool) -> NoReturn:
+    from adapters.base import AdapterError
+    from engine import demo, headless
+    from engine.session.layout import SessionError
+
+    try:
+        summary, code = demo.run(settings) if settings.demo else headless.run(settings, duration)
+    except (AdapterError, SessionError, OSError) as error:
+        fail(str(error), NOT_CONNECTED)
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        for key, value in summary.items():
+            click.echo(f"{key:20} {value}")
+    sys.stdout.flush()
+    os._exit(code)  # a thread left behind in torch would abort an orderly exit of the interpreter
+
+
+def _start_engine(place: "Run") -> None:
+    """The engine gets a session of its own, so that it outlives this terminal."""
+    import subprocess
+
+    with (place.path / "engine.out").open("wb") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "engine", str(place.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _console(place: "Run", *, readonly: bool, settings: "Settings") -> int:
+    from console.app import run_live
+
+    code = run_live(place, readonly=readonly, settings=settings.console, store=settings.store, limits=settings.limits)
+    deadline = time.monotonic() + 3.0
+    while place.alive and code == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)  # an engine that was asked to end is still committing
+    if place.alive:
+        click.echo(f"The engine {place.name} goes on without a console: the robot is stopped. Come back with: sawhorse attach {place.name}")
+    return code
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[RUN]")
+@click.option("--readonly", is_flag=True, help="Observe; may still stop.")
+def attach(name: str | None, readonly: bool) -> None:
+    """Come back to a running engine, or observe it."""
+    from engine.config import Settings
+    from engine.runs import RunError, find
+
+    try:
+        place = find(name)
+    except RunError as error:
+        fail(str(error), NOT_CONNECTED)
+    settings = Settings.model_validate_json(place.settings.read_text())
+    sys.exit(_console(place, readonly=readonly, settings=settings))
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[RUN]")
+def stop(name: str | None) -> None:
+    """Stop a running engine's robot, from any shell."""
+    from engine.runs import RunError, find
+    from engine.stop import StopPage
+    from engine.types import Writer
+
+    try:
+        place = find(name)
+        with StopPage(place.page) as page:
+            page.raise_stop(Writer.SHELL)
+    except (RunError, OSError) as error:
+        fail(str(error), NOT_CONNECTED)
+    click.echo(f"Stop raised on {place.name}.")
+
+
+@click.command()
+@click.argument("session")
+@click.option("--verify", is_flag=True, help="Compute every decision again from the recorded inputs and compare bit for bit.")
+@json_option
+@store_option
+def replay(session: str, verify: bool, as_json: bool, store: Path | None) -> None:
+    """Play a recorded session on the same screen, or verify its decisions."""
+    path = session_path(session, store)
+    if verify:
+        from engine.session.verify import recompute
+
+        with session_errors():
+            report_on(recompute(path), as_json)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        fail("The replay needs a terminal; without one use --verify.", USAGE)
+    from console.app import run_replay
+
+    sys.exit(run_replay(path, settings_from(None).console))

@@ -1,0 +1,141 @@
+"""What a console and the engine say to each other: intents one way, reports the other; every message a tagged struct."""
+
+from typing import Literal
+
+import msgspec
+
+from engine.types import Snapshot
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    pass
+
+
+class Hello(_Message, frozen=True):
+    console: str
+    readonly: bool = False
+
+
+class Arm(_Message, frozen=True):
+    robot: str  #: what is being armed, by name; refused if it is another
+
+
+class Disarm(_Message, frozen=True):
+    pass
+
+
+class Go(_Message, frozen=True):
+    pass
+
+
+class Pause(_Message, frozen=True):
+    pass
+
+
+class Stop(_Message, frozen=True):
+    """A stop by message; the stop page is the way that does not depend on this socket."""
+
+    latched: bool = False
+
+
+class ClearStop(_Message, frozen=True):
+    number: int
+
+
+class Hold(_Message, frozen=True):
+    """One key press or repeat of a hold-to-run key; grants until the deadman runs out, or ``down=False``."""
+
+    axis: str  #: "pull" | "push" | "press" | "+x" | "-x" ... "-z"
+    down: bool
+    repeat: bool
+    seq: int
+
+
+class AdjustForce(_Message, frozen=True):
+    delta: float  #: N; 0 resets
+
+
+class MoveLine(_Message, frozen=True):
+    dy: float  #: m
+    dz: float  #: m
+
+
+class SetMode(_Message, frozen=True):
+    mode: int
+
+
+class SetJog(_Message, frozen=True):
+    step: float | None = None  #: m
+    speed: float | None = None  #: m/s
+
+
+class KeyTiming(_Message, frozen=True):
+    """What the console measured of the keyboard."""
+
+    key_mode: Literal["HOLD", "REPEAT", "STEP"]
+    repeat_interval: float  #: s; 0 if none was seen
+
+
+class Mark(_Message, frozen=True):
+    text: str
+
+
+class Alive(_Message, frozen=True):
+    """A byte from the operator's terminal has reached the console since the last one."""
+
+
+class Shutdown(_Message, frozen=True):
+    pass
+
+
+class WatchPicture(_Message, frozen=True):
+    camera: str  #: "" = none
+    width: int
+    height: int
+
+
+#: what a console, a shell or a scripted operator may say to the engine
+Intent = (
+    Hello
+    | Arm
+    | Disarm
+    | Go
+    | Pause
+    | Stop
+    | ClearStop
+    | Hold
+    | AdjustForce
+    | MoveLine
+    | SetMode
+    | SetJog
+    | KeyTiming
+    | Mark
+    | Alive
+    | Shutdown
+    | WatchPicture
+)
+
+
+class Telemetry(_Message, frozen=True):
+    snapshot: Snapshot
+
+
+class Picture(_Message, frozen=True):
+    camera: str
+    width: int
+    height: int
+    age: float  #: s since exposure, when sent
+    rgb: bytes  #: width * height * 3
+
+
+class Refused(_Message, frozen=True):
+    text: str
+
+
+class Ended(_Message, frozen=True):
+    reason: str
+    exit_code: int
+
+
+#: what the engine says to a console
+Report = Telemetry | Picture | Refused | Ended
