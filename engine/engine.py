@@ -1,6 +1,7 @@
 """Wires robot, cameras, policy, arbiter, recorder and operator together, in real time or in lock-step."""
 
 import gc
+import itertools
 import logging
 import math
 import sys
@@ -46,6 +47,7 @@ from engine.types import (
 
 log = logging.getLogger(__name__)
 
+WATCH_EVERY = 0.01  #: s
 LOCKSTEP_EXPOSE_EVERY = 16  #: ticks between exposures in lock-step
 LOCKSTEP_EXPOSURE = 5  #: ticks from the moment of an exposure to its pictures
 LOCKSTEP_LATENCY = 8  #: ticks from the pictures to their inference
@@ -81,7 +83,7 @@ class Engine:
         self._controlling = Controlling(console_required)
         self._controller = ""
         self._events: deque[Event] = deque(maxlen=200)
-        self._event_count = 0
+        self._event_numbers = itertools.count(1)
         self._ending = threading.Event()
         self._workers: list[Worker] = []
         self._control_thread: threading.Thread | None = None
@@ -143,8 +145,8 @@ class Engine:
             return
         self._note("system", f"ended: {reason}")
         self._ending.set()
-        if self._control_thread is not None:
-            self._control_thread.join(1.0)
+        if self._control_thread not in (None, threading.current_thread()):
+            self._control_thread.join(5.0)
         self._robot.stop(1)
         for worker in self._workers:
             if not worker.end():
@@ -167,8 +169,9 @@ class Engine:
         late = self._beats.late(now, self.settings.limits)
         if late == Reason.WATCHDOG_CONTROL and self._late != late and self.armed():
             self.page.raise_stop(Writer.WATCHDOG)
+            self._note("fault", "the control thread is late")
         self._late = late
-        self._workers[2].pause(0.01)
+        time.sleep(WATCH_EVERY)
 
     def _worker_failed(self, name: str, error: Exception) -> None:
         """A camera or inference thread has ended by an exception: the robot holds, and the screen says why."""
@@ -182,12 +185,14 @@ class Engine:
             self.failure = why
         if name == "watchdog":
             self.page.raise_stop(Writer.WATCHDOG, latch=True)
+            self.failure = f"the watchdog failed: {why}"
         self._note("fault", f"{name}: {why}")
 
     # --- lock-step ---
 
     def prepare_lockstep(self) -> None:
         """Everything that takes time before the first tick. Raises AdapterError and what loading the policy raises."""
+        self._control_thread = threading.current_thread()
         self._robot.connect()
         self.control.step()
         self._rig.open()
@@ -222,7 +227,7 @@ class Engine:
                     self.camera.deliver(seeing[1].result())
                     seeing = None
                     if thinking is None:
-                        thinking = (tick + latency(tick), pool.submit(self.inference.infer, self._newest_frames()))
+                        thinking = (tick + latency(tick), pool.submit(self.inference.infer, self._newest_frames(), self._stopped_clock()))
                 self.clock.advance(DT)
                 self.control.step()
                 if tick % LOCKSTEP_EXPOSE_EVERY == 0 and seeing is None:
@@ -230,6 +235,11 @@ class Engine:
                 if pace:
                     due = max(due + DT, time.monotonic() - DT)
                     time.sleep(max(0.0, due - time.monotonic()))
+
+    def _stopped_clock(self) -> Callable[[], int]:
+        """This tick's time, however long the thread that asks for it takes."""
+        now = self.clock.now_ns()
+        return lambda: now
 
     def _newest_observation(self) -> Observation:
         observation = self._boxes.observations.get()
@@ -271,10 +281,9 @@ class Engine:
         gc.disable()  # a collection in the control loop would be a late tick
 
     def _note(self, kind: str, text: str) -> None:
-        self._event_count += 1
         last = self.control.last
         event = Event(
-            seq=self._event_count,
+            seq=next(self._event_numbers),
             tick=last.inputs.tick if last else 0,
             t_ns=self.clock.now_ns(),
             wall=time.time(),
@@ -365,11 +374,11 @@ class Engine:
         )
 
     def loop_stats(self) -> LoopStats:
-        spent = np.array(self.control.spent_ms)[-1000:]
+        spent = np.array(list(itertools.islice(reversed(self.control.spent_ms), 1000)))
         tick = self.control.last
         wall = time.monotonic() - self.control.started if self.control.started else math.nan
         return LoopStats(
-            tick_hz=1.0 / DT,
+            tick_hz=tick.inputs.tick / wall if tick and wall > 0 else 1.0 / DT,
             late_p99_ms=float(np.percentile(spent, 99)) if len(spent) else 0.0,
             late_max_ms=float(spent.max()) if len(spent) else 0.0,
             real_time_factor=tick.inputs.tick * DT / wall if tick and wall > 0 else math.nan,

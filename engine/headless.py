@@ -53,12 +53,10 @@ class Measured:
     def begin(self) -> None:
         self.engine.control.spent_ms.clear()
         self.engine.inference.latencies_ms.clear()
-        self.first_tick = self._tick
-        self.began = time.monotonic()
+        self.first_tick, self.began = self._tick, time.monotonic()
 
     def end(self) -> None:
-        self.ended = time.monotonic()
-        self.ticks = self._tick - self.first_tick
+        self.ticks, self.ended = self._tick - self.first_tick, time.monotonic()
         self.spent = np.array(self.engine.control.spent_ms)
         self.latencies = np.array(self.engine.inference.latencies_ms)
 
@@ -126,7 +124,7 @@ def summary(host: Host, measured: Measured, reason: str) -> dict[str, Any]:
     spent, latencies = measured.spent, measured.latencies
     return {
         "ticks": measured.ticks,
-        "tick_hz": 1 / DT,
+        "tick_hz": round(measured.ticks / seconds, 2) if seconds else 0.0,
         "jitter_p50_ms": _percentile(spent, 50),
         "jitter_p99_ms": _percentile(spent, 99),
         "jitter_max_ms": _percentile(spent, 100),
@@ -139,7 +137,7 @@ def summary(host: Host, measured: Measured, reason: str) -> dict[str, Any]:
         "device": policy.device if policy else host.settings.device,
         "parameters_m": policy.parameters_m if policy else 0.0,
         "placeholder": policy.placeholder if policy else True,
-        "real_time_factor": round(measured.ticks * DT / seconds, 4) if seconds else 0.0,
+        "real_time_factor": round(measured.ticks * DT / seconds, 3) if seconds else 0.0,
         "stops": [msgspec.to_builtins(stop) for stop in engine.stops],
         "cut_depth_mm": round(last.saw.kerf_depth * 1e3, 2) if last else 0.0,
         "session": engine.recorder_state().session,

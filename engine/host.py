@@ -22,7 +22,6 @@ from engine.session.layout import SessionError
 from engine.session.recorder import Recorder
 from engine.session.schema import header
 from engine.stop import StopPage
-from engine.types import ModelState
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +123,7 @@ class Host:
         if self._signal is not None:
             outcome = (f"interrupted by {self._signal.name}", EXIT_INTERRUPTED)
         elif self.engine.failure:
-            code = EXIT_CONNECT if self.engine.inference.state == ModelState.FAILED else EXIT_FAULT
+            code = EXIT_FAULT if self.engine.ready() else EXIT_CONNECT
             outcome = (self.engine.failure, code)
         else:
             last = self.engine.control.last
@@ -145,12 +144,15 @@ def main(folder: str) -> int:
     settings = Settings.model_validate_json(run.settings.read_text())
     try:
         host = Host(settings, run, console_required=not settings.demo)
+    except (AdapterError, SessionError, OSError, ValueError) as error:
+        return refuse(run, str(error))
+    try:
         if settings.demo:
-            Worker("demo", lambda: _play(host), host.worker_failed).start()
+            threading.Thread(target=_play, args=(host,), name="demo", daemon=True).start()
         else:
             host.engine.start()
-    except (AdapterError, SessionError, OSError) as error:
-        return refuse(run, str(error))
+    except (AdapterError, OSError) as error:
+        host.engine.failure = str(error)
     while not host.wait(0.5):
         if host.forgotten():
             break
@@ -161,7 +163,10 @@ def main(folder: str) -> int:
 def _play(host: Host) -> None:
     from engine import demo
 
-    demo.play(host, pace=True)
+    try:
+        demo.play(host, pace=True)
+    except Exception as error:  # whatever ends the demonstration ends the run, and is told
+        host.worker_failed("demo", error)
     host.shutdown()
 
 

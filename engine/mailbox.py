@@ -19,7 +19,8 @@ class Latest[T]:
         return self._value
 
     def wait_newer(self, count: int, timeout: float) -> tuple[T | None, int]:
-        """The newest value and its number, waiting up to ``timeout`` s for one put after number ``count``."""
+        """The newest value put after number ``count``, and its own number; (None, ``count``) if none came within ``timeout`` s."""
         with self._condition:
-            self._condition.wait_for(lambda: self._count > count, timeout)
+            if not self._condition.wait_for(lambda: self._count > count, timeout):
+                return None, count
             return self._value, self._count

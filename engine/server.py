@@ -15,8 +15,8 @@ from typing import Protocol
 
 import msgspec
 
-from engine.messages import Ended, Hello, Intent, Picture, Refused, Report, Stop, Telemetry, WatchPicture
-from engine.types import Snapshot
+from engine.messages import Alive, Ended, Hello, Intent, Picture, Refused, Report, Stop, Telemetry, WatchPicture
+from engine.types import ModelState, Snapshot
 from engine.wire import Unframer, WireError, framed, intent_decoder
 
 TELEMETRY_HZ = 10.0
@@ -70,6 +70,7 @@ class Server:
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._next_telemetry = 0.0
+        self._sent_tick = 0
         self.empty_since = now()  #: when the last console left
 
     @property
@@ -118,8 +119,6 @@ class Server:
             self._drop(client)
 
     def _take(self, client: _Client, intent: Intent) -> None:
-        if client.controls:
-            self._engine.heard()
         match intent:
             case Hello() if client.name:
                 client.send(Refused(text="This console has said hello already."))
@@ -130,6 +129,10 @@ class Server:
                     self._engine.attached(name)
                 elif not readonly:
                     client.send(Refused(text="Another console holds control; this one observes and may stop."))
+            case Alive():
+                if client.controls:
+                    self._engine.heard()
+                    self._engine.post(intent)
             case Stop(latched=latched):
                 self._engine.stop(latched)
             case WatchPicture():
@@ -144,6 +147,9 @@ class Server:
         snapshot = self._engine.snapshot()
         if snapshot is None or not self._clients:
             return
+        if snapshot.inputs.tick == self._sent_tick and snapshot.run.model_state != ModelState.LOADING:
+            return  # a control loop that stands still must not look alive
+        self._sent_tick = snapshot.inputs.tick
         telemetry = Telemetry(snapshot=snapshot)
         now = self._now()
         for client in list(self._clients.values()):

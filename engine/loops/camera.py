@@ -4,6 +4,7 @@ import time
 import zlib
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 
 from adapters.base import CameraRig
@@ -57,7 +58,8 @@ class CameraLoop:
 
     def deliver(self, frames: Frames) -> None:
         """Check the pictures and hand them to who waits for them."""
-        self._beats.camera = self._clock.now_ns()
+        now = self._beats.camera = self._clock.now_ns()
+        frames = msgspec.structs.replace(frames, t_ns=now)
         self._frames.put((frames, self.fault(frames)))
         self._record(frames)
 

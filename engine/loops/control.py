@@ -20,7 +20,21 @@ from engine.operator import Operator
 from engine.safety import arbiter
 from engine.session.recorder import Recorder
 from engine.stop import StopPage
-from engine.types import F64, NAN18, Command, Decision, Frames, Inference, Inputs, Observation, OperatorState, Reason, SawState
+from engine.types import (
+    F64,
+    NAN18,
+    Command,
+    Decision,
+    Frames,
+    Inference,
+    Inputs,
+    Observation,
+    OperatorState,
+    Reason,
+    SawState,
+    StopCounters,
+    Writer,
+)
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +122,9 @@ class ControlLoop:
         self._on_fault = on_fault
         self._reference: reference.Reference | None = None
         self._observation: Observation | None = None
-        self._tick = 0
+        self._tick = 0  #: of the last tick passed on
+        self._counts: StopCounters = page.counts()
+        self._latching: StopCounters = page.latching()
         self._engine_fault = False
         self._seen: Inference | None = None
         self._ratio = NAN18
@@ -148,29 +164,39 @@ class ControlLoop:
     def _step(self) -> None:
         now = self._clock.now_ns()
         self._beats.control = now
-        self._tick += 1
-        page = self._page.counts()
+        page = self._read_page()
         observation = self._read(now)
         if observation is None:
             return
-        inputs = self._gather(now, observation, page)
-        self._state, decision = arbiter.step(self._state, inputs)
+        inputs = self._gather(now, observation)
+        state, decision = arbiter.step(self._state, inputs)
         command = self._command(now, observation, inputs, decision)
         self._send(command, decision, page)
         self._robot.advance(DT)
+        self._state = state  # only with the tick recorded, so that the recorded ticks alone lead to every decision
         self._pass_on(Tick(inputs, decision, command, observation.saw, self._operator.state(now), observation.plant))
 
+    def _read_page(self) -> StopCounters:
+        """The stop page's counts. A writer raises the latching slot before the plain one; until the plain one follows, neither counts."""
+        counts, latching = self._page.counts(), self._page.latching()
+        self._latching = tuple(
+            new if now != before else old for now, before, new, old in zip(counts, self._counts, latching, self._latching, strict=True)
+        )
+        self._counts = counts
+        return counts
+
     def _read(self, now: int) -> Observation | None:
-        """The newest observation; when the robot does not answer, the last one, whose age then stops the robot."""
+        """The newest observation; when the robot does not answer, the last one, and a stop."""
         try:
             self._observation = self._robot.read(now)
             self._boxes.observations.put(self._observation)
         except AdapterError as error:
             self._robot.stop(1)
+            self._page.raise_stop(Writer.PLANT)
             self._report(str(error))
         return self._observation
 
-    def _gather(self, now: int, observation: Observation, page: tuple[int, ...]) -> Inputs:
+    def _gather(self, now: int, observation: Observation) -> Inputs:
         operator = self._operator
         at_rest = math.hypot(*observation.twist[:3]) < 0.01
         armed = self.last is not None and self.last.decision.armed
@@ -186,7 +212,7 @@ class ControlLoop:
             self._ratio = tuple(inference.ratio.tolist())
             self._valid = tuple(inference.valid.tolist())
         return Inputs(
-            tick=self._tick,
+            tick=self._tick + 1,
             t_ns=now,
             obs_t_ns=observation.t_ns,
             obs_seq=observation.seq,
@@ -219,8 +245,8 @@ class ControlLoop:
             mode=operator.mode,
             console_t_ns=self._controlling.last_heard(),
             console_required=self._controlling.required,
-            stop_page=page,
-            stop_latch=self._page.latching(),
+            stop_page=self._counts,
+            stop_latch=self._latching,
             watchdog=self._watchdog(),
             recorder_fault=self._recorder.fault if self._recorder else Reason.OK,
             engine_fault=self._engine_fault,
@@ -254,7 +280,7 @@ class ControlLoop:
         )
         return command
 
-    def _send(self, command: Command, decision: Decision, page: tuple[int, ...]) -> None:
+    def _send(self, command: Command, decision: Decision, page: StopCounters) -> None:
         """The stop page is read once more right before the command goes out; a stop raised meanwhile is the robot's own to make."""
         if decision.armed and not self._was_armed:
             self._robot.resume()
@@ -267,6 +293,7 @@ class ControlLoop:
     def _pass_on(self, tick: Tick) -> None:
         self.previous = self.last.decision if self.last else None
         self.last = tick
+        self._tick = tick.inputs.tick
         self._on_tick(tick)
         if self._recorder is not None:
             self._recorder.tick(tick.inputs, tick.decision, tick.command, tick.saw, tick.operator, tick.plant)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from engine.clock import Clock
 from engine.loops.heartbeats import Heartbeats
 from engine.mailbox import Latest
@@ -56,7 +58,7 @@ class InferenceLoop:
         if newest is None:
             self._beats.inference = self._clock.now_ns()
             return
-        self.deliver(self.infer(newest[0]))
+        self.deliver(self.infer(newest[0], self._clock.now_ns))
 
     def prepare(self) -> None:
         """Load and warm up the policy; ``note`` says what is under way. Raises PolicyError."""
@@ -69,17 +71,18 @@ class InferenceLoop:
         self._beats.inference = self._clock.now_ns()
         self.state = ModelState.READY
 
-    def infer(self, frames: Frames) -> Inference:
-        """One fresh pass of the whole ensemble."""
+    def infer(self, frames: Frames, now_ns: Callable[[], int]) -> Inference:
+        """One fresh pass of the whole ensemble, stamped by ``now_ns``."""
         assert self._policy is not None
-        inference = self._policy.infer(frames, self._instruction, self._count + 1, self._previous, self._clock.now_ns)
+        inference = self._policy.infer(frames, self._instruction, self._count + 1, self._previous, now_ns)
         self._count += 1
         self._previous = inference
         return inference
 
     def deliver(self, inference: Inference) -> None:
         """Hand the inference to who waits for it."""
-        self._beats.inference = self._clock.now_ns()
+        now = self._beats.inference = self._clock.now_ns()
+        inference = msgspec.structs.replace(inference, end_ns=now)
         self.latencies_ms.append((inference.end_ns - inference.start_ns) / 1e6)
         self._inferences.put(inference)
         self._record(inference)

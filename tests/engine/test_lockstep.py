@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from adapters.base import AdapterError
 from adapters.mujoco import cosaw
 from engine import demo, runs
 from engine.clock import SimulatedClock
@@ -13,6 +14,7 @@ from engine.engine import Engine
 from engine.faults import FreezingRig
 from engine.messages import Arm, Go, Hold
 from engine.policy.scripted import Scripted
+from engine.safety import arbiter
 from engine.session.reader import Session
 from engine.session.verify import recompute
 from engine.stop import StopPage
@@ -177,3 +179,39 @@ def test_a_run_folder_of_a_dead_engine_is_cleared_away(tmp_path: Path, monkeypat
     (run.path / "engine.json").write_text('{"pid": 4000000, "started": 0}')
     assert runs.living() == []
     assert not run.path.exists()
+
+
+def test_a_robot_that_does_not_answer_stops_and_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.drive()
+
+    def silent(t_ns: int) -> None:
+        raise AdapterError("the robot does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.robot, "read", silent)
+        bench.run(1)
+    bench.run(20)
+    assert bench.reasons == ["plant_timeout"]
+    last = bench.engine.control.last
+    assert last is not None
+    assert not last.decision.armed
+
+
+def test_a_tick_that_fails_leaves_no_hole_in_what_is_recorded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.drive()
+    state, decisions = None, []
+    recorded: list[Inputs] = []
+    bench.engine.control._on_tick = lambda tick: (recorded.append(tick.inputs), decisions.append(tick.decision))
+    state = bench.engine.control._state
+
+    def broken(dt: float) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.robot, "advance", broken)
+        bench.run(1)
+    bench.run(20)
+    assert [inputs.tick for inputs in recorded] == list(range(recorded[0].tick, recorded[0].tick + 20))
+    for inputs, decision in zip(recorded, decisions, strict=True):
+        state, again = arbiter.step(state, inputs)
+        assert repr(again) == repr(decision)
