@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
@@ -10,8 +11,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from engine.limits import Limits
 
@@ -53,7 +61,7 @@ class Settings(BaseSettings):
     task: str = "saw"
     policy: str = "compact"
     instruction: str = Field(INSTRUCTION, min_length=1, max_length=200)
-    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    device: str = "cpu"
     seed: int = Field(0, ge=0, le=2**31 - 1)
     record: bool = True
     store: Path = Path(platformdirs.user_data_dir("sawhorse")) / "sessions"
@@ -62,6 +70,20 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     camera: CameraSettings = CameraSettings()
     console: ConsoleSettings = ConsoleSettings()
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+            raise ValueError("use cpu, cuda or cuda:N")
+        return device
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _named_store(cls, store: Any) -> Any:
+        if store == "":
+            raise ValueError("name a folder")
+        return store
 
     @classmethod
     def settings_customise_sources(
@@ -101,7 +123,7 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         return tomllib.loads(chosen.read_text())
     except OSError as error:
         raise ConfigError(f"The configuration {chosen} cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The configuration {chosen} is not valid TOML: {error}.") from error
 
 
@@ -126,9 +148,15 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "value_error":
+        return f"The settings under {where} contradict each other: {first['ctx']['error']}"
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"Unknown setting {where!r}: {nearest(str(first['loc'][-1]), _known_keys(first['loc']))}"
-    return f"The setting {where} = {first['input']!r} is not allowed: {first['msg'][0].lower()}{first['msg'][1:]}."
+    return f"The setting {where} = {first['input']!r} is not allowed: {_lowered(first['msg'].removeprefix('Value error, '))}."
+
+
+def _lowered(text: str) -> str:
+    return text[:1].lower() + text[1:].rstrip(".")
 
 
 def _check_environment() -> None:
@@ -152,6 +180,9 @@ def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
         settings = Settings(**_merge(_merge(below, _environment()), flags))
     except ValidationError as error:
         raise ConfigError(_sentence(error)) from error
+    except SettingsError as error:
+        what = str(error).splitlines()[0]
+        raise ConfigError(f"The environment cannot be read: {what}; a section takes SAWHORSE_SECTION__NAME.") from error
     if settings.robot not in ROBOTS:
         raise ConfigError(f"Unknown robot {settings.robot!r}: {nearest(settings.robot, ROBOTS)}")
     if settings.task not in TASKS[settings.robot]:

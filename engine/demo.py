@@ -16,6 +16,7 @@ from engine.headless import Measured, summary
 from engine.host import Host, log_to
 from engine.loops.control import DT
 from engine.messages import Arm, ClearStop, Go
+from engine.policy.errors import PolicyError
 from engine.types import StopKind
 
 SECONDS = 60.0
@@ -100,7 +101,10 @@ def run(settings: Settings, out: TextIO = sys.stderr) -> tuple[dict[str, Any], i
     measured = Measured(host.engine)
     measured.begin()
     print("one minute in lock-step", file=out)
-    play(host, pace=False)
+    try:
+        play(host, pace=False)
+    except (AdapterError, PolicyError) as error:
+        host.engine.failure = str(error)
     measured.end()
     reason, code = host.close("the demonstration is over")
     return summary(host, measured, reason), code

@@ -38,3 +38,13 @@ class Limits:
     watchdog_camera: Annotated[float, Interval(gt=0, le=5.0)] = 1.0
     watchdog_inference: Annotated[float, Interval(gt=0, le=5.0)] = 1.5
     watchdog_recorder: Annotated[float, Interval(gt=0, le=10.0)] = 3.0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where numbers that are each within their bounds contradict each other."""
+        if not self.stop_below < self.slow_below <= self.continue_above:
+            raise ValueError(
+                f"stop_below < slow_below <= continue_above must hold, not {self.stop_below}, {self.slow_below}, {self.continue_above}."
+            )
+        for axis, low, high in zip("xyz", self.workspace_min, self.workspace_max, strict=True):
+            if not low < high:
+                raise ValueError(f"workspace_min must be less than workspace_max along {axis}, not {low} and {high}.")

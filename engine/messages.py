@@ -1,10 +1,15 @@
 """What a console and the engine say to each other: intents one way, reports the other; every message a tagged struct."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from engine.types import Snapshot
+
+Name = Annotated[str, msgspec.Meta(max_length=64)]
+Text = Annotated[str, msgspec.Meta(max_length=300)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Cells = Annotated[int, msgspec.Meta(ge=0, le=512)]
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -12,12 +17,12 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Hello(_Message, frozen=True):
-    console: str
+    console: Name
     readonly: bool = False
 
 
 class Arm(_Message, frozen=True):
-    robot: str  #: what is being armed, by name; refused if it is another
+    robot: Name  #: what is being armed, by name; refused if it is another
 
 
 class Disarm(_Message, frozen=True):
@@ -39,16 +44,16 @@ class Stop(_Message, frozen=True):
 
 
 class ClearStop(_Message, frozen=True):
-    number: int
+    number: Count
 
 
 class Hold(_Message, frozen=True):
     """One key press or repeat of a hold-to-run key; grants until the deadman runs out, or ``down=False``."""
 
-    axis: str  #: "pull" | "push" | "press" | "+x" | "-x" ... "-z"
+    axis: Name  #: "pull" | "push" | "press" | "+x" | "-x" ... "-z"
     down: bool
     repeat: bool
-    seq: int
+    seq: Count
 
 
 class AdjustForce(_Message, frozen=True):
@@ -61,7 +66,7 @@ class MoveLine(_Message, frozen=True):
 
 
 class SetMode(_Message, frozen=True):
-    mode: int
+    mode: Count
 
 
 class SetJog(_Message, frozen=True):
@@ -77,7 +82,7 @@ class KeyTiming(_Message, frozen=True):
 
 
 class Mark(_Message, frozen=True):
-    text: str
+    text: Text
 
 
 class Alive(_Message, frozen=True):
@@ -89,9 +94,9 @@ class Shutdown(_Message, frozen=True):
 
 
 class WatchPicture(_Message, frozen=True):
-    camera: str  #: "" = none
-    width: int
-    height: int
+    camera: Name  #: "" = none
+    width: Cells  #: pixels
+    height: Cells
 
 
 #: what a console, a shell or a scripted operator may say to the engine

@@ -95,8 +95,8 @@ class Operator:
                 else:
                     self.refused = "The mode changes only at rest."
             case SetJog(step=step, speed=speed):
-                self.jog_step = self.jog_step if step is None else min(max(step, JOG_STEPS[0]), JOG_STEPS[-1])
-                self.jog_speed = self.jog_speed if speed is None else min(max(speed, JOG_SPEEDS[0]), JOG_SPEEDS[-1])
+                self.jog_step = _within(step, JOG_STEPS, self.jog_step)
+                self.jog_speed = _within(speed, JOG_SPEEDS, self.jog_speed)
             case KeyTiming(key_mode=key_mode, repeat_interval=interval):
                 self.key_mode = key_mode
                 if math.isfinite(interval) and interval > 0:
@@ -192,3 +192,10 @@ class Operator:
             jog_speed=self.jog_speed,
             refused=self.refused,
         )
+
+
+def _within(value: float | None, choices: tuple[float, ...], otherwise: float) -> float:
+    """``value`` no smaller and no larger than the choices; ``otherwise`` where it is missing or no number."""
+    if value is None or not math.isfinite(value):
+        return otherwise
+    return min(max(value, choices[0]), choices[-1])

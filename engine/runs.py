@@ -56,7 +56,7 @@ class Run:
             os.kill(pid, 0)
         except OSError:
             return False
-        return True
+        return not _zombie(pid)
 
     def claim(self) -> None:
         """Say that this process is the run's engine."""
@@ -64,6 +64,14 @@ class Run:
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _zombie(pid: int) -> bool:
+    """Dead, but not yet asked after by its parent: a console whose engine was killed is such a parent."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
 
 
 def create(settings: Settings) -> Run:

@@ -1,8 +1,9 @@
-"""The stop page: a memory-mapped file with one counter slot a writer; raising a stop is one write.
+"""The stop page: a memory-mapped file with one counter slot for each kind of writer; raising a stop is one write.
 
 Layout: little-endian int64, ``2 * len(Writer)`` slots. Slot ``w`` counts the stops that writer ``w`` has asked for;
-slot ``len(Writer) + w`` counts those among them that latch and take the power off. Each slot has one writer, so no
-write can undo another; readers compare counts, so a stop is never missed and never repeated.
+slot ``len(Writer) + w`` counts those among them that latch and take the power off. Each kind of writer has its own slot, so no
+kind undoes another's stop; readers compare counts, so a stop is acted on once. Two writers of one kind, such as two shells,
+that write in the same instant may count as one stop.
 """
 
 import mmap

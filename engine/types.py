@@ -21,7 +21,6 @@ def _vector(n: int) -> msgspec.Meta:
     return msgspec.Meta(min_length=n, max_length=n)
 
 
-Vec3 = Annotated[tuple[float, ...], _vector(3)]
 Vec6 = Annotated[tuple[float, ...], _vector(6)]
 Vec7 = Annotated[tuple[float, ...], _vector(7)]
 Layers = Annotated[tuple[float, ...], _vector(9)]
@@ -30,8 +29,6 @@ Signals = Annotated[tuple[float, ...], _vector(18)]
 SignalFlags = Annotated[tuple[bool, ...], _vector(18)]
 StopCounters = Annotated[tuple[int, ...], _vector(8)]
 
-NAN6 = (float("nan"),) * 6
-NAN7 = (float("nan"),) * 7
 NAN18 = (float("nan"),) * 18
 
 SIGNALS: tuple[str, ...] = (
@@ -289,8 +286,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     members: int
     signal_ratio: Signals
     signal_valid: SignalFlags
-    action_magnitude: float  #: norm of the first six components of the next action, in units of the policy's scale
-    ensemble_spread: float  #: the epistemic signal's nominal quantile
+    action_magnitude: float  #: signal 7: norm of the six motion components in training spreads, root mean square over the mean chunk
+    ensemble_spread: float  #: signal 1, epistemic: spread between the members' means in training spreads, not a ratio or quantile
     # operator
     arm_request: int  #: counts arm intents
     disarm_request: int
@@ -315,7 +312,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     score: float  #: [0.1, 1]
     score_raw: float
-    score_published: float  #: a published rule, 0.85^[spread>0.3] clip(1 - 0.8 clip(|a|/2)); recorded beside ours, drives nothing
+    #: a published rule, 0.85^[spread>0.3] clip(1 - 0.8 clip(|a|/2)), on ``action_magnitude`` and ``ensemble_spread``; recorded beside
+    #: ours, drives nothing. Its 2 and 0.3 were set for another policy's action units, so only its course within a run compares
+    score_published: float
     action: int  #: Action
     binding: int  #: index into LAYERS
     layer_score: Layers

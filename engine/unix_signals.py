@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.stop import StopPage
 
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
-STOPPING = frozenset({signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGQUIT})
+STOPPING = frozenset({signal.SIGHUP, signal.SIGTSTP, signal.SIGQUIT})
 
 
 def block() -> None:

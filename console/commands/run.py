@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from engine.runs import Run
 
 
+LONGEST = 86_400.0  #: s
+
+
 @click.command()
 @run_options
 @click.option("--demo", is_flag=True, default=None, help="A deterministic minute with hazards, in lock-step.")
@@ -32,15 +35,31 @@ def run(headless: bool, duration: float, as_json: bool, config: Path | None, **f
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         os.environ.setdefault("OMP_NUM_THREADS", "1")
     settings = settings_from(config, **flags)
+    if not duration <= LONGEST:
+        fail(f"The duration {duration} is not a number of seconds up to {LONGEST:.0f}.", USAGE)
     if headless:
         _run_headless(settings, duration, as_json)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        fail("The console needs a terminal; without one use --headless.", USAGE)
+    _need_terminal("The console needs a terminal; without one use --headless.")
+    _check_keymap(settings)
     from engine import runs
 
     place = runs.create(settings)
     _start_engine(place)
     sys.exit(_console(place, readonly=False, settings=settings))
+
+
+def _need_terminal(otherwise: str) -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        fail(otherwise, USAGE)
+
+
+def _check_keymap(settings: "Settings") -> None:
+    from console.keymap import Keymap, KeymapError
+
+    try:
+        Keymap(settings.console.keymap)
+    except KeymapError as error:
+        fail(str(error), USAGE)
 
 
 def _run_headless(settings: "Settings", duration: float, as_json: bool) -> NoReturn:
@@ -92,6 +111,7 @@ def _console(place: "Run", *, readonly: bool, settings: "Settings") -> int:
 @click.option("--readonly", is_flag=True, help="Observe; may still stop.")
 def attach(name: str | None, readonly: bool) -> None:
     """Come back to a running engine, or observe it."""
+    _need_terminal("A console needs a terminal.")
     from engine.config import Settings
     from engine.runs import RunError, find
 
@@ -133,8 +153,7 @@ def replay(session: str, verify: bool, as_json: bool, store: Path | None) -> Non
 
         with session_errors():
             report_on(recompute(path), as_json)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        fail("The replay needs a terminal; without one use --verify.", USAGE)
+    _need_terminal("The replay needs a terminal; without one use --verify.")
     from console.app import run_replay
 
     sys.exit(run_replay(path, settings_from(None).console))

@@ -22,7 +22,8 @@ def sessions_list(store: Path | None, as_json: bool) -> None:
 
     from engine.session.store import sessions as summaries
 
-    found = summaries(store or settings_from(None).store)
+    with session_errors():
+        found = summaries(store or settings_from(None).store)
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(found)))
         return

@@ -31,8 +31,10 @@ def train_policy(out: Path, episodes: int, steps: int, device: str, workers: int
         click.echo(
             f"{out}: {trained.members} members, {trained.parameters_m:.2f} M parameters. Evaluate with: sawhorse evaluate policy {out}"
         )
-    except (PolicyError, OSError) as error:
+    except PolicyError as error:
         fail(str(error), NOT_CONNECTED)
+    except OSError as error:
+        fail(f"{error.filename or out} cannot be used: {error.strerror}.", NOT_CONNECTED)
 
 
 @click.group(cls=Commands)
@@ -55,8 +57,10 @@ def evaluate_policy(path: str, episodes: int, seed: int | None, device: str, wor
     first = training.EVALUATION_SEED if seed is None else seed
     try:
         found = training.evaluate(path, episodes, first, device, workers=workers, progress=progress)
-    except (PolicyError, OSError) as error:
+    except PolicyError as error:
         fail(str(error), NOT_CONNECTED)
+    except OSError as error:
+        fail(f"{error.filename or path} cannot be used: {error.strerror}.", NOT_CONNECTED)
     put(found, as_json)
 
 
@@ -95,4 +99,7 @@ def screenshots(out: Path) -> None:
     """Play the demonstration without a screen and draw its pictures into OUT, at three sizes."""
     from console.screenshots import draw
 
-    draw(settings_from(None), out, progress)
+    try:
+        draw(settings_from(None), out, progress)
+    except OSError as error:
+        fail(f"The pictures cannot be written to {out}: {error.strerror}.", NOT_CONNECTED)

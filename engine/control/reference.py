@@ -14,7 +14,7 @@ from engine.limits import Limits
 from engine.safety import score, stops
 from engine.types import Command, Decision, Inputs, StopCategory, StopKind, Zone
 
-LEVER = 0.25  #: m, half a blade: rotation is limited so that no point so far from the tool frame is faster than the tool may be
+LEVER = 0.36  #: m, from the tool frame to the partner's handle: no point so near is faster than the tool may be, shift and turn together
 STIFFEN = (200.0, 200.0, 200.0, 60.0, 60.0, 60.0)  #: N/m/s and N m/rad/s
 FORCE_RATE = 300.0  #: N/s by which the force on a hand may change through softening: a sudden drop throws a partner who pulls
 TORQUE_RATE = 40.0  #: N m/s
@@ -98,10 +98,9 @@ def _moving(reference: Reference, measured: Floats, decision: Decision, target: 
         limit / k for limit, k in zip((decision.force_limit,) * 3 + (decision.torque_limit,) * 3, reference.stiffness, strict=True)
     )
     to_go = tuple(map(_leashed, error(target, reference.pose), stretch, leash))
-    speed, acceleration = decision.speed_limit, limits.acceleration_max
-    linear = _velocity(reference.twist[:3], to_go[:3], speed, acceleration, dt)
-    angular = _velocity(reference.twist[3:], to_go[3:], speed / LEVER, acceleration / LEVER, dt)
-    twist = linear + angular
+    acceleration = limits.acceleration_max
+    wanted = _approaching(to_go[:3], acceleration, dt) + _approaching(to_go[3:], acceleration / LEVER, dt)
+    twist = _twist(reference.twist, wanted, decision.speed_limit, acceleration * dt)
     stroke = min(decision.stiffness[0], ZONE_STIFFNESS.get(Zone(zone), math.inf))
     stiffness = _eased(reference.stiffness, (stroke, *decision.stiffness[1:]), stretch, dt)
     return replace(
@@ -117,9 +116,9 @@ def _moving(reference: Reference, measured: Floats, decision: Decision, target: 
 
 
 def _holding(reference: Reference, measured: Floats | None, inputs: Inputs, decision: Decision, dt: float, limits: Limits) -> Reference:
-    acceleration = limits.acceleration_max
-    linear = _velocity(reference.twist[:3], (0.0,) * 3, 0.0, acceleration, dt)
-    angular = _velocity(reference.twist[3:], (0.0,) * 3, 0.0, acceleration / LEVER, dt)
+    change = limits.acceleration_max * dt
+    linear = _velocity(reference.twist[:3], (0.0,) * 3, 0.0, change)
+    angular = _velocity(reference.twist[3:], (0.0,) * 3, 0.0, change / LEVER)
     twist = (linear[0], linear[1], min(linear[2], 0.0), *angular)
     pose = moved(reference.pose, tuple(v * dt for v in twist))
     stiffness, rest = reference.stiffness, reference.rest
@@ -176,26 +175,59 @@ def _leashed(go: float, stretch: float, most: float) -> float:
     return go
 
 
-def _velocity(before: Floats, to_go: Floats, limit: float, acceleration: float, dt: float) -> Floats:
-    """(3,) the next velocity: never above ``limit`` once below it, never changed by more than ``acceleration * dt``.
+def _approaching(to_go: Floats, acceleration: float, dt: float) -> Floats:
+    """(3,) the velocity from which braking still ends at the target: v (v + a dt) = 2 a d."""
+    distance = _size(to_go)
+    if not distance > 0.0:
+        return (0.0,) * 3
+    speed = min(distance / dt, acceleration * (math.sqrt(dt * dt / 4.0 + 2.0 * distance / acceleration) - dt / 2.0))
+    return tuple(speed * d / distance for d in to_go)
 
-    The speed wanted is the one from which braking still ends at the target: v (v + a dt) = 2 a d.
+
+def _furthest_speed(twist: Floats) -> float:
+    """m/s, the most that any point within LEVER of the tool frame can have: |v| + LEVER |w|."""
+    return _size(twist[:3]) + LEVER * _size(twist[3:])
+
+
+def _twist(before: Floats, wanted: Floats, limit: float, change: float) -> Floats:
+    """(6,) the next twist towards the wanted one: the furthest point never above ``limit`` once below it.
+
+    |v| and LEVER |w| change by at most ``change``, m/s. The turn goes first and the shift takes what is left of the limit: as
+    the turn gains no more than the shift can give up within a tick, the sum never passes it.
     """
-    change = acceleration * dt
-    fast = math.sqrt(sum(v * v for v in before))
+    fast = _furthest_speed(before)
     if fast > limit:
         share = max(limit, fast - change) / fast
         return tuple(v * share for v in before)
-    distance = math.sqrt(sum(d * d for d in to_go))
-    wanted: Floats = (0.0,) * 3
-    if distance > 0.0:
-        speed = min(limit, distance / dt, acceleration * (math.sqrt(dt * dt / 4.0 + 2.0 * distance / acceleration) - dt / 2.0))
-        wanted = tuple(speed * d / distance for d in to_go)
+    asked = _furthest_speed(wanted)
+    if asked > limit:
+        wanted = tuple(v * limit / asked for v in wanted)
+    angular = _velocity(before[3:], wanted[3:], limit / LEVER, change / LEVER)
+    return _velocity(before[:3], wanted[:3], max(0.0, limit - LEVER * _size(angular)), change) + angular
+
+
+def _velocity(before: Floats, wanted: Floats, limit: float, change: float) -> Floats:
+    """(3,) the next velocity towards the wanted one: first down to ``limit``, the rest of ``change`` towards what is wanted within it."""
+    before, spent = _shortened(before, limit, change)
+    wanted, _ = _shortened(wanted, limit, math.inf)
     differs = tuple(w - v for w, v in zip(wanted, before, strict=True))
-    size = math.sqrt(sum(d * d for d in differs))
-    if size <= change:
+    size = _size(differs)
+    if size <= change - spent:
         return wanted
-    return tuple(v + d * change / size for v, d in zip(before, differs, strict=True))
+    return tuple(v + d * (change - spent) / size for v, d in zip(before, differs, strict=True))
+
+
+def _shortened(velocity: Floats, limit: float, change: float) -> tuple[Floats, float]:
+    """(velocity (3,) no longer than ``limit`` or ``change`` shorter than it was, by how much it was shortened)."""
+    fast = _size(velocity)
+    if fast <= limit:
+        return velocity, 0.0
+    less = min(fast - limit, change)
+    return tuple(v * (1.0 - less / fast) for v in velocity), less
+
+
+def _size(vector: Floats) -> float:
+    return math.sqrt(sum(v * v for v in vector))
 
 
 def _eased(present: Floats, wanted: Floats, stretch: Floats, dt: float) -> Floats:

@@ -43,6 +43,8 @@ def load(
         progress("checking files")
         manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
         checkpoint.check_files(folder, manifest)
+    elif (folder / checkpoint.MEMBERS).exists() or (folder / checkpoint.HEADS).exists():
+        raise PolicyError(f"{folder / checkpoint.MANIFEST} is missing; expected the file that names the ensemble's parts and their SHA-256")
     progress("reading member 1")
     policy = _load_base(folder, device)
     members = [policy]

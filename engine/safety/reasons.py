@@ -6,8 +6,6 @@ from collections.abc import Callable
 from engine.safety.uncertainty import STOP_RATIO
 from engine.types import LAYERS, Reason
 
-WIDTH = 60  #: characters a sentence may have
-
 _CONTACT = LAYERS.index("contact")
 
 
@@ -89,7 +87,7 @@ _PLAIN: dict[Reason, str] = {
     Reason.ENGINE_FAULT: "the engine met a fault of its own",
     Reason.RECORDER_FULL: "the recorder's queue is full",
     Reason.RECORDER_FAILED: "the recorder cannot write",
-    Reason.PLANT_TIMEOUT: "the robot went without a command for too long",
+    Reason.PLANT_TIMEOUT: "the robot did not answer",
     Reason.LATCHED: "another stop holds; it clears by its own number",
     Reason.NOT_AT_REST: "the robot is not at rest",
     Reason.OBSERVATION_NONE: "no reading from the robot yet",
@@ -123,9 +121,9 @@ _ADVICE: dict[Reason, str] = {
     Reason.WATCHDOG_RECORDER: "Check the store's disk; it ends when rows are written.",
     Reason.CONSOLE_LOST: "Attach a console or touch a key, then arm again.",
     Reason.ENGINE_FAULT: "Read the log; restart the engine if it persists.",
-    Reason.RECORDER_FULL: "Wait for the disk to catch up, then arm again.",
+    Reason.RECORDER_FULL: "Restart the engine; this recording is no longer whole.",
     Reason.RECORDER_FAILED: "Free the disk or choose another store, then restart.",
-    Reason.PLANT_TIMEOUT: "Close what else loads this machine, then arm again.",
+    Reason.PLANT_TIMEOUT: "Check the robot's power and connection, then arm again.",
     Reason.LATCHED: "Press W for the stop's number and C to clear it.",
     Reason.NOT_AT_REST: "Hold the saw still, clear the stop, then arm.",
     Reason.OBSERVATION_NONE: "Check the robot's power and connection.",

@@ -80,7 +80,9 @@ def least_force(permitted: float, layers: tuple[Layer, ...]) -> float:
 def published(magnitude: float, spread: float) -> float:
     """Another system's score, from the size of the action and the ensemble's spread alone; recorded to compare, drives nothing.
 
-    It fails open: a frozen model that repeats small actions scores well. NaN where there is no action to score.
+    It fails open: a frozen model that repeats small actions scores well. NaN where there is no action to score. Its 2 and 0.3
+    were set for another policy's action units; the arbiter hands it training spreads of the mean chunk, in which the compact
+    policy's nominal magnitude is 2.3 to 2.8 and its spread 0.016 at most (95 %): there it says 0.2 nearly always.
     """
     if not magnitude >= 0.0:
         return NAN

@@ -9,13 +9,12 @@ from engine.safety.layer import NAN, SCORE_MAX, SCORE_MIN, Layer, age, clip, sca
 from engine.types import Inputs, Mode, ModelState, Reason
 
 #: indices into ``SIGNALS``. Left out: what describes the motion rather than the doubt about it (magnitude, jerk, reversal,
-#: execution mismatch, joint-limit margin), which the limits layer judges from measurements, and the noise that the task
-#: itself has (aleatoric, entropy)
+#: execution mismatch, joint-limit margin), which the limits layer judges from measurements, the noise that the task itself
+#: has (aleatoric, entropy), the epistemic trend, and the two sensitivities, which no policy here computes
 DISAGREEMENT = (0, 2, 3, 9, 11)  # epistemic, flow disagreement, member variance, divergence, epistemic peak
 NOVELTY = (13,)  # distance from training
 CHANGE = (4, 12)  # overlap, latent drift
-SENSITIVITY = (14, 15)  # sensitivity mean and max
-FAMILIES = (DISAGREEMENT, NOVELTY, CHANGE, SENSITIVITY)
+FAMILIES = (DISAGREEMENT, NOVELTY, CHANGE)
 
 EPISTEMIC = 0
 #: computable from any one inference, so once there they stay; the others need a predecessor or a further pass

@@ -55,9 +55,11 @@ def summary(path: Path) -> Summary:
 
 
 def sessions(root: Path) -> list[Summary]:
-    """Every session under ``root``, newest first; an empty list where there is no such folder."""
-    if not root.is_dir():
+    """Every session under ``root``, newest first; an empty list where there is no such folder. Raises SessionError if it is no folder."""
+    if not root.exists():
         return []
+    if not root.is_dir():
+        raise SessionError(f"The store {root} is not a folder.")
     folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     return [summary(path) for path in sorted(folders, key=lambda path: path.name, reverse=True)]
 
@@ -67,8 +69,12 @@ def find(root: Path, name: str) -> Path:
 
     Raises SessionError naming the nearest.
     """
+    if not name:
+        raise SessionError("Name a session, or say last.")
     given = Path(name)
     if given.is_dir() and (given.is_absolute() or "/" in name or not (root / name).is_dir()):
+        if not (given / "commit.json").exists():
+            raise SessionError(f"{given} is not a session: it has no commit.json.")
         return given
     known = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     if name == "last" and known:

@@ -64,6 +64,25 @@ def test_no_limit_can_be_set_out_of_its_range(name: str, value: float) -> None:
         load({"limits": {name: value}})
 
 
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (
+            {"slow_below": 0.99, "continue_above": 0.55, "stop_below": 0.74},
+            "stop_below < slow_below <= continue_above must hold, not 0.74, 0.99, 0.55.",
+        ),
+        ({"slow_below": 0.6, "stop_below": 0.6}, "stop_below < slow_below <= continue_above must hold, not 0.6, 0.6, 0.8."),
+        ({"workspace_min": (0.9, -0.5, 0.3)}, "workspace_min must be less than workspace_max along x, not 0.9 and 0.78."),
+        ({"workspace_max": (0.78, 0.5, 0.3)}, "workspace_min must be less than workspace_max along z, not 0.3 and 0.3."),
+        ({"workspace_max": (0.78, float("nan"), 0.9)}, "workspace_min must be less than workspace_max along y, not -0.5 and nan."),
+    ],
+)
+def test_limits_that_contradict_each_other_are_refused_in_one_sentence(limits: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load({"limits": limits})
+    assert str(raised.value) == f"The settings under limits contradict each other: {sentence}"
+
+
 def test_an_unknown_variable_of_ours_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAWHORSE_ROBOTT", "cosaw")
     with pytest.raises(ConfigError, match="SAWHORSE_ROBOTT"):

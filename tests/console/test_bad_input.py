@@ -1,0 +1,59 @@
+"""Whatever a user can get wrong on the command line ends in one sentence and the documented exit code."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from console.cli import main
+
+SESSION = "20260101-000000-abcd"
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"):
+        (tmp_path / name).mkdir(mode=0o700)
+        monkeypatch.setenv(name, str(tmp_path / name))
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["rn"], 2, "did you mean 'run'?"),
+        (["sessions", "lst"], 2, "did you mean 'list'?"),
+        (["run", "--headless", "--robot", "cosav"], 2, "did you mean 'cosaw'?"),
+        (["run", "--headless", "--policy", "compat"], 2, "did you mean 'compact'?"),
+        (["run", "--headless", "--task", "sow"], 2, "did you mean 'saw'?"),
+        (["run", "--headless", "--device", "gpu"], 2, "use cpu, cuda or cuda:N"),
+        (["run", "--headless", "--duration", "nan"], 2, "not a number of seconds"),
+        (["run", "--headless", "--duration", "inf"], 2, "not a number of seconds"),
+        (["run", "--headless", "--config", "bytes.toml"], 2, "not valid TOML"),
+        (["run"], 2, "needs a terminal"),
+        (["attach"], 2, "needs a terminal"),
+        (["stop"], 3, "No engine is running"),
+        (["replay", SESSION, "--verify"], 3, "no session"),
+        (["sessions", "show", "folder/../folder"], 3, "not a session"),
+        (["sessions", "verify", ""], 3, "Name a session"),
+        (["sessions", "list", "--store", "file"], 3, "not a folder"),
+        (["bench", "contrl"], 2, "did you mean 'control'?"),
+        (["screenshots", "file/x"], 3, "cannot be written"),
+    ],
+)
+def test_bad_input_gets_one_sentence(arguments: list[str], code: int, words: str) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code, result.output
+    assert words in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("variable", ["SAWHORSE_LIMITS", "SAWHORSE_CAMERA", "SAWHORSE_STORE", "SAWHORSE_SEED"])
+def test_a_bad_variable_gets_one_sentence(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "" if variable == "SAWHORSE_STORE" else "abc")
+    result = CliRunner().invoke(main, ["config", "show"])
+    assert result.exit_code == 2, result.output
+    assert len(result.output.strip().splitlines()) == 1
