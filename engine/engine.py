@@ -374,7 +374,7 @@ class Engine:
         )
 
     def loop_stats(self) -> LoopStats:
-        spent = np.array(list(itertools.islice(reversed(self.control.spent_ms), 1000)))
+        spent = np.array(list(self.control.recent_ms))  # one call: an iterator kept across two would see the loop append
         tick = self.control.last
         wall = time.monotonic() - self.control.started if self.control.started else math.nan
         return LoopStats(

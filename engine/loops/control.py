@@ -136,6 +136,7 @@ class ControlLoop:
         self.started = 0.0  #: monotonic s of the first tick in real time
         self.overruns = 0
         self.spent_ms: deque[float] = deque(maxlen=60_000)  #: lateness of the start + work, by tick
+        self.recent_ms: deque[float] = deque(maxlen=1000)  #: the newest of them, for the screen
 
     def run(self, ending: threading.Event) -> None:
         """Tick on an absolute schedule until ``ending``."""
@@ -146,7 +147,9 @@ class ControlLoop:
             if pause > 0:
                 time.sleep(pause)
             self.step()
-            self.spent_ms.append((time.monotonic() - due) * 1e3)
+            spent = (time.monotonic() - due) * 1e3
+            self.spent_ms.append(spent)
+            self.recent_ms.append(spent)
             due += DT
             if time.monotonic() > due + CATCH_UP * DT:
                 self.overruns += 1

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 
@@ -89,3 +90,23 @@ def test_the_operator_may_end_the_run(engine_process: Process) -> None:
     *_, last = line.to_the_end()
     assert isinstance(last, Ended)
     assert last.exit_code == engine_process.popen.wait(30) == 0
+
+
+def test_a_killed_engine_that_nobody_waited_for_counts_as_dead(engine_process: Process) -> None:
+    Line(engine_process.run).until(lambda s: s.inputs.tick > 5)
+    assert engine_process.run.alive
+    os.kill(engine_process.popen.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, engine_process.popen.pid, os.WEXITED | os.WNOWAIT)
+    assert not engine_process.run.alive
+
+
+def test_a_frozen_engine_that_goes_on_stops_and_says_that_it_stalled(engine_process: Process) -> None:
+    line = Line(engine_process.run)
+    line.drive()
+    os.kill(engine_process.popen.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, engine_process.popen.pid, os.WSTOPPED | os.WNOWAIT)
+    threading.Event().wait(2.0)  # the silence itself is what is tested
+    os.kill(engine_process.popen.pid, signal.SIGCONT)
+    stopped = line.until(lambda s: s.decision.stop_count >= 1)
+    assert stopped.decision.stop_reason in (Reason.WATCHDOG_CONTROL, Reason.CLOCK_STEPPED)
+    assert not stopped.decision.armed
