@@ -1,7 +1,7 @@
 """The two protocols a robot and its cameras keep; an adapter is whatever satisfies them."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from engine.types import Command, Frames, Observation
 
@@ -10,9 +10,11 @@ class AdapterError(Exception):
     """The robot or its cameras could not be reached, or stopped answering. The text is one sentence for the operator."""
 
 
-@runtime_checkable
 class Robot(Protocol):
-    """A robot the engine drives at 100 Hz. One thread calls it: the control thread."""
+    """A robot the engine drives at 100 Hz.
+
+    The control thread calls it; ``stop`` and ``close`` may also come from the thread that ends the run.
+    """
 
     name: str
     simulated: bool
@@ -30,7 +32,7 @@ class Robot(Protocol):
         """Hand over the impedance command for the next tick. Without one for 50 ms the robot brakes and holds by itself."""
 
     def stop(self, category: int) -> None:
-        """Stop now, by the robot's own means, whatever was commanded. Bounded work, no allocation, no wait. Idempotent."""
+        """Stop now, by the robot's own means, whatever was commanded. Bounded work, no wait. Idempotent."""
 
     def resume(self) -> None:
         """Leave a stop: hold at the measured pose with zero error. Called only when the operator has re-armed."""
@@ -42,9 +44,8 @@ class Robot(Protocol):
         """Idempotent; never drops a load."""
 
 
-@runtime_checkable
 class CameraRig(Protocol):
-    """All cameras of a robot. One thread calls it: the camera thread."""
+    """All cameras of a robot. The camera thread calls it; ``close`` may also come from the thread that ends the run."""
 
     names: tuple[str, ...]
 

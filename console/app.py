@@ -14,14 +14,15 @@ from textual.app import App
 from textual.theme import Theme
 
 from console.driver import ConsoleDriver, KeysDropped, TerminalGone
-from console.exits import CLEAN, FAULT, INTERRUPTED
 from console.keymap import Keymap, Scope
 from console.link import Link, SocketLink
 from console.parser import KeyboardFlags, KeyReleased, StatusReport
+from console.presence import PRESENCE
 from console.screens.board import Board
 from console.theme import MONOCHROME, PALETTES, THEMES
 from console.view import LIMITS, History
 from engine.config import ConsoleSettings
+from engine.exits import CLEAN, FAULT, INTERRUPTED
 from engine.limits import Limits
 from engine.messages import Shutdown
 from engine.runs import Run
@@ -81,9 +82,11 @@ class Sawhorse(App[int], inherit_bindings=False):
         self.wall = wall
         self.history = History()
         self.observing = self.options.readonly  #: another console holds control, or this one did not ask for it
+        self.multiplexer = ""  #: what answers in the terminal's place, told by the driver; "" = nothing does
         self.releases = False  #: the terminal reports key releases
         self.terminal_answers = False
         self.stopped_at = -1e9  #: when this console last raised a stop, on ``now``'s clock
+        self.stops_raised = 0  #: by this console
         self.ends_engine = False  #: the operator left in good order: the engine shall end too
         self.engine_told = False  #: and it has been told
         self._first = first
@@ -94,6 +97,7 @@ class Sawhorse(App[int], inherit_bindings=False):
         self._probed_at = -1e9
         self._asked_at = 0.0
         self._answered_at = 0.0
+        self._proven_at = -1e9  #: when the operator's end last gave proof of itself
         self._late_at = -1e9
 
     # --- from the input thread ---
@@ -103,11 +107,17 @@ class Sawhorse(App[int], inherit_bindings=False):
         if self.stop_page is not None:
             self.stop_page.raise_stop(Writer.OBSERVER if self.observing else Writer.CONSOLE, latch=latched)
         self.stopped_at = self.now()
+        self.stops_raised += 1
 
-    def heard(self, now: float) -> None:
-        """A byte came from the terminal. Called by the driver's input thread."""
+    def heard(self, now: float, *, typed: bool) -> None:
+        """A byte came from the terminal, of a key or only of an answer. Called by the driver's input thread.
+
+        Behind a multiplexer an answer says nothing of the operator: armed, it counts only while a key is recent.
+        """
         self._answered_at = now
-        if self.link is not None:
+        if typed or not self.multiplexer:
+            self._proven_at = now
+        if self.link is not None and (not self.armed or now - self._proven_at < PRESENCE):
             self.link.alive(now)
 
     # --- the app's own thread ---
@@ -230,6 +240,17 @@ class Sawhorse(App[int], inherit_bindings=False):
         return late
 
     @property
+    def armed(self) -> bool:
+        """Whether the robot is armed, by the newest word of an engine that is there."""
+        snapshot = self.link.newest() if self.link is not None and self.link.state == "connected" else None
+        return snapshot is not None and snapshot.decision.armed
+
+    @property
+    def unproven(self) -> float:
+        """s since the operator's end last gave proof of itself."""
+        return self.now() - self._proven_at
+
+    @property
     def dropped_key(self) -> bool:
         """Whether a key was dropped as too late a moment ago."""
         return self.now() - self._late_at < 3.0
@@ -240,7 +261,8 @@ class Sawhorse(App[int], inherit_bindings=False):
             self.raise_stop(latched=latched)
 
     def on_keyboard_flags(self, message: KeyboardFlags) -> None:
-        self.releases = bool(message.flags & RELEASES)
+        # Behind a multiplexer a missing release may be a lost line, so there holds are proven by their repeats.
+        self.releases = bool(message.flags & RELEASES) and not self.multiplexer
 
     def on_key_released(self, message: KeyReleased) -> None:
         # By the screen's own queue, behind the presses that are still in it: a release must never overtake its press.
@@ -288,6 +310,7 @@ def run_live(place: Run, *, readonly: bool, settings: ConsoleSettings, store: Pa
             code = exit_code(app.run(mouse=False))
             if app.ends_engine and (app.engine_told or link.send_within(Shutdown(), END_WITHIN)):
                 link.wait_end(END_WITHIN)
+                code = link.ended.exit_code if link.ended is not None else code
         finally:
             link.close()
     return code
@@ -303,13 +326,6 @@ def run_replay(path: Path, settings: ConsoleSettings) -> int:
 
     session = Session.open(path)
     return exit_code(Sawhorse(lambda: ReplayScreen(session), options=options_from(settings)).run(mouse=False))
-
-
-def run_sessions(store: Path, settings: ConsoleSettings) -> int:
-    """The table of recorded sessions; returns the exit code."""
-    from console.screens.sessions import SessionsScreen
-
-    return exit_code(Sawhorse(lambda: SessionsScreen(store), options=options_from(settings, store=store)).run(mouse=False))
 
 
 def options_from(settings: ConsoleSettings, *, readonly: bool = False, store: Path | None = None, limits: Limits = LIMITS) -> Options:

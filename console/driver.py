@@ -2,7 +2,7 @@
 
 Textual's event loop may stand still for seconds behind a terminal that does not drain. So the input thread itself
 raises the stop page, and only then hands the bytes on. It also counts as the proof that the operator's end is alive:
-every byte read is told to the link.
+every byte read is told to the app, and whether a hand typed it or the terminal only answered.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from console.parser import ConsoleParser
+from console.presence import multiplexer, terminal_holder, typed
 from console.stopkeys import StopMatcher
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class ConsoleDriver(LinuxDriver):
 
     def __init__(self, app: "Sawhorse", *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
+        app.multiplexer = multiplexer(os.environ, terminal_holder())
         self._file = sys.__stdout__  # Textual draws on stderr, which people redirect
 
     def start_application_mode(self) -> None:
@@ -67,7 +69,7 @@ class ConsoleDriver(LinuxDriver):
             self.write(_ASK_STATUS)
 
     def run_input_thread(self) -> None:
-        """Read, raise stops, tell the link, then parse. At the end of the file: stop, say so once, and end; never spin."""
+        """Read, raise stops, parse, tell the app, then hand on. At the end of the file: stop, say so once, and end; never spin."""
         stops = StopMatcher()
         parser = ConsoleParser(self._debug)
         decode = getincrementaldecoder("utf-8")("replace").decode
@@ -79,7 +81,10 @@ class ConsoleDriver(LinuxDriver):
                 except OSError:
                     data = b""
                 if data is None:
-                    self._post(parser.tick())
+                    late = list(parser.tick())
+                    if typed(late):
+                        self._app.heard(time.monotonic(), typed=True)
+                    self._post(late)
                     continue
                 if not data:
                     self._app.raise_stop(latched=False)
@@ -87,9 +92,9 @@ class ConsoleDriver(LinuxDriver):
                     break
                 if found := stops.feed(data):
                     self._app.raise_stop(latched=found.latching)
-                self._app.heard(time.monotonic())
-                self._post(_obeyed(list(parser.feed(decode(data)))))
-                self._post(parser.tick())
+                parsed = [*parser.feed(decode(data)), *parser.tick()]
+                self._app.heard(time.monotonic(), typed=typed(parsed))
+                self._post(_obeyed(parsed))
         with contextlib.suppress(EOFError, ParseError):
             self._post(parser.feed(""))
 

@@ -4,6 +4,7 @@ HOLD: the terminal reports releases. REPEAT: it repeats evenly. STEP: repeats ar
 degrades to three single presses of Enter, each at most 1.5 s after the one before.
 """
 
+import math
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
@@ -34,10 +35,16 @@ class ArmGesture:
     releases: bool  #: the terminal says that it reports releases
     _times: list[float] = field(default_factory=list)
     _presses: int = 0
+    _last: float = -math.inf
+    _withdrawn: bool = False
 
-    def press(self, now: float) -> None:
+    def press(self, now: float, *, repeated: bool = False) -> None:
         """Enter arrived: a first press or a repeat; terminals without releases do not say which."""
-        gap = now - self._times[-1] if self._times else float("inf")
+        gap, self._last = now - self._last, now
+        if self._withdrawn and (repeated if self.releases else gap <= FIRST_GAP):
+            return  # still the hold that was withdrawn
+        self._withdrawn = False
+        gap = gap if self._times else math.inf
         if gap <= REPEAT_GAP:
             self._presses = 1
         else:
@@ -50,6 +57,11 @@ class ArmGesture:
         """Enter was let go."""
         self._times.clear()
         self._presses = 0
+
+    def withdraw(self) -> None:
+        """Forget what was held: a stop came, the focus went, the terminal fell silent. Only Enter let go and pressed anew counts."""
+        self.release()
+        self._withdrawn = True
 
     @property
     def presses(self) -> int:

@@ -72,4 +72,7 @@ class ConsoleParser(XTermParser):
             if _STATUS.fullmatch(sequence):
                 yield StatusReport()
                 return
-        yield from super()._sequence_to_key_events(sequence, alt)
+        try:
+            yield from super()._sequence_to_key_events(sequence, alt)
+        except ValueError:
+            return  # Textual reads a number where a sequence such as CSI : A has none; what is no key must not end the input thread

@@ -13,6 +13,7 @@ from engine import runs, unix_signals
 from engine.clock import RealClock, SimulatedClock
 from engine.config import Settings
 from engine.engine import Engine
+from engine.exits import CLEAN, FAULT, INTERRUPTED, NOT_CONNECTED, STOPPED
 from engine.faults import FreezingRig
 from engine.loops.inference import Policy
 from engine.loops.worker import Worker
@@ -26,7 +27,6 @@ from engine.stop import StopPage
 log = logging.getLogger(__name__)
 
 REFUSAL = 10.0  #: s a refused engine waits for its console
-EXIT_CLEAN, EXIT_CONNECT, EXIT_STOPPED, EXIT_FAULT, EXIT_INTERRUPTED = 0, 3, 4, 5, 130
 
 
 def log_to(path: Path) -> None:
@@ -121,14 +121,14 @@ class Host:
     def close(self, reason: str | None = None) -> tuple[str, int]:
         """Stop, commit, say goodbye. Returns why the run ended and the exit code."""
         if self._signal is not None:
-            outcome = (f"interrupted by {self._signal.name}", EXIT_INTERRUPTED)
+            outcome = (f"interrupted by {self._signal.name}", INTERRUPTED)
         elif self.engine.failure:
-            code = EXIT_FAULT if self.engine.ready() else EXIT_CONNECT
+            code = FAULT if self.engine.ready() else NOT_CONNECTED
             outcome = (self.engine.failure, code)
         else:
             last = self.engine.control.last
             stopped = last is not None and last.decision.stop_number > 0
-            outcome = (reason or "ended by the operator", EXIT_STOPPED if stopped else EXIT_CLEAN)
+            outcome = (reason or "ended by the operator", STOPPED if stopped else CLEAN)
         self.engine.close(outcome[0])
         self._server_worker.end()
         self.server.close(*outcome)
@@ -189,6 +189,6 @@ def refuse(run: runs.Run, why: str) -> int:
     deadline = time.monotonic() + REFUSAL
     while not server.consoles and time.monotonic() < deadline:
         server.once()
-    server.close(why, EXIT_CONNECT)
+    server.close(why, NOT_CONNECTED)
     run.remove()
-    return EXIT_CONNECT
+    return NOT_CONNECTED

@@ -107,7 +107,6 @@ class Bite:
     zone: Zone
     in_kerf: bool
     deepened: float  #: m, in this step
-    cutting_work: float  #: J, in this step, that made chips
 
 
 def chord(depth: float) -> float:
@@ -145,14 +144,14 @@ def bite(wood: Wood, grain: Grain, blade: Blade, log_top: float, pinch: float, d
         zone = Zone.KNOT
     if zone == Zone.AIR:
         _relax(wood, 0.0, math.inf, dt)
-        return Bite(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, height, zone, False, 0.0, 0.0)
+        return Bite(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, height, zone, False, 0.0)
 
     press = max(0.0, -CONTACT_STIFFNESS * height - CONTACT_DAMPING * blade.vz) if height < 0.0 else 0.0
     material = MATERIALS[zone]
     fade = math.tanh(blade.vx / CREEP_SPEED)
     resistance = material.friction * grain.hardness * press * (1.0 + abs(blade.vx) / SPEED_SCALE)
     teeth = resistance * fade
-    deepened, cutting = 0.0, 0.0
+    deepened = 0.0
     if press > 0.0:
         cutting = abs(teeth * blade.vx) * dt * max(0.0, 1.0 - RUBBING_FORCE / press)
         if wood.stuck:
@@ -173,7 +172,7 @@ def bite(wood: Wood, grain: Grain, blade: Blade, log_top: float, pinch: float, d
         along -= BIND_DRAG * wood.bind * wood.bind * fade
     side, turn = _walls(wood, held, blade, depth) if inside else (0.0, 0.0)
     tilt = -PITCH_STIFFNESS * min(1.0, press / 20.0) * blade.pitch - 0.1 * blade.pitch_rate if press > 0.0 else 0.0
-    return Bite(along, side, press, tilt, turn, press, height, zone, inside, deepened, cutting)
+    return Bite(along, side, press, tilt, turn, press, height, zone, inside, deepened)
 
 
 def _deepen(wood: Wood, held: int, y: float, amount: float) -> int:

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from adapters.mujoco import expert, layout, partner, reach
+from adapters.mujoco import expert, layout, partner
 from adapters.mujoco.cutting import kerf_at
-from adapters.mujoco.plant import Plant, unpack
+from adapters.mujoco.plant import Plant
 from adapters.mujoco.robot import Cosaw
 from adapters.mujoco.zones import zone_at
 from engine.control import pose as poses
@@ -225,11 +225,3 @@ def collect(seed: int, disturb: bool = True, every_steps: int = 2, duration: flo
         labels={name: np.array([row[name] for row in labels], np.float32) for name in labels[0]},
         outcome=episode.outcome(),
     )
-
-
-def from_plant(vector: F64) -> tuple[F32, F32, dict[str, float]]:
-    """(state's first six (6,), expert's chunk (16, 7), labels) of a recorded plant vector."""
-    held = unpack(vector)
-    pose, twist = reach.tool(held.q, held.dq)
-    state = np.concatenate([pose[:3], twist[:3]]).astype(np.float32)
-    return state, expert.chunk_from(held, pose, twist), labels_of(held, (float(pose[0]), float(pose[1]), float(pose[2])))

@@ -22,7 +22,6 @@ SLIP_SPEED: Final = 0.10  #: m/s, of the slipping reference
 REST_SPEED: Final = 0.01  #: m/s
 REST_WITHIN: Final = 0.3  #: s from a stop to standstill, then the brakes close (category 1)
 DAMPING_RATIO: Final = 1.0
-YIELD_DAMPING: Final = 150.0  #: N s/m, least damping of the yielding stroke axis
 BRAKE_STIFFNESS: Final = 2000.0  #: N m/rad, of a closed brake before it slips
 BRAKE_DAMPING: Final = 25.0  #: N m s/rad
 
@@ -214,7 +213,7 @@ class Cosaw:
         inertia = impedance.task_inertia(self._jacobian, self._mass)
         self._damping = impedance.damping(inertia, np.array(c.stiffness), DAMPING_RATIO)
         if c.yielding:
-            self._damping[0, 0] = max(self._damping[0, 0], YIELD_DAMPING)
+            self._damping = impedance.yielding(self._damping)
         self._rest = reach.posture(float(self._place[1]), float(self._place[2]))
         self._pose_d, self._twist_d, self._stiffness = np.array(c.pose_d), np.array(c.twist_d), np.array(c.stiffness)
 

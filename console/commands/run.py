@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from console.commands.common import fail, json_option, report_on, run_options, session_errors, session_path, settings_from, store_option
-from console.exits import NOT_CONNECTED, USAGE
+from engine.exits import NOT_CONNECTED, USAGE
 
 if TYPE_CHECKING:
     from engine.config import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from console.commands.common import Commands, config_option, fail, json_option, progress, run_options, settings_from
-from console.exits import USAGE
+from engine.exits import USAGE
 
 
 @click.command()

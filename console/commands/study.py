@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from console.commands.common import Commands, config_option, fail, json_option, progress, put, settings_from
-from console.exits import NOT_CONNECTED, USAGE
+from engine.exits import NOT_CONNECTED, USAGE
 
 
 @click.group(cls=Commands)

@@ -70,11 +70,19 @@ class Board(Screen[None], inherit_bindings=False):
         raise NotImplementedError
 
     def act(self, action: str, event: events.Key) -> None:
-        """Do what a key asks for; stops are dealt with before."""
-        raise NotImplementedError
+        """Do what a key asks for, here what it does on every screen; stops are dealt with before."""
+        if action == "help":
+            self.app.show_help(self.SCOPE)
+        elif action == "theme":
+            self.app.next_theme()
+        elif action in ("back", "quit"):
+            self.app.back()
 
     def released(self, key: str) -> None:
         """A key was let go."""
+
+    def let_go(self) -> None:
+        """Nothing counts as held any more: a stop key came."""
 
     def draw(self) -> None:
         """Show the present view in every panel that has a place."""
@@ -108,6 +116,7 @@ class Board(Screen[None], inherit_bindings=False):
             return
         if action in STOPS:
             self.app.stop_key(latched=action == "stop_off")
+            self.let_go()
         elif not self.app.too_late(event):
             self.act(action, event)
         self.draw()

@@ -7,20 +7,15 @@ from textual import events
 
 from console.keymap import BINDINGS, Keymap, Scope, shown
 from console.panel import Panel
-from console.places import Place, fits
 from console.rows import Row, beside, row
-from console.screens.board import Board
-from console.screens.live import LiveScreen
-from console.view import History, View
-from console.widgets.footer import Footer
-from console.widgets.header import Header
-from console.widgets.small import TooSmall
-from console.widgets.state import StateBar
+from console.screens.page import Page
+from console.view import View
 
 NOTES = (
     "A hold ends when the key is let go: HOLD where the terminal reports it (kitty, foot, Ghostty, iTerm2), REPEAT by a",
     "deadman of three repeats, at least 120 ms, STEP one small step a press. Arming measures which: hold Enter one second;",
     "where no repeats come, three presses of Enter arm, and the mode is STEP.",
+    "In tmux, screen or mosh: armed, press a key every 20 s, or it stops.",
 )
 
 
@@ -67,41 +62,18 @@ class HelpPanel(Panel):
         return row(("↑ ↓", "key"), (" scroll   ", "dim"), ("Esc", "key"), (" closes", "dim"))
 
 
-class HelpScreen(Board):
-    """Covers the live panels, never the state, the stop line or the stop keys."""
-
-    SCOPE: ClassVar[Scope] = "sessions"
-
+class HelpScreen(Page):
     def __init__(self, scope: Scope) -> None:
-        super().__init__({"header": Header(id="header"), "state": StateBar(id="state"), "small": TooSmall(id="small")})
-        self.help = HelpPanel(self.app.keymap, scope, id="help")
-        self.panels |= {"help": self.help, "footer": Footer("sessions", self.app.keymap, id="footer")}
-
-    def places(self, width: int, height: int) -> dict[str, Place]:
-        if not fits(width, height):
-            return {"small": Place(0, 0, width, height)}
-        return {
-            "header": Place(0, 0, width, 1),
-            "state": Place(0, 1, width, 2),
-            "help": Place(0, 3, width, height - 4),
-            "footer": Place(0, height - 1, width, 1),
-        }
+        self.help = HelpPanel(self.app.keymap, scope)
+        super().__init__(self.help)
 
     def view(self) -> View:
-        return replace(below(self), possible=frozenset({"stop", "stop_off", "theme"}))
+        return replace(super().view(), possible=frozenset({"stop", "stop_off", "theme"}))
 
     def act(self, action: str, event: events.Key) -> None:
         if action in ("row_up", "row_down"):
             self.help.first += 1 if action == "row_down" else -1
-        elif action in ("back", "help", "quit"):
+        elif action == "help":
             self.app.back()
-        elif action == "theme":
-            self.app.next_theme()
-
-
-def below(screen: Board) -> View:
-    """The view of the live screen under this one, so that state and stop stay true; an empty one where there is none."""
-    for other in reversed(screen.app.screen_stack):
-        if isinstance(other, LiveScreen):
-            return other.view()
-    return View(snapshot=None, history=History(), wall=screen.app.wall(), link="recorded", stoppable=False)
+        else:
+            super().act(action, event)

@@ -5,26 +5,17 @@ import time
 
 from textual import events
 
-from console.exits import CLEAN, FAULT, STOPPED
 from console.hold import ArmGesture, HeldKeys, Keyboard
 from console.keymap import ARROWS, HOLDS, possible
-from console.panel import Panel
 from console.places import Place, live_places
+from console.presence import HEARD_WITHIN, asking
 from console.screens.board import Board, is_repeat
+from console.screens.panels import robot_panels
 from console.view import View
 from console.widgets.camera import CameraPanel, picture_size
-from console.widgets.cut import CutPanel
-from console.widgets.events import EventsPanel
 from console.widgets.footer import Footer
-from console.widgets.gains import GainsPanel
-from console.widgets.header import Header
-from console.widgets.hold import HoldLine, HoldPanel
-from console.widgets.score import ScorePanel
-from console.widgets.signals import BriefLine, SignalsPanel
-from console.widgets.small import TooSmall
-from console.widgets.state import StateBar
 from console.widgets.strip import HEIGHT, Question, Strip
-from console.widgets.why import WhyPanel
+from engine.exits import CLEAN, FAULT, STOPPED
 from engine.messages import (
     AdjustForce,
     Arm,
@@ -42,15 +33,13 @@ from engine.messages import (
     Shutdown,
     WatchPicture,
 )
+from engine.operator import FORCE_STEP, JOG_SPEEDS, JOG_STEPS
 from engine.safety.reasons import advice, sentence
 from engine.types import Mode, Reason, Snapshot
 
 CAMERAS = ("front", "side", "top", "")
 LINE_STEP = 0.05  #: m across, one press
 LOG_STEP = 0.02  #: m up or down, one press
-FORCE_STEP = 5.0  #: N
-JOG_STEPS = (0.001, 0.005, 0.02)  #: m
-JOG_SPEEDS = (0.02, 0.05, 0.10)  #: m/s
 MESSAGE_FOR = 4.0  #: s a sentence of the console's own stays
 QUIT_WITHIN = 2.0  #: s a stop-and-quit waits for the robot to be disarmed
 
@@ -71,23 +60,7 @@ class LiveScreen(Board):
     def __init__(self) -> None:
         self.strip = Strip(id="strip")
         self.camera_panel = CameraPanel(id="camera")
-        panels: dict[str, Panel] = {
-            "header": Header(id="header"),
-            "state": StateBar(id="state"),
-            "score": ScorePanel(id="score"),
-            "gains": GainsPanel(id="gains"),
-            "cut": CutPanel(id="cut"),
-            "signals": SignalsPanel(id="signals"),
-            "camera": self.camera_panel,
-            "events": EventsPanel(id="events"),
-            "hold": HoldPanel(id="hold"),
-            "brief": BriefLine(id="brief"),
-            "holdline": HoldLine(id="holdline"),
-            "why": WhyPanel(id="why"),
-            "strip": self.strip,
-            "small": TooSmall(id="small"),
-        }
-        super().__init__(panels)
+        super().__init__(robot_panels(self.camera_panel, strip=self.strip))
         self.panels["footer"] = Footer("live", self.app.keymap, id="footer")
         self.why = False
         self.camera = self.app.options.camera
@@ -99,6 +72,7 @@ class LiveScreen(Board):
         self._message_at = -math.inf
         self._quitting_at = math.inf
         self._requests: tuple[int, ...] | None = None
+        self._stops_seen = self.app.stops_raised
 
     # --- what is shown ---
 
@@ -146,11 +120,18 @@ class LiveScreen(Board):
                 self.say(text)
         self._tell_refusal()
         self._watch_picture()
+        self._heed_stops()
         if self.gesture is not None and self.gesture.progress(time.monotonic()) >= 1.0:
             self._arm()
-        if self.app.now() >= self._quitting_at or (math.isfinite(self._quitting_at) and not self._armed()):
+        if self.app.now() >= self._quitting_at or (math.isfinite(self._quitting_at) and not self.app.armed):
             self._leave(STOPPED)
         super().draw()
+
+    def _heed_stops(self) -> None:
+        """Let go after a stop that the input thread saw, as in a paste, whose key never comes here."""
+        if self.app.stops_raised != self._stops_seen:
+            self._stops_seen = self.app.stops_raised
+            self.let_go()
 
     def _tell_refusal(self) -> None:
         """Say why an arm, go or clear was not followed, when the engine has just answered one."""
@@ -169,6 +150,8 @@ class LiveScreen(Board):
         self._message, self._message_at = text, self.app.now()
 
     def _said(self, now: float) -> str:
+        if self.app.multiplexer and self.app.armed and not self.app.observing and (asked := asking(self.app.unproven)):
+            return asked
         if self.app.dropped_key:
             return "A key waited too long behind the screen and was dropped: press it again."
         return self._message if now - self._message_at < MESSAGE_FOR else ""
@@ -202,11 +185,6 @@ class LiveScreen(Board):
     def _snapshot(self) -> Snapshot | None:
         return self.app.link.newest() if self.app.link is not None else None
 
-    def _armed(self) -> bool:
-        snapshot = self._snapshot()
-        connected = self.app.link is not None and self.app.link.state == "connected"
-        return snapshot is not None and connected and snapshot.decision.armed
-
     def act(self, action: str, event: events.Key) -> None:
         if action == "quit":
             self._quit()
@@ -215,14 +193,12 @@ class LiveScreen(Board):
             self._open_why(False)
         elif action == "why":
             self._open_why(not self.why)
-        elif action == "help":
-            self.app.show_help(self.SCOPE)
-        elif action == "theme":
-            self.app.next_theme()
+        elif action in ("help", "theme"):
+            super().act(action, event)
         elif action == "camera":
             self.camera = CAMERAS[(CAMERAS.index(self.camera) + 1) % len(CAMERAS)]
         elif action == "sessions":
-            if self._armed():
+            if self.app.armed:
                 self.say("Sessions open only while the robot is disarmed.")
             else:
                 self.app.show_sessions()
@@ -232,6 +208,7 @@ class LiveScreen(Board):
             self._command(action, event)
 
     def on_key(self, event: events.Key) -> None:
+        self._heed_stops()
         if event.key == "enter" and not self.app.too_late(event):
             event.stop()
             event.prevent_default()
@@ -287,9 +264,14 @@ class LiveScreen(Board):
             self.send(Hold(axis=axis, down=False, repeat=False, seq=time.monotonic_ns() // 1000))
 
     def let_go(self) -> None:
-        """End every hold: the terminal has lost the focus, or a stop came."""
+        """End every hold and withdraw the arming gesture: the focus went, a stop came, or another screen covers this one."""
+        if self.gesture is not None:
+            self.gesture.withdraw()
         for axis in self.held.drop():
             self.send(Hold(axis=axis, down=False, repeat=False, seq=time.monotonic_ns() // 1000))
+
+    def on_screen_suspend(self) -> None:
+        self.let_go()
 
     # --- arming and leaving ---
 
@@ -302,10 +284,14 @@ class LiveScreen(Board):
 
     def _enter(self, event: events.Key) -> None:
         if self.gesture is not None:
-            self.gesture.press(event.time)
+            self.gesture.press(event.time, repeated=is_repeat(event))
 
     def _arm(self) -> None:
         gesture, snapshot = self.gesture, self._snapshot()
+        if gesture is not None and self.app.unproven > HEARD_WITHIN:
+            gesture.withdraw()
+            self.say("The terminal fell silent while Enter was held, so nothing was armed: let go and hold Enter again.")
+            return
         self._ask("")
         if gesture is None or snapshot is None:
             return
@@ -319,7 +305,7 @@ class LiveScreen(Board):
             self.rearrange()
 
     def _quit(self) -> None:
-        if self.app.observing or not self._armed():
+        if self.app.observing or not self.app.armed:
             snapshot = self._snapshot()
             link = self.app.link
             if link is not None and link.ended is not None:

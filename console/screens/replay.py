@@ -7,25 +7,15 @@ from typing import ClassVar
 from textual import events
 
 from console.keymap import BINDINGS, Scope
-from console.panel import Panel
 from console.past import fill_past, inference_times, recorded_picture
 from console.places import Place, replay_places
 from console.player import Player
 from console.screens.board import Board
+from console.screens.panels import robot_panels
 from console.view import History, View
 from console.widgets.camera import CameraPanel, picture_size
-from console.widgets.cut import CutPanel
-from console.widgets.events import EventsPanel
 from console.widgets.footer import Footer
-from console.widgets.gains import GainsPanel
-from console.widgets.header import Header
-from console.widgets.hold import HoldLine, HoldPanel
-from console.widgets.score import ScorePanel
 from console.widgets.scrub import ScrubBar
-from console.widgets.signals import BriefLine, SignalsPanel
-from console.widgets.small import TooSmall
-from console.widgets.state import StateBar
-from console.widgets.why import WhyPanel
 from engine.messages import Picture
 from engine.session.layout import SessionError
 from engine.session.reader import Session
@@ -47,23 +37,7 @@ class ReplayScreen(Board):
         self.player = Player(session.times.tolist(), inference_times(session), stops)
         self.history = History()
         self.camera_panel = CameraPanel(id="camera")
-        panels: dict[str, Panel] = {
-            "header": Header(id="header"),
-            "state": StateBar(id="state"),
-            "score": ScorePanel(id="score"),
-            "gains": GainsPanel(id="gains"),
-            "cut": CutPanel(id="cut"),
-            "signals": SignalsPanel(id="signals"),
-            "camera": self.camera_panel,
-            "events": EventsPanel(id="events"),
-            "hold": HoldPanel(id="hold"),
-            "brief": BriefLine(id="brief"),
-            "holdline": HoldLine(id="holdline"),
-            "why": WhyPanel(id="why"),
-            "scrub": ScrubBar(self.player, session.events, id="scrub"),
-            "small": TooSmall(id="small"),
-        }
-        super().__init__(panels)
+        super().__init__(robot_panels(self.camera_panel, scrub=ScrubBar(self.player, session.events, id="scrub")))
         self.panels["footer"] = Footer("replay", self.app.keymap, id="footer")
         self.why = False
         self.message = ""
@@ -151,12 +125,8 @@ class ReplayScreen(Board):
         elif action == "why":
             self.why = not self.why
             self.rearrange()
-        elif action == "help":
-            self.app.show_help(self.SCOPE)
-        elif action == "theme":
-            self.app.next_theme()
-        elif action in ("back", "quit"):
-            self.app.back()
+        else:
+            super().act(action, event)
 
     def _to(self, marks: Sequence[int], direction: int, what: str) -> None:
         if not self.player.step_to(marks, direction):

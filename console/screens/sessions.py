@@ -6,17 +6,10 @@ from typing import ClassVar
 
 from textual import events, work
 
-from console.keymap import Scope
 from console.panel import Panel
-from console.places import Place, fits
 from console.rows import Row, duration, one_cell_each, row, wrapped
-from console.screens.board import Board
-from console.screens.help import below
+from console.screens.page import Page
 from console.view import View
-from console.widgets.footer import Footer
-from console.widgets.header import Header
-from console.widgets.small import TooSmall
-from console.widgets.state import StateBar
 from engine.session.layout import SessionError
 from engine.session.reader import Session
 from engine.session.store import Summary, sessions
@@ -79,13 +72,10 @@ class SessionsPanel(Panel):
         return row((f"{len(self.found or [])} in the store", "dim"))
 
 
-class SessionsScreen(Board):
-    SCOPE: ClassVar[Scope] = "sessions"
-
+class SessionsScreen(Page):
     def __init__(self, store: Path) -> None:
-        super().__init__({"header": Header(id="header"), "state": StateBar(id="state"), "small": TooSmall(id="small")})
-        self.table = SessionsPanel(store, id="table")
-        self.panels |= {"table": self.table, "footer": Footer("sessions", self.app.keymap, id="footer")}
+        self.table = SessionsPanel(store)
+        super().__init__(self.table)
 
     def on_mount(self) -> None:
         self.load()
@@ -101,18 +91,8 @@ class SessionsScreen(Board):
         self.table.chosen = min(self.table.chosen, max(0, len(found) - 1))
         self.draw()
 
-    def places(self, width: int, height: int) -> dict[str, Place]:
-        if not fits(width, height):
-            return {"small": Place(0, 0, width, height)}
-        return {
-            "header": Place(0, 0, width, 1),
-            "state": Place(0, 1, width, 2),
-            "table": Place(0, 3, width, height - 4),
-            "footer": Place(0, height - 1, width, 1),
-        }
-
     def view(self) -> View:
-        return replace(below(self), possible=POSSIBLE)
+        return replace(super().view(), possible=POSSIBLE)
 
     def act(self, action: str, event: events.Key) -> None:
         found = self.table.found or []
@@ -123,12 +103,8 @@ class SessionsScreen(Board):
         elif action == "verify" and found:
             self.table.verdicts[found[self.table.chosen].session] = CHECKING
             self.check(Path(found[self.table.chosen].session))
-        elif action == "help":
-            self.app.show_help(self.SCOPE)
-        elif action == "theme":
-            self.app.next_theme()
-        elif action in ("back", "quit"):
-            self.app.back()
+        else:
+            super().act(action, event)
 
     def _open(self, path: Path) -> None:
         from console.screens.replay import ReplayScreen

@@ -46,9 +46,8 @@ def gains_rows(view: View, width: int, height: int) -> list[Row]:
         row(
             ("action  ", "dim"),
             (number(s.inputs.action_magnitude, 5, 2), "text"),
-            ("   spread above", "dim"),
-            (number(100 * s.inputs.ensemble_spread, 4, 0), "text"),
-            (" %", "dim"),
+            ("   spread", "dim"),
+            (number(s.inputs.ensemble_spread, 6, 3), "text"),
         ),
     ]
     if height >= 12:

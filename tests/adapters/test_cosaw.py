@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from adapters.base import AdapterError, Robot
 from adapters.mujoco import hazards, layout, partner, plant
 from adapters.mujoco.robot import COMMAND_TIMEOUT, Cosaw
+from engine.control import impedance
 from engine.types import F64, Command, Observation
 
 STIFF = (500.0, 700.0, 600.0, 80.0, 80.0, 80.0)
@@ -48,13 +50,22 @@ def drive(robot: Cosaw, seconds: float, wanted: Command | None) -> Observation:
 
 
 def test_it_is_a_robot_and_says_so_when_it_is_not_connected() -> None:
-    robot = Cosaw(0)
-    assert isinstance(robot, Robot)
+    robot: Robot = Cosaw(0)
     with pytest.raises(AdapterError, match="not connected"):
         robot.read(0)
     robot.connect()
     assert np.isfinite(robot.read(5).plant).all()
     assert robot.read(5).t_ns == 5
+
+
+def test_a_hold_has_the_controllers_yielding_damping(monkeypatch: pytest.MonkeyPatch) -> None:
+    speeds = []
+    for extra in (impedance.HELD_STROKE, 0.0):
+        monkeypatch.setattr(impedance, "HELD_STROKE", extra)
+        robot = at_rest(calm=True)
+        pulled = structs.replace(command(robot.read(0).pose, hand=30.0), hold=True)
+        speeds.append(float(drive(robot, 0.05, pulled).twist[0]))
+    assert 0.0 < speeds[0] < 0.5 * speeds[1]
 
 
 def test_gravity_compensation_alone_holds_the_arm_and_the_saw_still() -> None:

@@ -37,8 +37,7 @@ def green(picture: U8) -> np.ndarray:
 
 
 def test_it_is_a_camera_rig_and_says_so_when_it_is_not_open() -> None:
-    rig = CosawRig(64)
-    assert isinstance(rig, CameraRig)
+    rig: CameraRig = CosawRig(64)
     robot = Episode(0).robot
     with pytest.raises(AdapterError, match="not open"):
         rig.capture(robot.read(0), 1, 0)

@@ -1,6 +1,6 @@
-"""The real console on a recorded second of telemetry, for tests in a pty: ``pty_child.py STOP_PAGE NOTES [still]``.
+"""The real console on a recorded second of telemetry, for tests in a pty: ``pty_child.py STOP_PAGE NOTES [still] [armed]``.
 
-NOTES takes a line for every intent that the app sends; ``still`` shows one snapshot over and over.
+NOTES takes a line for every intent that the app sends; ``still`` shows one snapshot over and over, ``armed`` one of an armed robot.
 """
 
 import sys
@@ -23,8 +23,8 @@ class ScriptedLink:
 
     name = "console-1"
 
-    def __init__(self, notes: Path, still: bool) -> None:
-        self._frames = [scenes.disarmed()] if still else list(scenes.sequence(100))
+    def __init__(self, notes: Path, frames: list[Snapshot]) -> None:
+        self._frames = frames
         self._notes = notes.open("a", buffering=1)
         self._begun = time.monotonic()
         self._wish: WatchPicture | None = None
@@ -65,5 +65,7 @@ class ScriptedLink:
 if __name__ == "__main__":
     options = Options(camera="" if "blind" in sys.argv else "front", key_age_max=5.0)
     with StopPage(Path(sys.argv[1])) as page:
-        link = ScriptedLink(Path(sys.argv[2]), "still" in sys.argv)
+        moments = {"still": scenes.disarmed, "armed": scenes.running}
+        chosen = [moments[word]() for word in sys.argv[3:] if word in moments]
+        link = ScriptedLink(Path(sys.argv[2]), chosen or list(scenes.sequence(100)))
         sys.exit(Sawhorse(LiveScreen, link=link, stop_page=page, options=options).run(mouse=False))

@@ -20,7 +20,9 @@ CHILD = Path(__file__).parent / "pty_child.py"
 class Terminal:
     """Runs ``pty_child.py``; answers the console's questions like a terminal would while ``pump`` or ``wait`` runs."""
 
-    def __init__(self, *arguments: str, columns: int = 120, lines: int = 34, answers: bool = True, flags: int | None = None) -> None:
+    def __init__(
+        self, *arguments: str, columns: int = 120, lines: int = 34, answers: bool = True, flags: int | None = None, **variables: str
+    ) -> None:
         self.answers = answers
         self.flags = flags
         self.output = bytearray()
@@ -29,7 +31,9 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.before = termios.tcgetattr(slave)
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": str(columns), "LINES": str(lines)}
-        environment.pop("NO_COLOR", None)
+        for variable in [name for name in environment if name in ("NO_COLOR", "TMUX", "STY", "ZELLIJ") or name.startswith("MOSH_")]:
+            del environment[variable]
+        environment |= variables
         self.process = subprocess.Popen(
             [sys.executable, str(CHILD), *arguments], stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment
         )

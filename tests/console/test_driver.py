@@ -32,10 +32,10 @@ class Desk:
         return [line for line in self.notes.read_text().splitlines()[since:] if not line.endswith("Alive")]
 
 
-def started(folder: Path, *arguments: str, flags: int | None = None) -> Desk:
+def started(folder: Path, *arguments: str, flags: int | None = None, **variables: str) -> Desk:
     page = StopPage(folder / "stop", create=True)
     notes = folder / "notes"
-    terminal = Terminal(str(folder / "stop"), str(notes), *arguments, columns=100, lines=32, flags=flags)
+    terminal = Terminal(str(folder / "stop"), str(notes), *arguments, columns=100, lines=32, flags=flags, **variables)
     desk = Desk(terminal, page, notes)
     assert terminal.wait(lambda: notes.exists() and bool(desk.said()), 30.0), bytes(terminal.output)
     terminal.pump(0.5)
@@ -96,6 +96,12 @@ def test_releases_end_what_the_press_began_and_are_no_stops(kitty: Desk) -> None
     assert kitty.raised == stops, "a release is no press"
 
 
+def test_a_stop_key_ends_the_hold_that_came_in_the_same_read(kitty: Desk) -> None:
+    before = len(kitty.notes.read_text().splitlines())
+    kitty.terminal.type(b"\x1b[107;1:1;107u ")
+    assert kitty.terminal.wait(lambda: any("down=False" in line for line in kitty.said(before)), 5.0)
+
+
 def test_keys_that_were_held_up_move_nothing_when_they_arrive(kitty: Desk) -> None:
     before = len(kitty.notes.read_text().splitlines())
     stops, _ = kitty.raised
@@ -143,3 +149,25 @@ def test_the_end_of_the_terminal_raises_a_stop_and_ends_the_program(desk: Desk) 
     os.close(desk.terminal._slave)
     assert until(lambda: desk.terminal.process.poll() is not None)
     assert desk.raised[0] >= 1
+
+
+def signs_of_life(desk: Desk) -> int:
+    return sum(line.endswith("Alive") for line in desk.notes.read_text().splitlines())
+
+
+def test_behind_a_multiplexer_its_answers_give_no_life_to_an_armed_robot_and_a_key_does(tmp_path: Path) -> None:
+    desk = started(tmp_path, "armed", flags=27, TMUX="/tmp/tmux-1000/default,1,0")
+    try:
+        desk.terminal.type(b"\x1b[0n")
+        desk.terminal.pump(0.5)
+        assert desk.terminal.output.count(b"\x1b[5n") > 2, "the console asks, and the terminal here answers"
+        assert signs_of_life(desk) == 0
+        desk.terminal.type(b"\x1b[107u")
+        assert desk.terminal.wait(lambda: signs_of_life(desk) > 2), "with a key its answers count again"
+    finally:
+        desk.terminal.close()
+
+
+@pytest.mark.parametrize("desk", [("armed",)], indirect=True, ids=["armed"])
+def test_without_a_multiplexer_answers_alone_are_signs_of_life(desk: Desk) -> None:
+    assert desk.terminal.wait(lambda: signs_of_life(desk) > 2)

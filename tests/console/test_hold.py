@@ -103,3 +103,26 @@ def test_a_release_ends_the_axis_that_the_key_held() -> None:
     assert held.release("left") == "-y"
     assert held.release("left") == ""
     assert held.drop() == ["pull"]
+
+
+def test_a_withdrawn_gesture_needs_enter_let_go_and_pressed_anew() -> None:
+    gesture = ArmGesture(releases=True)
+    gesture.press(0.0)
+    gesture.withdraw()
+    assert gesture.progress(2.0) == 0.0
+    gesture.press(2.0, repeated=True)
+    assert gesture.progress(4.0) == 0.0, "a repeat belongs to the hold that was withdrawn"
+    gesture.release()
+    gesture.press(5.0)
+    assert gesture.progress(6.0) == 1.0
+
+
+def test_repeats_that_go_on_after_a_withdrawal_count_for_nothing() -> None:
+    gesture = ArmGesture(releases=False)
+    last = repeats(gesture, 0.0, 0.4, 0.033, 0.9)
+    gesture.withdraw()
+    last = repeats(gesture, last + 0.033, 0.033, 0.033, last + 3.0)
+    assert gesture.progress(last) == 0.0
+    assert gesture.presses == 0
+    last = repeats(gesture, last + 1.0, 0.4, 0.033, last + 2.2)
+    assert gesture.progress(last) == 1.0

@@ -222,6 +222,7 @@ async def enter_held(bench: Bench, seconds: float, interval: float = 0.04) -> No
     moments = [0.0, 0.4]
     while moments[-1] + interval <= seconds:
         moments.append(moments[-1] + interval)
+    bench.app.heard(bench.clock.t, typed=True)
     screen = bench.app.screen
     assert isinstance(screen, LiveScreen)
     for moment in moments:
@@ -245,6 +246,114 @@ async def test_arming_names_what_it_arms_and_takes_a_held_enter(opened: Open) ->
         assert arm == Arm(robot="cosaw")
         assert "REPEAT" in bench.text()
         assert "Hold Enter" not in bench.text(), "the strip is closed"
+
+
+async def enter_pressed_a_second_ago(bench: Bench) -> None:
+    """The arming strip, with Enter down for long enough in a terminal that reports releases, and not drawn since."""
+    bench.app.releases = True
+    await bench.press("a")
+    bench.app.heard(bench.clock.t, typed=True)
+    screen = bench.app.screen
+    assert isinstance(screen, LiveScreen)
+    assert screen.gesture is not None
+    screen.gesture.press(events.Key("enter", "\r").time - 1.1)
+
+
+async def test_enter_held_where_releases_are_reported_arms(opened: Open) -> None:
+    async with opened(scenes.disarmed()) as bench:
+        await enter_pressed_a_second_ago(bench)
+        await bench.drawn()
+        assert bench.said()[-1] == Arm(robot="cosaw")
+
+
+@pytest.mark.parametrize("key", ["space", "x"])
+async def test_a_stop_key_withdraws_the_arming_gesture(opened: Open, key: str) -> None:
+    async with opened(scenes.disarmed()) as bench:
+        await enter_pressed_a_second_ago(bench)
+        await bench.press(key)
+        await bench.drawn()
+        assert bench.said() == []
+
+
+async def test_a_stop_that_only_the_input_thread_saw_withdraws_it_too(opened: Open) -> None:
+    async with opened(scenes.disarmed()) as bench:
+        await enter_pressed_a_second_ago(bench)
+        bench.app.raise_stop(latched=False)
+        await bench.drawn()
+        assert bench.said() == []
+
+
+async def test_losing_the_focus_withdraws_the_arming_gesture(opened: Open) -> None:
+    async with opened(scenes.disarmed()) as bench:
+        await enter_pressed_a_second_ago(bench)
+        bench.app.on_app_blur(events.AppBlur())
+        await bench.drawn()
+        assert bench.said() == []
+
+
+async def test_a_screen_on_top_withdraws_the_arming_gesture(opened: Open) -> None:
+    async with opened(scenes.disarmed()) as bench:
+        await enter_pressed_a_second_ago(bench)
+        bench.app.show_help("live")
+        await bench.drawn()
+        await bench.press("escape")
+        assert isinstance(bench.app.screen, LiveScreen)
+        assert bench.said() == []
+
+
+async def test_a_terminal_that_fell_silent_after_the_press_arms_nothing(opened: Open) -> None:
+    async with opened(scenes.disarmed()) as bench:
+        await enter_pressed_a_second_ago(bench)
+        bench.clock.t += 0.6
+        await bench.drawn()
+        assert bench.said() == []
+        assert "fell silent" in bench.text()
+        bench.app.heard(bench.clock.t, typed=True)
+        await bench.drawn()
+        assert bench.said() == [], "coming back does not arm either"
+
+
+async def test_a_stop_key_ends_every_hold(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.press("k", "space")
+        last = bench.said()[-1]
+        assert isinstance(last, Hold)
+        assert (last.axis, last.down) == ("pull", False)
+
+
+async def test_the_help_page_tells_of_multiplexers_even_on_a_small_screen(opened: Open) -> None:
+    async with opened(scenes.running(), (80, 24)) as bench:
+        await bench.press("question_mark", *["down"] * 60)
+        assert "tmux" in bench.text()
+
+
+async def test_behind_a_multiplexer_the_screen_asks_for_a_key_while_armed(opened: Open) -> None:
+    async with opened(scenes.running(), (80, 24)) as bench:
+        bench.app.multiplexer = "tmux"
+        bench.app.heard(bench.clock.t, typed=True)
+        bench.clock.t += 12.0
+        bench.app.heard(bench.clock.t, typed=False)
+        await bench.show(scenes.running())
+        assert "Press any key" in bench.text()
+        await bench.show(scenes.disarmed())
+        assert "Press any key" not in bench.text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_telemetry_that_stops_on_an_open_line_is_shown_as_frozen(opened: Open, size: tuple[int, int]) -> None:
+    async with opened(scenes.running(), size) as bench:
+        bench.clock.t += 1.0
+        bench.app.poll()
+        await bench.drawn()
+        assert "FROZEN" not in bench.text()
+        bench.clock.t += 1.3
+        bench.app.poll()
+        assert bench.pilot is not None
+        await bench.pilot.pause()
+        assert "FROZEN 2 s" in bench.text()
+        assert "2.3 s behind" in bench.text()
+        await bench.show(scenes.running())
+        assert "FROZEN" not in bench.text()
 
 
 async def test_a_refusal_says_why_and_what_to_do(opened: Open) -> None:

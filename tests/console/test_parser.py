@@ -46,3 +46,9 @@ def test_legacy_keys_are_what_they_were() -> None:
 @given(st.text(alphabet=st.sampled_from("\x1b[?0123456789;:uABn~ kx\r"), max_size=60))
 def test_no_sequence_makes_the_parser_raise(text: str) -> None:
     parsed(text)
+
+
+def test_a_parameter_without_a_number_does_not_end_the_parser() -> None:
+    last = parsed("\x1b[:A\x1b[107u")[-1]
+    assert isinstance(last, events.Key)
+    assert last.key == "k"

@@ -53,6 +53,35 @@ def test_speed_and_acceleration_are_never_exceeded_whatever_the_target(make, sto
             linear, angular = moved[:3], moved[3:]
 
 
+@settings(max_examples=60, deadline=None)
+@given(story=targets)
+def test_no_point_up_to_the_partners_handle_is_faster_than_the_tool_may_be(make, story):
+    rig = make.rig()
+    rig.run(2, make.decision())
+    allowed = 0.0
+    for place, turn, ticks, limit in story:
+        target = (*place, *pose.from_rotation_vector(turn))
+        for _ in range(ticks):
+            before = rig.reference.pose
+            rig.step(make.decision(speed_limit=limit), target)
+            moved = np.array(pose.error(rig.reference.pose, before)) / make.dt
+            allowed = max(limit, allowed - make.limits.acceleration_max * make.dt)
+            assert np.linalg.norm(moved[:3]) + 0.36 * np.linalg.norm(moved[3:]) <= allowed + 1e-6
+
+
+def test_a_shift_and_a_turn_together_take_the_whole_limit_and_arrive(make):
+    rig = make.rig()
+    rig.run(2, make.decision())
+    goal = (0.7, 0.0, 0.6, *pose.from_rotation_vector((0.0, 0.5, 0.0)))
+    fastest = 0.0
+    for _ in range(400):
+        twist = rig.step(make.decision(), goal).twist_d
+        rig.plant.pose[3:] = rig.reference.pose[3:]
+        fastest = max(fastest, np.linalg.norm(twist[:3]) + 0.36 * np.linalg.norm(twist[3:]))
+    assert fastest == pytest.approx(0.25)
+    assert pose.error(goal, rig.reference.pose) == pytest.approx((0.0,) * 6, abs=1e-6)
+
+
 def test_the_target_is_reached_without_overshoot(make):
     rig = make.rig()
     rig.run(2, make.decision())
@@ -60,6 +89,7 @@ def test_the_target_is_reached_without_overshoot(make):
     furthest = 0.0
     for _ in range(150):
         rig.step(make.decision(), goal)
+        rig.plant.pose[3:] = rig.reference.pose[3:]
         furthest = max(furthest, rig.reference.pose[0])
     assert pose.error(goal, rig.reference.pose) == pytest.approx((0.0,) * 6, abs=1e-6)
     assert furthest <= 0.6 + 1e-4

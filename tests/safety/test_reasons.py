@@ -4,8 +4,10 @@ import math
 
 import pytest
 
-from engine.safety.reasons import WIDTH, advice, sentence
+from engine.safety.reasons import advice, sentence
 from engine.types import LAYERS, Reason
+
+WIDTH = 60  # characters of the narrowest place a sentence is shown in
 
 
 @pytest.mark.parametrize("reason", list(Reason))
@@ -41,3 +43,13 @@ def test_a_sentence_holds_the_number_and_its_unit(reason, margin, age, text):
 def test_a_layer_that_is_not_configured_names_its_cap():
     assert sentence(Reason.NOT_CONFIGURED, 0.25, layer=LAYERS.index("separation")) == "not configured: at most 0.25 m/s"
     assert sentence(Reason.NOT_CONFIGURED, 65.0, layer=LAYERS.index("contact")) == "not configured: at most 65 N"
+
+
+def test_a_robot_that_failed_to_answer_is_not_blamed_on_this_machines_load():
+    assert sentence(Reason.PLANT_TIMEOUT) == "the robot did not answer"
+    assert "robot" in advice(Reason.PLANT_TIMEOUT)
+
+
+def test_a_recording_with_a_gap_cannot_be_waited_out():
+    assert "restart" in advice(Reason.RECORDER_FULL).lower()
+    assert "arm again" not in advice(Reason.RECORDER_FULL)

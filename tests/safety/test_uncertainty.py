@@ -39,6 +39,11 @@ def test_what_describes_the_motion_says_nothing_about_doubt(make):
     assert uncertainty.ratio(make.inputs(signal_ratio=motion)) == pytest.approx(0.8)
 
 
+@pytest.mark.parametrize("absent", ["s14", "s15"])
+def test_a_signal_that_nobody_computes_is_not_judged(make, absent):
+    assert uncertainty.ratio(make.inputs(signal_ratio=ratios(**{absent: 9.0}))) == pytest.approx(0.8)
+
+
 def test_smoothing_is_causal_and_only_lowers(make):
     assert uncertainty.smoothed(math.nan, 0.7, 0.01) == 0.7
     assert uncertainty.smoothed(0.2, 1.0, 0.5) == pytest.approx(0.6)
