@@ -71,6 +71,7 @@ class Host:
         self.page = StopPage(run.page, create=True)
         self._ended = threading.Event()
         self._signal: signal.Signals | None = None
+        self._reason = "ended by the operator"
         unix_signals.watch(self.page, self._signalled)
         self.robot, self.rig = open_robot(settings)
         if settings.demo:
@@ -102,8 +103,9 @@ class Host:
         log.error("the %s thread failed", name, exc_info=error)
         self.engine.failure = f"the {name} thread failed: {error}"
 
-    def shutdown(self) -> None:
+    def shutdown(self, reason: str = "ended by the operator") -> None:
         """End the run in good order; from any thread."""
+        self._reason = reason
         self._ended.set()
 
     @property
@@ -128,7 +130,7 @@ class Host:
         else:
             last = self.engine.control.last
             stopped = last is not None and last.decision.stop_number > 0
-            outcome = (reason or "ended by the operator", STOPPED if stopped else CLEAN)
+            outcome = (reason or self._reason, STOPPED if stopped else CLEAN)
         self.engine.close(outcome[0])
         self._server_worker.end()
         self.server.close(*outcome)
@@ -167,7 +169,7 @@ def _play(host: Host) -> None:
         demo.play(host, pace=True)
     except Exception as error:  # whatever ends the demonstration ends the run, and is told
         host.worker_failed("demo", error)
-    host.shutdown()
+    host.shutdown("the demonstration is over")
 
 
 class _Unbuilt:

@@ -9,6 +9,7 @@ from engine.safety.reasons import advice, sentence
 from engine.types import LAYERS, Action, Decision, ModelState, Reason, Snapshot, StopKind
 
 SPINNER = "⣾⣽⣻⢿⡿⣟⣯⣷"
+LOADING_BEHIND = 15.0  #: s without news while imports hold the engine up, before that counts as frozen
 STOP_ASKED = 1.0  #: s a stop that was asked for is shown until the engine's own word arrives
 
 
@@ -23,7 +24,8 @@ def state_word(view: View) -> tuple[str, str]:
         return "○ NO ENGINE", "state idle"
     if snapshot is None:
         return f"{SPINNER[view.spinner % 8]} STARTING ENGINE", "state idle"
-    if view.behind > 1.0:
+    patience = LOADING_BEHIND if snapshot.run.model_state == ModelState.LOADING else 1.0
+    if view.behind > patience:
         return f"✖ FROZEN {min(view.behind, 999):.0f} s", "state bad"
     decision = snapshot.decision
     if decision.stop_number:
@@ -78,7 +80,8 @@ def explanation(view: View) -> str:
         return "recorded sessions; no robot is attached"
     if snapshot is None:
         return "the engine process is coming up; the robot is at rest"
-    if view.behind > 1.0:
+    patience = LOADING_BEHIND if snapshot.run.model_state == ModelState.LOADING else 1.0
+    if view.behind > patience:
         return "Nothing new arrives: what stands below is old. Space still stops."
     if snapshot.run.model_state == ModelState.LOADING and not snapshot.decision.stop_number:
         return snapshot.run.model_note or "the model is being loaded"

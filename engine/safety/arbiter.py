@@ -44,6 +44,7 @@ class State:
     going: bool = False
     paused: bool = False
     armed_ns: int = 0
+    going_ns: int = 0  #: since when going
     stiffness: float = 1.0  #: the ramp's share of the spring; stays where it is when disarmed
     required: tuple[int, ...] = ()  #: signals declared when the operator went
     smooth: float = NAN  #: uncertainty score, low-passed
@@ -117,6 +118,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         going=going,
         paused=paused,
         armed_ns=armed_ns,
+        going_ns=inputs.t_ns if going and not state.going else state.going_ns,
         stiffness=stiffness,
         required=required,
         smooth=now.smooth,
@@ -145,7 +147,8 @@ def _worse(observation: Layer, perception: Layer) -> Layer:
 def _read(state: State, inputs: Inputs) -> _Readings:
     observation = validity.observation(inputs, state.seen, state.limits)
     perception = validity.perception(inputs, state.seen, state.required, state.limits)
-    raw = uncertainty.raw(inputs)
+    moving = state.going and (inputs.t_ns - state.going_ns) / 1e9 >= uncertainty.SETTLE
+    raw = uncertainty.raw(inputs, moving)
     dt = (inputs.t_ns - state.seen.t_ns) / 1e9 if state.seen.t_ns > 0 else NAN
     ready = inputs.mode == Mode.CUT and uncertainty.judged(inputs)
     smooth = uncertainty.smoothed(state.smooth, raw, dt) if ready else NAN
@@ -155,7 +158,7 @@ def _read(state: State, inputs: Inputs) -> _Readings:
         perception=perception,
         validity=_worse(observation, perception),
         limits=limits.layer(inputs, state.limits, state.robot),
-        uncertainty=uncertainty.layer(inputs, raw, smooth),
+        uncertainty=uncertainty.layer(inputs, raw, smooth, moving),
         raw=raw,
         smooth=smooth,
         resting=stops.at_rest(inputs, observation.reason == Reason.OK, state.limits),

@@ -38,7 +38,7 @@ def _time(seconds: float) -> str:
 
 def _uncertain(margin: float, _age: float) -> str:
     if not math.isfinite(margin):
-        return "the ensemble's doubt cannot be judged"
+        return "the ensemble is too uncertain"
     return f"uncertainty {STOP_RATIO - margin:.2f} × nominal, stops at {STOP_RATIO:.2f}"
 
 

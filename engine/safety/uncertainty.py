@@ -5,6 +5,8 @@ averaged within their family, the largest family counts: of a dozen signals one 
 a whole family is not.
 """
 
+import math
+
 from engine.safety.layer import NAN, SCORE_MAX, SCORE_MIN, Layer, age, clip, scale_of, stopping
 from engine.types import Inputs, Mode, ModelState, Reason
 
@@ -14,7 +16,8 @@ from engine.types import Inputs, Mode, ModelState, Reason
 DISAGREEMENT = (0, 2, 3, 9, 11)  # epistemic, flow disagreement, member variance, divergence, epistemic peak
 NOVELTY = (13,)  # distance from training
 CHANGE = (4, 12)  # overlap, latent drift
-FAMILIES = (DISAGREEMENT, NOVELTY, CHANGE)
+FAMILIES = (DISAGREEMENT, NOVELTY)
+SETTLE = 1.0  #: s of going until CHANGE is judged: a robot that was held contradicts every chunk that expected it to move
 
 EPISTEMIC = 0
 #: computable from any one inference, so once there they stay; the others need a predecessor or a further pass
@@ -22,6 +25,8 @@ DECLARABLE = (*DISAGREEMENT, *NOVELTY)
 
 FEW_MEMBERS_SCORE = 0.60  #: one member cannot disagree with itself: caution, and the speed scale that goes with it
 STOP_RATIO = 2.0
+RESTING_SPEED = 0.05  #: m/s of the tool
+RESTING_RATIO = 1.9  #: most that disagreement counts for at rest: slow, 0.125 m/s of the default limits
 SMOOTHING = 0.5  #: s, time constant
 PATIENCE = 1.0  #: s that the score may stay below the stop before standing still becomes a protective stop
 
@@ -45,17 +50,28 @@ def present(inputs: Inputs, required: tuple[int, ...]) -> bool:
     return all(usable(inputs, index) for index in required)
 
 
-def ratio(inputs: Inputs) -> float:
-    """The largest family's mean ratio to nominal; NaN where no signal is usable."""
+def ratio(inputs: Inputs, moving: bool) -> float:
+    """The largest family's mean ratio to nominal; NaN where no signal is usable.
+
+    A saw at rest has no direction yet, so members may well disagree on which way to begin: until it moves, their disagreement
+    slows and does not stop.
+    """
+    x, y, z = inputs.twist[0], inputs.twist[1], inputs.twist[2]
+    resting = math.sqrt(x * x + y * y + z * z) < RESTING_SPEED
     largest = NAN
-    for family in FAMILIES:
+    for family in (*FAMILIES, CHANGE) if moving else FAMILIES:
         total, count = 0.0, 0
         for index in family:
             if usable(inputs, index):
                 total += inputs.signal_ratio[index]
                 count += 1
-        if count and not largest >= total / count:
-            largest = total / count
+        if not count:
+            continue
+        mean = total / count
+        if family is DISAGREEMENT and resting and mean > RESTING_RATIO:
+            mean = RESTING_RATIO
+        if not largest >= mean:
+            largest = mean
     return largest
 
 
@@ -73,16 +89,16 @@ def judged(inputs: Inputs) -> bool:
     return inputs.model_state == ModelState.READY and inputs.inference_id > 0 and present(inputs, ())
 
 
-def raw(inputs: Inputs) -> float:
+def raw(inputs: Inputs, moving: bool) -> float:
     """The score of this tick alone; 1 outside ``Mode.CUT``, where the policy moves nothing."""
     if inputs.mode != Mode.CUT:
         return SCORE_MAX
     if not judged(inputs):
         return SCORE_MIN
     if inputs.members == 1:
-        unusual = ratio(inputs)
+        unusual = ratio(inputs, moving)
         return min(FEW_MEMBERS_SCORE, score(unusual)) if unusual >= 0.0 else FEW_MEMBERS_SCORE
-    return score(ratio(inputs))
+    return score(ratio(inputs, moving))
 
 
 def smoothed(before: float, now: float, dt: float) -> float:
@@ -92,7 +108,7 @@ def smoothed(before: float, now: float, dt: float) -> float:
     return before + (now - before) * (dt / (SMOOTHING + dt))
 
 
-def layer(inputs: Inputs, now: float, smooth: float) -> Layer:
+def layer(inputs: Inputs, now: float, smooth: float, moving: bool) -> Layer:
     """The verdict from the tick's raw score and the smoothed one: the smaller, so smoothing only lowers."""
     if inputs.mode != Mode.CUT:
         return Layer()
@@ -100,7 +116,7 @@ def layer(inputs: Inputs, now: float, smooth: float) -> Layer:
     if not judged(inputs):
         return stopping(Reason.SIGNAL_MISSING, NAN, old)
     lower = clip(smooth if not smooth >= now else now, SCORE_MIN, SCORE_MAX)
-    unusual = ratio(inputs)
+    unusual = ratio(inputs, moving)
     margin = STOP_RATIO - unusual if unusual >= 0.0 else NAN
     reason = Reason.OK
     if not lower >= SCORE_MAX - 1e-3:

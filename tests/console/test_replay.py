@@ -60,7 +60,7 @@ async def test_steps_seeks_and_stops(session: Path, time_of: list[float]) -> Non
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, ReplayScreen)
-        shown = await pressed(pilot, "m")
+        shown = await pressed(pilot, "n")
         assert screen.player.tick == recording.STOP_AT
         assert "LATCHED 12" in shown
         assert "STOP 12 cat 1 latched" in shown
@@ -74,7 +74,7 @@ async def test_steps_seeks_and_stops(session: Path, time_of: list[float]) -> Non
         assert screen.player.tick == recording.STOP_AT - recording.EVERY + 100
         await pressed(pilot, "end")
         assert screen.player.tick == recording.TICKS - 1
-        assert "no stop after" in await pressed(pilot, "m")
+        assert "no stop after" in await pressed(pilot, "n")
 
 
 async def test_it_plays_by_the_viewer_s_clock_at_the_chosen_speed(session: Path, time_of: list[float]) -> None:
