@@ -5,12 +5,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from console.view import SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History
 from engine.messages import Picture
+from engine.picture import resized
 from engine.session.reader import Session
-from engine.types import U8
 
 
 def inference_times(session: Session) -> list[int]:
@@ -44,15 +43,4 @@ def recorded_picture(session: Session, camera: str, t_ns: int, side: int) -> tup
     if found is None:
         return None, math.nan
     age = (t_ns - found.exposed_ns) / 1e9
-    return Picture(camera=camera, width=side, height=side, age=age, rgb=resized(found.image, side).tobytes()), age
-
-
-def resized(image: U8, side: int) -> U8:
-    """(H, W, 3) to (side, side, 3): each pixel the mean of the source pixels it covers, or the nearest one where it covers none."""
-    height, width = image.shape[:2]
-    rows = np.linspace(0, height, side, endpoint=False).astype(int)
-    columns = np.linspace(0, width, side, endpoint=False).astype(int)
-    sums: NDArray[np.float32] = np.add.reduceat(np.add.reduceat(image.astype(np.float32), rows, axis=0), columns, axis=1)
-    high, wide = (np.maximum(np.diff(np.append(edges, end)), 1) for edges, end in ((rows, height), (columns, width)))
-    means: U8 = np.clip(sums / (high[:, None, None] * wide[None, :, None]), 0, 255).astype(np.uint8)
-    return means
+    return Picture(camera=camera, width=side, height=side, age=age, rgb=resized(found.image, side, side).tobytes()), age

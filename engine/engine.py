@@ -25,6 +25,7 @@ from engine.loops.worker import Worker
 from engine.mailbox import Latest
 from engine.messages import Intent, Mark, Picture, Shutdown, WatchPicture
 from engine.operator import Operator
+from engine.picture import resized
 from engine.policy.errors import PolicyError
 from engine.safety import arbiter
 from engine.session.recorder import Recorder
@@ -392,18 +393,12 @@ class Engine:
         if exposure is None or wish.camera not in exposure[0].images or wish.width < 1 or wish.height < 1:
             return None
         frames = exposure[0]
-        image = frames.images[wish.camera]
-        rows = np.linspace(0, image.shape[0], wish.height + 1).astype(int)[:-1]
-        columns = np.linspace(0, image.shape[1], wish.width + 1).astype(int)[:-1]
-        sums = np.add.reduceat(np.add.reduceat(image.astype(np.uint32), rows, axis=0), columns, axis=1)
-        counts = np.diff([*rows, image.shape[0]])[:, None, None] * np.diff([*columns, image.shape[1]])[None, :, None]
-        small = (sums // np.maximum(counts, 1)).astype(np.uint8)
         return Picture(
             camera=wish.camera,
             width=wish.width,
             height=wish.height,
             age=(self.clock.now_ns() - frames.exposed_ns) / 1e9,
-            rgb=small.tobytes(),
+            rgb=resized(frames.images[wish.camera], wish.width, wish.height).tobytes(),
         )
 
 

@@ -9,9 +9,9 @@ import recording
 from textual.pilot import Pilot
 
 from console.app import Options, Sawhorse
-from console.past import resized
 from console.screens.replay import ReplayScreen
 from console.screens.sessions import SessionsScreen
+from engine.picture import resized
 from engine.session.reader import Session
 
 
@@ -164,6 +164,6 @@ def test_pictures_are_averaged_down() -> None:
     image = np.zeros((4, 4, 3), np.uint8)
     image[:2, :2] = 100
     image[0, 0] = 200
-    assert resized(image, 2)[0, 0].tolist() == [125, 125, 125]
-    assert resized(image, 3).shape == (3, 3, 3)
-    assert resized(image, 8)[:3, 0, 0].tolist() == [200, 200, 100]
+    assert resized(image, 2, 2)[0, 0].tolist() == [125, 125, 125]
+    assert resized(image, 3, 3).shape == (3, 3, 3)
+    assert resized(image, 8, 8)[:3, 0, 0].tolist() == [200, 200, 100]
