@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from engine.safety.cell import Cell
 from engine.types import Command, Frames, Observation
 
 
@@ -21,6 +22,7 @@ class Robot(Protocol):
     joint_limits: tuple[tuple[float, float], ...]  #: rad, one pair a joint
     joint_velocity_limits: tuple[float, ...]  #: rad/s
     joint_torque_limits: tuple[float, ...]  #: N m
+    cell: Cell  #: its shape and its sensor of the person, as commissioned
 
     def connect(self) -> None:
         """Raises AdapterError."""

@@ -18,7 +18,7 @@ from engine import events
 from engine.clock import Clock, RealClock, SimulatedClock
 from engine.config import Settings
 from engine.loops.camera import CameraLoop
-from engine.loops.control import DT, Boxes, Controlling, ControlLoop, Tick
+from engine.loops.control import DT, Boxes, Controlling, ControlLoop, Decide
 from engine.loops.heartbeats import Heartbeats
 from engine.loops.inference import InferenceLoop, Policy
 from engine.loops.worker import Worker
@@ -43,6 +43,7 @@ from engine.types import (
     RecorderState,
     RunInfo,
     Snapshot,
+    Tick,
     Writer,
 )
 
@@ -70,6 +71,7 @@ class Engine:
         recorder: Recorder | None,
         console_required: bool,
         clock: Clock | None = None,
+        decide: Decide = arbiter.step,
     ) -> None:
         self.settings = settings
         self._run = run
@@ -111,7 +113,7 @@ class Engine:
         self.control = ControlLoop(
             robot=robot,
             page=page,
-            state=arbiter.initial(settings.limits, arbiter.RobotLimits.of(robot)),
+            state=arbiter.initial(settings.limits, arbiter.RobotLimits.of(robot), robot.cell),
             operator=Operator(settings.limits, robot.name),
             boxes=self._boxes,
             inference=self.inference,
@@ -122,6 +124,7 @@ class Engine:
             watchdog=lambda: self._late,
             on_tick=self._ticked,
             on_fault=lambda text: self._note("fault", text),
+            decide=decide,
         )
 
     # --- real time ---
@@ -333,11 +336,7 @@ class Engine:
             return None
         return snapshot(
             wall=time.time(),
-            inputs=tick.inputs,
-            decision=tick.decision,
-            command=tick.command,
-            saw=tick.saw,
-            operator=tick.operator,
+            tick=tick,
             inference=self._boxes.inferences.get(),
             inference_hz=_rate(self._inference_times),
             recorder=self.recorder_state(),

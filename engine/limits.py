@@ -38,6 +38,30 @@ class Limits:
     watchdog_camera: Annotated[float, Interval(gt=0, le=5.0)] = 1.0
     watchdog_inference: Annotated[float, Interval(gt=0, le=5.0)] = 1.5
     watchdog_recorder: Annotated[float, Interval(gt=0, le=10.0)] = 3.0
+    watchdog_server: Annotated[float, Interval(gt=0, le=10.0)] = 2.0
+    watchdog_self: Annotated[float, Interval(gt=0, le=5.0)] = 0.5  #: of the watchdog's own thread
+    # separation (ISO/TS 15066, 5.5.4)
+    reaction_floor: Annotated[float, Interval(ge=0.02, le=1.0)] = 0.10  #: s, least T_r, as commissioned
+    reaction_control: Annotated[float, Interval(ge=0.005, le=0.2)] = 0.02  #: s, from a reading to the command it leads to
+    reaction_window: Annotated[float, Interval(ge=0.2, le=10.0)] = 2.0  #: s over which the sensor's greatest age counts
+    person_age_max: Annotated[float, Interval(ge=0.02, le=0.5)] = 0.30  #: s, of any part that binds
+    braking: Annotated[float, Interval(ge=0.2, le=10.0)] = 2.0  #: m/s^2, deceleration that the stopping distance was measured with
+    intrusion: Annotated[float, Interval(ge=0.0, le=0.5)] = 0.03  #: m, C
+    person_error: Annotated[float, Interval(ge=0.0, le=0.2)] = 0.03  #: m, Z_d
+    robot_error: Annotated[float, Interval(ge=0.0, le=0.1)] = 0.01  #: m, Z_r
+    person_speed: Annotated[float, Interval(ge=0.2, le=3.0)] = 1.6  #: m/s where it is not measured
+    hand_speed: Annotated[float, Interval(ge=0.5, le=4.0)] = 2.0  #: m/s of a free hand that is near
+    hand_near: Annotated[float, Interval(ge=0.1, le=2.0)] = 0.5  #: m
+    body_speed_min: Annotated[float, Interval(ge=0.1, le=2.0)] = 0.5  #: m/s, least v_h of head and torso, whose speed is measured
+    person_acceleration: Annotated[float, Interval(ge=0.0, le=20.0)] = 3.0  #: m/s^2, what a measured speed may gain while it grows old
+    # contact
+    crush_gap: Annotated[float, Interval(ge=0.05, le=0.5)] = 0.12  #: m, handle to cradle
+    # energy tank
+    tank_min: Annotated[float, Interval(gt=0, le=5.0)] = 0.5  #: J
+    tank_max: Annotated[float, Interval(gt=0, le=50.0)] = 12.0  #: J
+    tank_power: Annotated[float, Interval(gt=0, le=200.0)] = 40.0  #: W, most that the tank pays
+    tank_refill: Annotated[float, Interval(ge=0, le=1.0)] = 0.9  #: share of damping that refills it
+    task_power: Annotated[float, Interval(ge=0, le=60.0)] = 15.0  #: W, granted while sawing
 
     def __post_init__(self) -> None:
         """Raises ValueError where numbers that are each within their bounds contradict each other."""

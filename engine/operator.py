@@ -190,6 +190,7 @@ class Operator:
             log_top_z=self.log_top_z,
             jog_step=self.jog_step,
             jog_speed=self.jog_speed,
+            recovering="",
             refused=self.refused,
         )
 

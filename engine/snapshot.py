@@ -2,20 +2,7 @@
 
 import math
 
-from engine.types import (
-    Command,
-    Decision,
-    Event,
-    Inference,
-    InferenceBrief,
-    Inputs,
-    LoopStats,
-    OperatorState,
-    RecorderState,
-    RunInfo,
-    SawState,
-    Snapshot,
-)
+from engine.types import Event, Inference, InferenceBrief, LoopStats, RecorderState, RunInfo, Snapshot, Tick
 
 
 def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
@@ -36,11 +23,7 @@ def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
 def snapshot(
     *,
     wall: float,
-    inputs: Inputs,
-    decision: Decision,
-    command: Command,
-    saw: SawState,
-    operator: OperatorState,
+    tick: Tick,
     inference: Inference | None,
     inference_hz: float,
     recorder: RecorderState,
@@ -48,13 +31,16 @@ def snapshot(
     loop: LoopStats,
     events: tuple[Event, ...],
 ) -> Snapshot:
+    inputs = tick.inputs
     return Snapshot(
         wall=wall,
         inputs=inputs,
-        decision=decision,
-        command=command,
-        saw=saw,
-        operator=operator,
+        decision=tick.decision,
+        command=tick.command,
+        saw=tick.saw,
+        spring=tick.spring,
+        energy=tick.energy,
+        operator=tick.operator,
         inference=brief(inference, inputs.t_ns, inference_hz) if inference else None,
         recorder=recorder,
         run=run,

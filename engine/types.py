@@ -6,7 +6,7 @@ Times ``t_ns`` are nanoseconds of the engine's clock, taken when the engine *rec
 """
 
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -23,6 +23,10 @@ def _vector(n: int) -> msgspec.Meta:
 
 Vec6 = Annotated[tuple[float, ...], _vector(6)]
 Vec7 = Annotated[tuple[float, ...], _vector(7)]
+Vec3 = Annotated[tuple[float, ...], _vector(3)]
+LinkPoints = Annotated[tuple[float, ...], _vector(12)]
+PartPlaces = Annotated[tuple[float, ...], _vector(36)]
+PartTimes = Annotated[tuple[int, ...], _vector(6)]
 Layers = Annotated[tuple[float, ...], _vector(9)]
 LayerCodes = Annotated[tuple[int, ...], _vector(9)]
 Signals = Annotated[tuple[float, ...], _vector(18)]
@@ -30,6 +34,7 @@ SignalFlags = Annotated[tuple[bool, ...], _vector(18)]
 StopCounters = Annotated[tuple[int, ...], _vector(8)]
 
 NAN18 = (float("nan"),) * 18
+NAN36 = (float("nan"),) * 36
 
 SIGNALS: tuple[str, ...] = (
     "epistemic",
@@ -63,6 +68,13 @@ LAYERS: tuple[str, ...] = (
     "vision",
     "operator",
 )
+
+
+#: what a sensor follows of a person, each a capsule; the last two are the arm on the handle, which contact answers for
+PARTS: tuple[str, ...] = ("head", "torso", "free upper arm", "free hand", "handle upper arm", "handle hand")
+
+#: points along the arm, a capsule between each two
+LINKS: tuple[str, ...] = ("shoulder", "elbow", "wrist", "flange")
 
 
 class Writer(IntEnum):
@@ -144,6 +156,8 @@ class Reason(IntEnum):
     PLANT_TIMEOUT = 23
     LATCHED = 24
     NOT_AT_REST = 25
+    WATCHDOG_SERVER = 26
+    WATCHDOG_SELF = 27
     # validity
     OBSERVATION_NONE = 30
     OBSERVATION_STALE = 31
@@ -154,12 +168,14 @@ class Reason(IntEnum):
     CAMERA_STALE = 36
     CAMERA_FROZEN = 37
     CAMERA_DARK = 38
+    CAMERA_WRONG = 39
     MODEL_NONE = 40
     MODEL_LOADING = 41
     MODEL_FAILED = 42
     CHUNK_STALE = 43
     CHUNK_NOT_FINITE = 44
     SIGNAL_MISSING = 45
+    CHUNK_WRONG = 46
     # robot limits
     JOINT_POSITION = 50
     JOINT_VELOCITY = 51
@@ -175,6 +191,18 @@ class Reason(IntEnum):
     NOT_GOING = 71
     PAUSED = 72
     RAMPING = 73
+    # separation
+    SEPARATION = 80
+    PERSON_NONE = 81
+    PERSON_STALE = 82
+    PERSON_NOT_FINITE = 83
+    PERSON_REORDERED = 84
+    NOT_SENSED = 85
+    # contact
+    GRIP_FORCE = 90
+    CONTACT_SPEED = 91
+    CRUSH = 92
+    GRIP_NOT_FINITE = 93
 
 
 class SawState(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +230,43 @@ class SawState(msgspec.Struct, frozen=True, kw_only=True):
     free_hand_distance: float  #: m, truth; shown as "sim" only, no layer reads it
 
 
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sensor says of the person, never what a simulator knows. A part it does not see keeps its last place and grows old."""
+
+    seq: int
+    t_ns: int  #: received
+    exposed_ns: tuple[int, ...]  #: (6,) when each of PARTS was last seen; 0 = never
+    place: F64  #: (6, 2, 3) m, the two ends of each part's axis
+    speed: F64  #: (6,) m/s, of the faster end; NaN where it is not measured
+
+
+class Spring(msgspec.Struct, frozen=True, kw_only=True):
+    """The virtual spring and damper in effect, as the energy tank has let the commanded one come about."""
+
+    pose_d: Vec7
+    stiffness: Vec6  #: N/m, N m/rad
+    damping: Vec6  #: N s/m, N m s/rad, diagonal of the designed matrix
+    force_max: float  #: N
+    torque_max: float  #: N m
+
+
+class Energy(msgspec.Struct, frozen=True, kw_only=True):
+    """The impedance controller's account, J, summed since the robot was connected (tank and stored: as they stand).
+
+    It closes: change of ``tank + stored`` = partner + grant - wood - damping, but for what a sampled simulation cannot see.
+    """
+
+    tank: float
+    share: float  #: 0..1, the least share of a wanted change that the tank has let through in this tick
+    partner: float  #: work of the person on the saw
+    grant: float  #: let into the tank for the task
+    wood: float  #: work of the saw on the wood
+    damping: float  #: turned to heat by damping, friction and brakes, less what of it refilled the tank
+    stored: float  #: in spring, motion and height
+    paid: float  #: from the tank into the spring
+    refill: float  #: from damping into the tank
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of the robot. Arrays are owned by the observation and never written again."""
 
@@ -216,6 +281,12 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     manipulability: float  #: sqrt(det(J J^T)), Yoshikawa 1985
     saw: SawState
     plant: F64  #: (P,) the plant's full state, enough to simulate on from this tick; (0,) where there is none
+    links: F64  #: (4, 3) m, LINKS
+    grip: F64  #: (3,) N, the person's hand on the far handle, base axes, by the handle's own sensor; NaN where there is none
+    holds: bool  #: the person's hand is on the handle, by the same sensor
+    person: Person | None  #: None where no sensor follows the person
+    spring: Spring
+    energy: Energy
 
 
 class Frames(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,6 +376,15 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     recorder_fault: int  #: Reason.OK, RECORDER_FULL or RECORDER_FAILED
     engine_fault: bool
     mode: int = Mode.CUT  #: Mode; pictures and policy bind in CUT, jogging moves in the others only
+    # the person
+    links: LinkPoints = (float("nan"),) * 12  #: m, LINKS
+    grip: Vec3 = (float("nan"),) * 3  #: N
+    holds: bool = False
+    person_seq: int = 0  #: 0 = no reading yet, or no sensor
+    person_t_ns: int = 0
+    person_exposed_ns: PartTimes = (0,) * 6
+    person_place: PartPlaces = NAN36  #: m, two ends of each of PARTS
+    person_speed: Vec6 = (float("nan"),) * 6  #: m/s
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -343,6 +423,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     stop_margin: float = float("nan")  #: its layer's margin and age at that moment
     stop_age: float = float("nan")
     refused: int = 0  #: Reason why the last arm, go or clear did nothing; OK if it did
+    separation: float = float("nan")  #: m, from the part of the person that limits most to the nearest moving part of the robot
+    separation_needed: float = float("nan")  #: m, for the speed that the other layers permit
+    separation_part: int = -1  #: index into PARTS; -1 = none
+    reaction: float = float("nan")  #: s, T_r in force for that part
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -360,6 +444,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     hand_press: float  #: N, keyboard partner along -z
     line_y_d: float  #: m, where the cut line shall be projected
     log_top_d: float  #: m, where the cradle shall hold the log
+    task_power: float = 0.0  #: W, granted to the energy tank in this tick
 
 
 class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
@@ -376,7 +461,21 @@ class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
     log_top_z: float
     jog_step: float  #: m
     jog_speed: float  #: m/s
+    recovering: str  #: "" or the step of freeing a stuck saw: "lighten", "reverse", "resume"
     refused: str  #: why the last key did nothing; "" if it did
+
+
+class Tick(NamedTuple):
+    """All that one tick of the control loop leaves behind, for the recorder and the screens."""
+
+    inputs: Inputs
+    decision: Decision
+    command: Command
+    saw: SawState
+    spring: Spring
+    energy: Energy
+    operator: OperatorState
+    plant: F64  #: (P,)
 
 
 class InferenceBrief(msgspec.Struct, frozen=True, kw_only=True):
@@ -439,6 +538,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
     command: Command
     saw: SawState
+    spring: Spring
+    energy: Energy
     operator: OperatorState
     inference: InferenceBrief | None
     recorder: RecorderState

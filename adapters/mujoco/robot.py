@@ -12,7 +12,8 @@ from adapters.mujoco.cutting import bite
 from adapters.mujoco.plant import Cell, Plant
 from adapters.mujoco.saw import Motion
 from engine.control import impedance
-from engine.types import F64, Command, Observation
+from engine.safety.cell import UNSENSED
+from engine.types import F64, Command, Energy, Observation, Spring
 
 COMMAND_TIMEOUT: Final = 0.05  #: s without a command, then the robot brakes and holds by itself
 HOLD_STIFFNESS: Final = (100.0, 600.0, 500.0, 60.0, 60.0, 60.0)  #: N/m and N m/rad of the robot's own hold; the stroke axis yields
@@ -40,6 +41,8 @@ class Cosaw:
     joint_velocity_limits: tuple[float, ...] = layout.JOINT_VELOCITY_LIMITS
     joint_torque_limits: tuple[float, ...] = layout.JOINT_TORQUE_LIMITS
 
+    cell = UNSENSED
+
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._model: Any = world.plant_model()
@@ -49,6 +52,7 @@ class Cosaw:
         d = self._data
         self._place, self._turn = d.site_xpos[self._site], d.site_xmat[self._site]
         self._com = d.xipos[body]
+        self._chain = [int(self._model.body(name).id) for name in ("link2", "link4", "link6", "attachment")]
         self._push = d.xfrc_applied[body]
         self._q, self._dq, self._bias = d.qpos, d.qvel, d.qfrc_bias
         self._ctrl, self._free_torque = d.ctrl, d.qfrc_applied
@@ -91,6 +95,22 @@ class Cosaw:
             manipulability=reach.manipulability(self._jacobian),
             saw=sensors.saw_state(self._cell, self._time, pose, twist),
             plant=self.plant(),
+            links=np.array([self._data.xpos[body] for body in self._chain]),
+            grip=np.full(3, np.nan),
+            holds=False,
+            person=None,
+            spring=self._spring(),
+            energy=Energy(tank=0.0, share=1.0, partner=0.0, grant=0.0, wood=0.0, damping=0.0, stored=0.0, paid=0.0, refill=0.0),
+        )
+
+    def _spring(self) -> Spring:
+        c = self._cell.control
+        return Spring(
+            pose_d=tuple(c.pose_d),
+            stiffness=tuple(c.stiffness),
+            damping=tuple(np.diag(self._damping).tolist()),
+            force_max=c.force_max,
+            torque_max=c.torque_max,
         )
 
     def command(self, command: Command) -> None:

@@ -12,10 +12,9 @@ from engine.host import open_robot
 from engine.loops.control import DT
 from engine.messages import Arm, Go
 from engine.policy.scripted import Scripted
-from engine.session.columns import TickRow
 from engine.session.schema import Header, header
 from engine.stop import StopPage
-from engine.types import Frames, Inference
+from engine.types import Frames, Inference, Tick
 
 ASK_EVERY = 20  #: ticks between two wishes of the scripted operator
 PIXELS = 256  #: the size that the recording's bar names
@@ -23,7 +22,7 @@ PIXELS = 256  #: the size that the recording's bar names
 
 class Material(NamedTuple):
     header: Header
-    ticks: list[TickRow]
+    ticks: list[Tick]
     exposures: list[Frames]
     inferences: list[Inference]
 
@@ -47,7 +46,7 @@ def gather(settings: Settings, count: int, folder: Path, tell: Tell, pixels: int
     chosen = settings.model_copy(update={"record": False, "camera": settings.camera.model_copy(update={"pixels": pixels})})
     robot, rig = open_robot(chosen)
     listening = Listening()
-    rows: list[TickRow] = []
+    rows: list[Tick] = []
     with StopPage(folder / "stop", create=True) as page:
         engine = Engine(
             chosen,
@@ -65,7 +64,7 @@ def gather(settings: Settings, count: int, folder: Path, tell: Tell, pixels: int
             if (last := engine.control.last) is None:
                 return
             if tick:
-                rows.append(TickRow(last.inputs, last.decision, last.command, last.saw, last.operator, last.plant))
+                rows.append(last)
             if tick % ASK_EVERY == 0:
                 engine.post(Go() if last.decision.armed else Arm(robot=chosen.robot))
             if tick % 500 == 0 and tick:

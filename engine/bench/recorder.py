@@ -66,7 +66,7 @@ def costs(material: Material, folder: Path) -> F64:
             time.sleep(max(0.0, due - time.monotonic()))
             due += DT
             start = time.perf_counter_ns()
-            recorder.tick(*row)
+            recorder.tick(row)
             spent[number] = (time.perf_counter_ns() - start) / 1e3
             if (index := seen.get(row.inputs.obs_seq)) is not None:
                 recorder.frames(material.exposures[index])

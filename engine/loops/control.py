@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.base import AdapterError, Robot
 from engine.clock import Clock
@@ -21,7 +22,6 @@ from engine.safety import arbiter
 from engine.session.recorder import Recorder
 from engine.stop import StopPage
 from engine.types import (
-    F64,
     NAN18,
     Command,
     Decision,
@@ -29,29 +29,18 @@ from engine.types import (
     Inference,
     Inputs,
     Observation,
-    OperatorState,
     Reason,
-    SawState,
     StopCounters,
+    Tick,
     Writer,
 )
 
 log = logging.getLogger(__name__)
 
 DT = 0.01  #: s
+Decide = Callable[[arbiter.State, Inputs], tuple[arbiter.State, Decision]]
+
 CATCH_UP = 5  #: ticks; later than this the schedule starts anew and the overrun is counted
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """One pass of the loop, for the recorder and the screens."""
-
-    inputs: Inputs
-    decision: Decision
-    command: Command
-    saw: SawState
-    operator: OperatorState
-    plant: F64
 
 
 @dataclass
@@ -105,7 +94,9 @@ class ControlLoop:
         watchdog: Callable[[], Reason],
         on_tick: Callable[[Tick], None],
         on_fault: Callable[[str], None],
+        decide: Decide = arbiter.step,
     ) -> None:
+        self._decide = decide
         self._robot = robot
         self._page = page
         self._state = state
@@ -172,12 +163,23 @@ class ControlLoop:
         if observation is None:
             return
         inputs = self._gather(now, observation)
-        state, decision = arbiter.step(self._state, inputs)
+        state, decision = self._decide(self._state, inputs)
         command = self._command(now, observation, inputs, decision)
         self._send(command, decision, page)
         self._robot.advance(DT)
         self._state = state  # only with the tick recorded, so that the recorded ticks alone lead to every decision
-        self._pass_on(Tick(inputs, decision, command, observation.saw, self._operator.state(now), observation.plant))
+        self._pass_on(
+            Tick(
+                inputs,
+                decision,
+                command,
+                observation.saw,
+                observation.spring,
+                observation.energy,
+                self._operator.state(now),
+                observation.plant,
+            )
+        )
 
     def _read_page(self) -> StopCounters:
         """The stop page's counts. A writer raises the latching slot before the plain one; until the plain one follows, neither counts."""
@@ -253,6 +255,10 @@ class ControlLoop:
             watchdog=self._watchdog(),
             recorder_fault=self._recorder.fault if self._recorder else Reason.OK,
             engine_fault=self._engine_fault,
+            links=tuple(observation.links.ravel().tolist()),
+            grip=tuple(observation.grip.tolist()),
+            holds=observation.holds,
+            **_person(observation),
         )
 
     @property
@@ -299,12 +305,26 @@ class ControlLoop:
         self._tick = tick.inputs.tick
         self._on_tick(tick)
         if self._recorder is not None:
-            self._recorder.tick(tick.inputs, tick.decision, tick.command, tick.saw, tick.operator, tick.plant)
+            self._recorder.tick(tick)
 
     def _report(self, text: str) -> None:
         if text != self._fault_text:
             self._fault_text = text
             self._on_fault(text)
+
+
+def _person(observation: Observation) -> dict[str, Any]:
+    """The fields of Inputs that tell of the person; none of them where no sensor follows one."""
+    person = observation.person
+    if person is None:
+        return {}
+    return {
+        "person_seq": person.seq,
+        "person_t_ns": person.t_ns,
+        "person_exposed_ns": person.exposed_ns,
+        "person_place": tuple(person.place.ravel().tolist()),
+        "person_speed": tuple(person.speed.tolist()),
+    }
 
 
 def _hurry() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from engine.limits import Limits
 from engine.safety import latch, limits, operator, score, stops, uncertainty, unconfigured, validity
+from engine.safety.cell import UNSENSED, Cell
 from engine.safety.layer import NAN, Layer
 from engine.safety.limits import RobotLimits
 from engine.safety.stops import Stop
@@ -32,6 +33,7 @@ class State:
 
     limits: Limits
     robot: RobotLimits
+    cell: Cell
     seen: Seen = field(default_factory=Seen)
     page: tuple[int, ...] = _ZEROS
     latch: tuple[int, ...] = _ZEROS
@@ -75,9 +77,9 @@ class _Readings:
         return {LATCH: self.condition, VALIDITY: self.validity, LIMITS: self.limits, UNCERTAINTY: self.uncertainty}[layer]
 
 
-def initial(limits: Limits, robot: RobotLimits) -> State:
+def initial(limits: Limits, robot: RobotLimits, cell: Cell = UNSENSED) -> State:
     """The state before the first tick."""
-    return State(limits=limits, robot=robot)
+    return State(limits=limits, robot=robot, cell=cell)
 
 
 def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
@@ -106,6 +108,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
     following = State(
         limits=state.limits,
         robot=state.robot,
+        cell=state.cell,
         seen=validity.seen(inputs),
         page=inputs.stop_page,
         latch=inputs.stop_latch,

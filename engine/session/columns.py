@@ -13,18 +13,20 @@ import numpy as np
 
 from engine.session.layout import STRING, Column, Rows
 from engine.types import (
-    F64,
     LAYERS,
     SIGNALS,
     U8,
     Command,
     Decision,
+    Energy,
     Event,
     Frames,
     Inference,
     Inputs,
     OperatorState,
     SawState,
+    Spring,
+    Tick,
 )
 
 TICK_BLOCK = 100  #: rows: one second
@@ -33,17 +35,6 @@ FRAME_BLOCK = 8  #: pictures compressed together, so that what does not change c
 EVENT_BLOCK = 1
 
 SCALARS = {float: "float64", int: "int64", bool: "bool"}
-
-
-class TickRow(NamedTuple):
-    """All that one tick leaves behind."""
-
-    inputs: Inputs
-    decision: Decision
-    command: Command
-    saw: SawState
-    operator: OperatorState
-    plant: F64  #: (P,)
 
 
 class Field(NamedTuple):
@@ -91,6 +82,8 @@ TICK_FIELDS: dict[type, tuple[Field, ...]] = {
     Decision: fields_of(Decision, "tick/"),
     Command: fields_of(Command, "tick/"),
     SawState: fields_of(SawState, "tick/"),
+    Spring: fields_of(Spring, "tick/spring_"),
+    Energy: fields_of(Energy, "tick/energy_"),
     OperatorState: fields_of(OperatorState, "tick/operator_"),
 }
 
@@ -114,14 +107,14 @@ def distinct(columns: Sequence[Column]) -> tuple[Column, ...]:
 TICK_SCALARS = distinct([field.column for fields in TICK_FIELDS.values() for field in fields])
 
 
-def tick_columns(row: TickRow) -> tuple[Column, ...]:
+def tick_columns(row: Tick) -> tuple[Column, ...]:
     """The columns of ``tick/`` for a plant of this row's size; a plant without state has no column."""
     size = len(row.plant)
     plant = Column(name="tick/plant", dtype="float64", shape=(size,), block_rows=TICK_BLOCK, note="the plant's full state")
     return (*TICK_SCALARS, plant) if size else TICK_SCALARS
 
 
-def tick_values(rows: Sequence[TickRow], word: Callable[[str], int]) -> list[Rows]:
+def tick_values(rows: Sequence[Tick], word: Callable[[str], int]) -> list[Rows]:
     """One array a column, in the order of ``tick_columns``. ``word`` gives a text's row in ``words``."""
     values: list[Rows] = []
     for structs, fields in zip(list(zip(*rows, strict=True))[:-1], TICK_FIELDS.values(), strict=True):

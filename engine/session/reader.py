@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from engine.session.columns import TickRow, inference_from, structs_from
+from engine.session.columns import inference_from, structs_from
 from engine.session.commit import Commit, read_commit
 from engine.session.layout import BLOCKS, Column, Rows, SessionError, blank, read_blocks, read_column
 from engine.session.schema import Header
@@ -19,6 +19,7 @@ from engine.types import (
     U8,
     Command,
     Decision,
+    Energy,
     Event,
     Inference,
     Inputs,
@@ -29,6 +30,8 @@ from engine.types import (
     RunInfo,
     SawState,
     Snapshot,
+    Spring,
+    Tick,
 )
 
 CACHED = 96 * 2**20  #: bytes of decoded blocks kept: what replay looks at around the present tick
@@ -152,14 +155,16 @@ class Session:
             return []
         return structs_from(struct, lambda column: self.rows(column.name, start, stop), self.words)
 
-    def row(self, tick: int) -> TickRow:
+    def row(self, tick: int) -> Tick:
         """All that was recorded of the tick in row ``tick``; negative counts from the end. Raises SessionError, IndexError."""
         at = range(self.ticks)[tick]
-        return TickRow(
+        return Tick(
             self.structs(Inputs, at, at + 1)[0],
             self.structs(Decision, at, at + 1)[0],
             self.structs(Command, at, at + 1)[0],
             self.structs(SawState, at, at + 1)[0],
+            self.structs(Spring, at, at + 1)[0],
+            self.structs(Energy, at, at + 1)[0],
             self.structs(OperatorState, at, at + 1)[0],
             self.rows("tick/plant", at, at + 1)[0] if "tick/plant" in self.commit.arrays else np.empty(0),
         )
@@ -217,11 +222,7 @@ class Session:
         header = self.header
         return snapshot(
             wall=header.started_wall + (t_ns - self._started) / SECOND,
-            inputs=inputs,
-            decision=row.decision,
-            command=row.command,
-            saw=row.saw,
-            operator=row.operator,
+            tick=row,
             inference=self.inference_at(t_ns) if inputs.inference_id else None,
             inference_hz=self._rate("inference/end_ns", t_ns),
             recorder=self._recorder_state(range(self.ticks)[tick], inputs),

@@ -10,24 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.clock import Clock, RealClock
-from engine.session.columns import TickRow
 from engine.session.commit import replace_file
 from engine.session.layout import SessionError
 from engine.session.schema import Header
 from engine.session.writer import SessionWriter
 from engine.types import (
-    F64,
-    Command,
-    Decision,
     Event,
     Frames,
     Inference,
-    Inputs,
-    OperatorState,
     PolicyInfo,
     Reason,
     RecorderState,
-    SawState,
+    Tick,
 )
 
 COMMIT_EVERY = 1.0  #: s
@@ -75,7 +69,7 @@ class Recorder:
         self.heartbeat_ns = self._clock.now_ns()  #: when the thread last moved on
         self._wait = wait
         self._started = self._committed_at = time.monotonic()
-        self._ticks: deque[TickRow] = deque()
+        self._ticks: deque[Tick] = deque()
         self._inferences: deque[Inference] = deque()
         self._frames: deque[Frames] = deque()
         self._events: deque[Event] = deque()
@@ -89,9 +83,8 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def tick(self, inputs: Inputs, decision: Decision, command: Command, saw: SawState, operator: OperatorState, plant: F64) -> bool:
+    def tick(self, row: Tick) -> bool:
         """Queue one tick; False when too many wait, which is a fault."""
-        row = TickRow(inputs, decision, command, saw, operator, plant)
         if len(self._ticks) < TICKS_QUEUED and not self._gap:
             self._ticks.append(row)
             return True

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # a reader needs neither settings nor robots
     from adapters.base import CameraRig, Robot
     from engine.config import Settings
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 UNITS = {
     "length": "m",
@@ -55,6 +55,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     units: dict[str, str]
     limits: Limits
     robot_limits: dict[str, Any]  #: the fields of engine.safety.arbiter.RobotLimits
+    cell: dict[str, Any]  #: the fields of engine.safety.cell.Cell
 
 
 def software_versions() -> dict[str, str]:
@@ -94,6 +95,7 @@ def header(settings: "Settings", robot: "Robot", rig: "CameraRig") -> Header:
         units=UNITS,
         limits=settings.limits,
         robot_limits=msgspec.to_builtins(limits),
+        cell=msgspec.to_builtins(robot.cell),
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from engine.safety import arbiter
+from engine.safety.cell import Cell
 from engine.session.columns import TICK_FIELDS
 from engine.session.commit import read_commit
 from engine.session.layout import STRING, Column, Rows, SessionError, row_bytes
@@ -148,7 +149,7 @@ def recompute(path: Path) -> Report:
     try:
         session = Session(path, read_commit(path))
         robot = msgspec.convert(session.header.robot_limits, arbiter.RobotLimits)
-        state = arbiter.initial(session.header.limits, robot)
+        state = arbiter.initial(session.header.limits, robot, msgspec.convert(session.header.cell, Cell))
         for start in range(0, session.ticks, STEP):
             decisions = []
             for inputs in session.structs(Inputs, start, start + STEP):

@@ -15,13 +15,12 @@ import msgspec
 import numpy as np
 
 from engine.session import columns
-from engine.session.columns import TickRow
 from engine.session.commit import Commit, Written, put_files, replace_file, stage_files, sync, sync_disk, write_commit
 from engine.session.layout import Column, Rows, SessionError, consolidated, described, group, with_rows
 from engine.session.lock import hold
 from engine.session.schema import SCHEMA_VERSION, Header, plain
 from engine.session.table import Table
-from engine.types import Event, Frames, Inference, PolicyInfo
+from engine.types import Event, Frames, Inference, PolicyInfo, Tick
 
 RESERVE = 16 * 2**20  #: bytes kept for the last commits on a disk that runs full
 RESERVED = "reserve"
@@ -58,7 +57,7 @@ class SessionWriter:
 
     # --- rows in ---
 
-    def add_ticks(self, rows: Sequence[TickRow]) -> None:
+    def add_ticks(self, rows: Sequence[Tick]) -> None:
         """Take over ticks in order. Raises SessionError or ValueError when a vector has another length than the session's."""
         values = columns.tick_values(rows, self._word)
         table = self._table("tick", partial(columns.tick_columns, rows[0]))

@@ -7,9 +7,10 @@ import numpy as np
 import scenes
 
 from engine.limits import Limits
+from engine.safety.cell import UNSENSED
 from engine.session.recorder import Recorder
 from engine.session.schema import SCHEMA_VERSION, UNITS, Header, software_versions
-from engine.types import Event, Frames, Inference, Observation, Snapshot
+from engine.types import Event, Frames, Inference, Observation, Snapshot, Tick
 
 TICKS = 600
 STOP_AT = 300  #: tick
@@ -33,6 +34,7 @@ def _header() -> Header:
         cameras={"front": {"size": [32, 32], "fovy_deg": 50.0}},
         units=UNITS,
         limits=Limits(),
+        cell=msgspec.to_builtins(UNSENSED),
         robot_limits={"position": [[-2.9, 2.9]] * 7, "velocity": [2.6] * 7, "torque": [87.0] * 7},
     )
 
@@ -44,7 +46,20 @@ def _at(tick: int) -> Snapshot:
 def _observation(snapshot: Snapshot) -> Observation:
     i = snapshot.inputs
     vectors = {name: np.array(getattr(i, name)) for name in ("q", "dq", "tau", "pose", "twist", "wrench")}
-    return Observation(t_ns=i.obs_t_ns, seq=i.obs_seq, manipulability=i.manipulability, saw=snapshot.saw, plant=np.zeros(3), **vectors)
+    return Observation(
+        t_ns=i.obs_t_ns,
+        seq=i.obs_seq,
+        manipulability=i.manipulability,
+        saw=snapshot.saw,
+        plant=np.zeros(3),
+        links=np.array(i.links).reshape(4, 3),
+        grip=np.array(i.grip),
+        holds=i.holds,
+        person=None,
+        spring=snapshot.spring,
+        energy=snapshot.energy,
+        **vectors,
+    )
 
 
 def recorded(store: Path) -> Path:
@@ -55,7 +70,9 @@ def recorded(store: Path) -> Path:
         t_ns = scenes.scene(tick=tick).inputs.t_ns
         inputs = msgspec.structs.replace(snapshot.inputs, tick=tick, t_ns=t_ns, inference_id=tick // EVERY, frame_t_ns=t_ns - 61_000_000)
         command = msgspec.structs.replace(snapshot.command, command_tick=tick)
-        recorder.tick(inputs, snapshot.decision, command, snapshot.saw, snapshot.operator, np.zeros(3))
+        recorder.tick(
+            Tick(inputs, snapshot.decision, command, snapshot.saw, snapshot.spring, snapshot.energy, snapshot.operator, np.zeros(3))
+        )
         if tick % EVERY == 0:
             brief = scenes.scene(tick=tick).inference
             assert brief is not None

@@ -13,6 +13,7 @@ from engine.types import (
     Action,
     Command,
     Decision,
+    Energy,
     Event,
     InferenceBrief,
     Inputs,
@@ -26,6 +27,7 @@ from engine.types import (
     RunInfo,
     SawState,
     Snapshot,
+    Spring,
     StopKind,
     Zone,
 )
@@ -238,6 +240,14 @@ def scene(
         decision=decision,
         command=_command(decision, tick),
         saw=_saw(phase, going),
+        spring=Spring(
+            pose_d=(0.46, 0.102, 0.53, 1.0, 0.0, 0.0, 0.0),
+            stiffness=(500.0, decision.stiffness[1], *decision.stiffness[2:]),
+            damping=(92.0, 104.0, 88.0, 4.1, 4.6, 3.9),
+            force_max=decision.force_limit,
+            torque_max=decision.torque_limit,
+        ),
+        energy=Energy(tank=6.8, share=1.0, partner=31.2, grant=84.0, wood=61.5, damping=47.0, stored=2.9, paid=92.0, refill=14.6),
         operator=OperatorState(
             mode=Mode.CUT,
             key_mode="REPEAT",
@@ -250,6 +260,7 @@ def scene(
             log_top_z=0.56,
             jog_step=0.005,
             jog_speed=0.05,
+            recovering="",
             refused="",
         ),
         inference=_inference(tick, doubt),

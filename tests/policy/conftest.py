@@ -18,7 +18,7 @@ from engine.policy.experts import StackedExperts
 from engine.policy.loading import load, new_heads
 from engine.policy.writing import write_policy
 from engine.signals import familiarity, nominal
-from engine.types import F64, Frames, Observation, SawState
+from engine.types import F64, Energy, Frames, Observation, SawState, Spring
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +94,12 @@ def frames(seed: int, t_ns: int = 1_000_000_000, size: int = compact.IMAGE_SIZE)
         manipulability=0.1,
         saw=saw_state(),
         plant=np.zeros(0),
+        links=some(12).reshape(4, 3),
+        grip=some(3),
+        holds=True,
+        person=None,
+        spring=Spring(pose_d=(0.0,) * 7, stiffness=(0.0,) * 6, damping=(0.0,) * 6, force_max=0.0, torque_max=0.0),
+        energy=Energy(tank=0.0, share=1.0, partner=0.0, grant=0.0, wood=0.0, damping=0.0, stored=0.0, paid=0.0, refill=0.0),
     )
     images = {name: rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for name in compact.CAMERAS}
     return Frames(seq=seed, t_ns=t_ns, exposed_ns=t_ns, observation=observation, images=images)

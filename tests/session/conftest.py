@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.session.columns import TickRow
 from engine.session.recorder import Recorder
+from engine.types import Tick
 
 sys.path.insert(0, str(Path(__file__).parent))  # for session_material, which processes started by tests import as well
 
@@ -19,16 +19,16 @@ EVERY = 20  #: ticks between two inferences
 
 
 @pytest.fixture(scope="session")
-def rows() -> list[TickRow]:
+def rows() -> list[Tick]:
     return list(itertools.islice(material.ticks(1), TICKS))
 
 
 @pytest.fixture(scope="session")
-def recorded(rows: list[TickRow], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def recorded(rows: list[Tick], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A session of ``rows`` with an inference and an exposure every 20 ticks and an event every 100, closed in good order."""
     recorder = Recorder(tmp_path_factory.mktemp("store"), material.header(), wait=True)
     for tick, row in enumerate(rows):
-        recorder.tick(*row)
+        recorder.tick(row)
         if tick % EVERY == 0:
             number = tick // EVERY
             recorder.inference(material.inference(number, row.inputs.t_ns))

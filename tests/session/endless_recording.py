@@ -13,14 +13,13 @@ import msgspec
 import session_material as material
 
 from engine.session import recorder as recording
-from engine.session.columns import TickRow
-from engine.types import Frames, Inference
+from engine.types import Frames, Inference, Tick
 
 ROWS = list(itertools.islice(material.ticks(7), 150))
 EVERY = 10  #: ticks between two exposures
 
 
-def row(number: int) -> TickRow:
+def row(number: int) -> Tick:
     """Tick ``number``: the rows of ``ROWS`` again and again, with numbers and times that go on."""
     base = ROWS[number % len(ROWS)]
     inputs = msgspec.structs.replace(base.inputs, tick=number, t_ns=1_000_000_000 + number * material.DT_NS)
@@ -45,7 +44,7 @@ def record(store: Path) -> None:
             recorder.inference(inference(number // EVERY))
             recorder.frames(exposure(number // EVERY))
             recorder.event(material.event(number // EVERY, number, "mark", f"at {number}"))
-        recorder.tick(*row(number))
+        recorder.tick(row(number))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main(store: Path, tight: bool) -> dict[str, object]:
     for tick, row in enumerate(itertools.islice(material.ticks(1), 9000)):
         inputs = msgspec.structs.replace(row.inputs, recorder_fault=recorder.fault, stop_page=(0,) * 8)
         state, decision = arbiter.step(state, inputs)
-        recorder.tick(inputs, decision, *row[2:])
+        recorder.tick(row._replace(inputs=inputs, decision=decision))
         if tick % 16 == 0:
             recorder.frames(material.frames(tick, row.inputs.t_ns, row, side=48))
         if recorder.fault != Reason.OK and after is None:

@@ -8,10 +8,24 @@ import numpy as np
 
 from engine.limits import Limits
 from engine.safety import arbiter
+from engine.safety.cell import UNSENSED
 from engine.safety.limits import RobotLimits
-from engine.session.columns import TickRow
 from engine.session.schema import SCHEMA_VERSION, UNITS, Header, software_versions
-from engine.types import Command, Event, Frames, Inference, Inputs, ModelState, Observation, OperatorState, PolicyInfo, SawState
+from engine.types import (
+    Command,
+    Energy,
+    Event,
+    Frames,
+    Inference,
+    Inputs,
+    ModelState,
+    Observation,
+    OperatorState,
+    PolicyInfo,
+    SawState,
+    Spring,
+    Tick,
+)
 
 ROBOT = RobotLimits(position=((-2.9, 2.9),) * 7, velocity=(2.6,) * 7, torque=(87.0,) * 7)
 POLICY = PolicyInfo(
@@ -49,6 +63,7 @@ def header(name: str = "20260101-120000-abcd", **changes: Any) -> Header:
         units=UNITS,
         limits=Limits(),
         robot_limits=msgspec.json.decode(msgspec.json.encode(ROBOT)),
+        cell=msgspec.json.decode(msgspec.json.encode(UNSENSED)),
     )
     return msgspec.structs.replace(whole, **changes)
 
@@ -71,7 +86,7 @@ def _random_fields(struct: type, rng: np.random.Generator) -> dict[str, Any]:
     return values
 
 
-def ticks(seed: int, *, odd_values: bool = True) -> Iterator[TickRow]:
+def ticks(seed: int, *, odd_values: bool = True) -> Iterator[Tick]:
     """Ticks without end: random readings around rest, an operator who arms and goes, and decisions folded by the arbiter.
 
     With ``odd_values`` some of what is only recorded is NaN, infinite or minus zero.
@@ -128,11 +143,13 @@ def ticks(seed: int, *, odd_values: bool = True) -> Iterator[TickRow]:
             plant[:3] = np.nan, -np.inf, 5e-324
         operator = _random_fields(OperatorState, rng) | {
             "key_mode": "HOLD",
+            "recovering": "",
             "grant_axis": AXES[tick % len(AXES)],
             "refused": REFUSED[tick // 50 % len(REFUSED)],
         }
         command = Command(**_random_fields(Command, rng) | {"command_tick": tick})
-        yield TickRow(inputs, decision, command, SawState(**saw), OperatorState(**operator), plant)
+        spring, energy = Spring(**_random_fields(Spring, rng)), Energy(**_random_fields(Energy, rng))
+        yield Tick(inputs, decision, command, SawState(**saw), spring, energy, OperatorState(**operator), plant)
         tick += 1
 
 
@@ -160,7 +177,7 @@ def inference(number: int, end_ns: int, *, noise: int = 1) -> Inference:
     )
 
 
-def frames(number: int, t_ns: int, reading: TickRow, *, side: int = 32) -> Frames:
+def frames(number: int, t_ns: int, reading: Tick, *, side: int = 32) -> Frames:
     """One exposure of two cameras."""
     rng = np.random.default_rng(number)
     inputs = reading.inputs
@@ -176,6 +193,12 @@ def frames(number: int, t_ns: int, reading: TickRow, *, side: int = 32) -> Frame
         manipulability=inputs.manipulability,
         saw=reading.saw,
         plant=reading.plant,
+        links=np.array(inputs.links).reshape(4, 3),
+        grip=np.array(inputs.grip),
+        holds=inputs.holds,
+        person=None,
+        spring=reading.spring,
+        energy=reading.energy,
     )
     pictures = {name: rng.integers(0, 256, (side, side, 3)).astype(np.uint8) for name in ("front", "top")}
     return Frames(seq=number, t_ns=t_ns, exposed_ns=t_ns - 30_000_000, observation=observation, images=pictures)

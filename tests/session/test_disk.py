@@ -54,13 +54,13 @@ def test_a_disk_that_is_gone_is_a_fault_and_close_returns(tmp_path, rows, monkey
     monkeypatch.setattr(recording, "COMMIT_EVERY", 0.01)
     recorder = Recorder(tmp_path, material.header(), wait=True)
     for row in rows[:100]:
-        recorder.tick(*row)
+        recorder.tick(row)
     while recorder.state().committed_ticks < 100:
         time.sleep(0.001)
     while recorder.path.exists():  # the recorder goes on writing into it meanwhile
         shutil.rmtree(recorder.path, ignore_errors=True)
     while recorder.fault == Reason.OK:
-        recorder.tick(*rows[100])
+        recorder.tick(rows[100])
     assert recorder.fault == Reason.RECORDER_FAILED
     assert "No such file or directory" in recorder.fault_text
     assert not recorder.close("disk gone")

@@ -7,6 +7,7 @@ import pytest
 from session_material import ROBOT
 
 from engine.config import Settings
+from engine.safety.cell import UNSENSED
 from engine.safety.limits import RobotLimits
 from engine.session.schema import SCHEMA_VERSION, header, plain, session_id
 
@@ -18,6 +19,7 @@ class Cell:
     joint_limits = ROBOT.position
     joint_velocity_limits = ROBOT.velocity
     joint_torque_limits = ROBOT.torque
+    cell = UNSENSED
 
     def geometry(self):
         return {"front": {"size": (128, 128), "fovy_deg": 50.0}}

@@ -109,7 +109,7 @@ def test_a_session_that_is_being_recorded_is_readable_and_not_repaired(tmp_path,
     monkeypatch.setattr(endless.recording, "COMMIT_EVERY", 0.01)
     recorder = endless.recording.Recorder(tmp_path, endless.material.header(), wait=True)
     for row in rows[:100]:
-        recorder.tick(*row)
+        recorder.tick(row)
     while recorder.state().committed_ticks < 100:
         time.sleep(0.01)
     assert verify(recorder.path).ok

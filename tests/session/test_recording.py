@@ -96,9 +96,9 @@ def test_a_picture_or_chunk_of_another_size_is_counted_and_the_others_are_kept(t
 def test_a_row_of_another_length_is_a_fault_and_what_came_before_is_kept(tmp_path, rows):
     recorder = Recorder(tmp_path, material.header(), wait=True)
     for row in rows[:30]:
-        recorder.tick(*row)
+        recorder.tick(row)
     wrong = msgspec.structs.replace(rows[30].inputs, q=(0.0,) * 6)
-    recorder.tick(wrong, *rows[30][1:])
+    recorder.tick(rows[30]._replace(inputs=wrong))
     assert not recorder.close("done")
     assert recorder.fault == Reason.RECORDER_FAILED
     assert "cannot be recorded" in recorder.fault_text
@@ -109,8 +109,8 @@ def test_a_row_of_another_length_is_a_fault_and_what_came_before_is_kept(tmp_pat
 
 def test_a_plant_of_another_size_is_a_fault_that_names_the_tick(tmp_path, rows):
     recorder = Recorder(tmp_path, material.header(), wait=True)
-    recorder.tick(*rows[0])
-    recorder.tick(*rows[1][:5], np.zeros(3))
+    recorder.tick(rows[0])
+    recorder.tick(rows[1]._replace(plant=np.zeros(3)))
     recorder.close("done")
     assert "tick 0: " in recorder.fault_text or "tick 1: " in recorder.fault_text or "inhomogeneous" in recorder.fault_text
 
@@ -127,13 +127,13 @@ def test_an_overrun_queue_is_a_fault_and_leaves_no_gap(tmp_path, rows, monkeypat
     monkeypatch.setattr(recording.SessionWriter, "commit", commit)
     monkeypatch.setattr(recording, "COMMIT_EVERY", 0.0)
     recorder = Recorder(tmp_path, material.header())
-    recorder.tick(*rows[0])
+    recorder.tick(rows[0])
     while recorder.state().queued:
         stuck.wait(0.01)
     answers = []
     for tick in range(1, 2 * recording.TICKS_QUEUED + 50):
         row = rows[tick]
-        answers.append(recorder.tick(msgspec.structs.replace(row.inputs, recorder_fault=recorder.fault), *row[1:]))
+        answers.append(recorder.tick(row._replace(inputs=msgspec.structs.replace(row.inputs, recorder_fault=recorder.fault))))
     assert answers[: recording.TICKS_QUEUED] == [True] * recording.TICKS_QUEUED
     assert not any(answers[recording.TICKS_QUEUED :])
     assert recorder.fault == Reason.RECORDER_FULL
@@ -155,7 +155,7 @@ def test_state_and_heartbeat_tell_the_truth(tmp_path, rows):
     assert recorder.state().on
     assert recorder.heartbeat_ns == 6_000_000_000
     for row in rows[:100]:
-        recorder.tick(*row)
+        recorder.tick(row)
     assert recorder.close("done")
     state = recorder.state()
     assert not state.on
@@ -167,7 +167,7 @@ def test_state_and_heartbeat_tell_the_truth(tmp_path, rows):
 
 def test_a_plant_without_state_has_no_column(tmp_path, rows):
     recorder = Recorder(tmp_path, material.header(), wait=True)
-    recorder.tick(*rows[0][:5], np.empty(0))
+    recorder.tick(rows[0]._replace(plant=np.empty(0)))
     assert recorder.close("done")
     session = Session.open(recorder.path)
     assert session.row(0).plant.shape == (0,)
