@@ -8,12 +8,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
 from console.places import SMALLEST, fits
 from engine.config import Settings, runs_path
+
+if TYPE_CHECKING:
+    from engine.faults.verdict import Verdict
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -313,6 +316,38 @@ def inference(settings: Settings) -> Result:
             "warn", found, f"Close other programs, or choose a faster --device: a fresh inference should take {INFERENCE:.0f} ms."
         )
     return Result("ok", found)
+
+
+# --- faults ---
+
+
+def faults(settings: Settings, only: str, tell: Callable[[str], None]) -> list["Verdict"]:
+    """Try every fault whose name contains ``only`` on the simulated robot. Raises AdapterError, PolicyError, SessionError, OSError."""
+    import logging
+
+    from engine.faults.matrix import FAULTS, matrix
+    from engine.faults.workshop import Workshop
+
+    logging.getLogger().addHandler(logging.NullHandler())  # what engines log of their faults belongs to nobody here
+    chosen = [fault for fault in FAULTS if only in fault.name]
+    with Workshop(settings, tell) as workshop:
+        return list(matrix(chosen, workshop))
+
+
+def fault_lines(found: Sequence["Verdict"]) -> list[str]:
+    """The matrix as text: one line a fault."""
+    width = max(len(one.fault) for one in found)
+    shown = [f"{'':4} {'fault':{width}}  category  ticks  limit  rest    lost  reason"]
+    for one in found:
+        category = "none" if one.stop_category is None else str(one.stop_category)
+        ticks = "-" if one.ticks_to_stop is None else str(one.ticks_to_stop)
+        limit = "-" if one.limit_ticks is None else str(one.limit_ticks)
+        rest = "-" if one.rest_s is None else f"{one.rest_s:.2f} s"
+        head = f"{'ok' if one.ok else 'FAIL':4} {one.fault:{width}}"
+        shown.append(f"{head}  {category:8}  {ticks:>5}  {limit:>5}  {rest:6}  {one.rows_lost:4}  {one.reason}".rstrip())
+        if one.note:
+            shown.append(f"{'':4} {'':{width}}  → {one.note}")
+    return shown
 
 
 # --- what is shown ---

@@ -26,17 +26,19 @@ class Binding:
 
 
 BINDINGS = (
-    Binding("stop", ("space", "ctrl+@"), "stop", "Protective stop, in every screen and dialog", "everywhere", "Stop", 1),
+    Binding("stop", ("space", "ctrl+@"), "stop", "Protective stop, on every screen", "everywhere", "Stop", 1),
     Binding("stop_off", ("x", "ctrl+c"), "stop+off", "Stop, power off, latched", "everywhere", "Stop", 2),
-    Binding("arm", ("a",), "arm", "Name what would be armed; Enter held one second arms it", "live", "Run", 10),
+    Binding("arm", ("a",), "arm", "Ask to arm: Enter held 1 s arms", "live", "Run", 10),
     Binding("go", ("g",), "go", "Let the armed robot move", "live", "Run", 11),
     Binding("pause", ("p",), "pause", "Come to rest, stay armed", "live", "Run", 12),
     Binding("disarm", ("d",), "disarm", "Come to rest and disarm", "live", "Run", 13),
-    Binding("clear", ("c",), "clear", "Clear the stop on screen, by its number", "live", "Run", 9),
-    Binding("why", ("w",), "why", "The path from inputs to layer, score and gain", "everywhere", "Look", 30),
+    Binding("clear", ("c",), "clear", "Clear the stop by its number", "live", "Run", 9),
+    Binding("why", ("w",), "why", "The path from inputs to gain", "everywhere", "Look", 30),
+    Binding("layers", ("l",), "layers", "The nine layers and what they say", "everywhere", "Look", 31),
+    Binding("recover", ("e",), "free saw", "Free a stuck saw while it goes", "live", "Run", 8),
     Binding("pull", ("k",), "pull", "Hold: the partner pulls, +X", "live", "Partner", 20),
     Binding("push", ("j",), "push", "Hold: the partner pushes, −X", "live", "Partner", 21),
-    Binding("press", ("f",), "press", "Hold: the partner presses, a newton a tick", "live", "Partner", 22),
+    Binding("press", ("f",), "press", "Hold: partner presses, 1 N a tick", "live", "Partner", 22),
     Binding("force_up", ("u",), "force +", "Push and pull 5 N stronger", "live", "Partner", 23),
     Binding("force_down", ("m",), "force −", "Push and pull 5 N weaker", "live", "Partner", 24),
     Binding("force_reset", ("r",), "reset", "Push and pull back to their default", "live", "Partner"),
@@ -51,7 +53,7 @@ BINDINGS = (
     Binding("step_larger", ("equals_sign", "plus"), "=", "Larger jog step", "live", "Cut and jog"),
     Binding("jog_slower", ("comma",), ",", "Slower jog", "live", "Cut and jog"),
     Binding("jog_faster", ("full_stop",), ".", "Faster jog", "live", "Cut and jog"),
-    Binding("camera", ("v",), "camera", "Next camera, or no picture", "everywhere", "Look", 31),
+    Binding("camera", ("v",), "camera", "Next camera, or no picture", "everywhere", "Look", 32),
     Binding("mark", ("b",), "mark", "Put a mark into the recording", "live", "Look"),
     Binding("theme", ("t",), "theme", "Next theme", "everywhere", "Look"),
     Binding("play", ("enter", "p"), "play/pause", "Play or pause", "replay", "Replay", 10),
@@ -73,10 +75,10 @@ BINDINGS = (
     Binding("row_down", ("down", "j"), "down", "One row down", "sessions", "Sessions"),
     Binding("open", ("enter",), "open", "Replay the session", "sessions", "Sessions", 10),
     Binding("verify", ("v",), "verify", "Check the session's rows and commits", "sessions", "Sessions", 11),
-    Binding("sessions", ("s",), "sessions", "Recorded sessions (only while disarmed)", "live", "Look", 40),
+    Binding("sessions", ("s",), "sessions", "Sessions (only while disarmed)", "live", "Look", 40),
     Binding("help", ("question_mark", "f1"), "help", "Every key", "everywhere", "Look", 41),
-    Binding("back", ("escape",), "back", "Close what is open; never leaves a running robot", "everywhere", "Look"),
-    Binding("quit", ("q", "ctrl+q"), "quit", "Leave; while armed it offers to stop and quit", "everywhere", "Look", 42),
+    Binding("back", ("escape",), "back", "Close a page; never leaves a robot", "everywhere", "Look"),
+    Binding("quit", ("q", "ctrl+q"), "quit", "Leave; armed: offers stop and quit", "everywhere", "Look", 42),
 )
 BY_ID = {binding.id: binding for binding in BINDINGS}
 
@@ -155,7 +157,7 @@ class Keymap:
 
 def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> frozenset[str]:
     """Ids of the live screen's actions that would do something now."""
-    always = {"stop", "stop_off", "why", "camera", "theme", "help", "quit", "back"}
+    always = {"stop", "stop_off", "why", "layers", "camera", "theme", "help", "quit", "back"}
     if snapshot is None or not connected:
         return frozenset(always | {"sessions"})
     decision, operator = snapshot.decision, snapshot.operator
@@ -171,6 +173,8 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
         found |= {"arm", "clear"} if decision.stop_number else {"arm"}
     if decision.armed:
         found |= {"disarm", "pause"} if decision.going else {"disarm", "go"}
+    if decision.going and snapshot.saw.stuck and not operator.recovering:
+        found.add("recover")
     if snapshot.run.simulated:
         found |= {*HOLDS, "force_up", "force_down", "force_reset"}
     if not decision.going:

@@ -21,7 +21,7 @@ _JOIN = 5  #: unchanged cells cheaper to send again than to jump over
 
 
 class Panel(Widget):
-    """Subclasses give ``content``; ``show`` draws a view. Nothing here runs unless a line has changed."""
+    """Subclasses give ``content``; ``show`` draws a view. Nothing is repainted unless a line has changed."""
 
     FRAMED: ClassVar[bool] = True
     TITLE: ClassVar[str] = ""
@@ -37,7 +37,7 @@ class Panel(Widget):
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         """Rows inside the frame, for ``width`` x ``height`` cells."""
-        raise NotImplementedError
+        return []
 
     def title(self, view: View) -> Row:
         """What stands in the frame's upper edge, left."""

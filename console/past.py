@@ -1,4 +1,4 @@
-"""What a recording gives the widgets besides its snapshots: the minute before a tick, and the picture seen at it."""
+"""What a recording gives the widgets besides its snapshots: the past of a tick, and the picture seen at it."""
 
 import math
 from bisect import bisect_right
@@ -6,10 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from console.view import SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History
+from console.view import LAYER_SAMPLES, LAYER_SECONDS, SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History
 from engine.messages import Picture
 from engine.picture import resized
 from engine.session.reader import Session
+from engine.types import Energy
+
+STROKE_SECONDS = 12.0  #: of the past in which the last full stroke is looked for
+STROKE_STEP = 10  #: ticks between two readings of it, as live telemetry comes
 
 
 def inference_times(session: Session) -> list[int]:
@@ -25,6 +29,9 @@ def fill_past(history: History, session: Session, tick: int, inferences: Sequenc
     scores = session.rows("tick/score", first, tick + 1)
     edges = np.linspace(0, len(scores), min(SCORE_SAMPLES, len(scores)), endpoint=False).astype(int)
     history.scores.extend(np.minimum.reduceat(scores, edges).tolist())
+    recent = session.rows("tick/layer_score", session.tick_at(int(t_ns - LAYER_SECONDS * 1e9)), tick + 1)
+    history.layers.extend(map(tuple, recent[:: -(-len(recent) // LAYER_SAMPLES)].tolist()))
+    _fill_strokes(history, session, tick)
     upto = bisect_right(inferences, t_ns)
     begin = max(0, upto - SIGNAL_SAMPLES)
     newest = -1
@@ -35,6 +42,15 @@ def fill_past(history: History, session: Session, tick: int, inferences: Sequenc
         history.signals.extend(map(tuple, signals.tolist()))
         history.quantiles.extend(map(tuple, session.rows("inference/quantile", begin, upto).tolist()))
     history.resume(t_ns, newest)
+
+
+def _fill_strokes(history: History, session: Session, tick: int) -> None:
+    t_ns = int(session.rows("tick/t_ns", tick, tick + 1)[0])
+    first = session.tick_at(int(t_ns - STROKE_SECONDS * 1e9))
+    accounts = session.structs(Energy, first, tick + 1)
+    columns = (session.rows(f"tick/{name}", first, tick + 1).tolist() for name in ("t_ns", "stroke_count", "partner_force"))
+    for reading in list(zip(*columns, accounts, strict=True))[::STROKE_STEP]:
+        history.strokes.observe(*reading)
 
 
 def recorded_picture(session: Session, camera: str, t_ns: int, side: int) -> tuple[Picture | None, float]:

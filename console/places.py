@@ -20,76 +20,119 @@ def fits(width: int, height: int) -> bool:
     return width >= SMALLEST[0] and height >= SMALLEST[1]
 
 
-def live_places(width: int, height: int, *, strip: int = 0, why: bool = False) -> dict[str, Place]:
-    """Widget ids to places. ``strip`` lines above the footer belong to a question (arming, leaving); they cover what is below them."""
+def state_lines(width: int) -> int:
+    """Lines of the state bar: narrow screens give each sentence a line of its own, so that none is cut."""
+    return 2 if width >= 110 else 3
+
+
+def live_places(width: int, height: int, *, strip: int = 0, page: str = "", stopped: bool = False) -> dict[str, Place]:
+    """Widget ids to places. ``page`` covers the figures; ``stopped`` gives the explanation of a stop the place of something less needed.
+
+    ``strip`` lines above the footer belong to a question (arming, leaving); they cover what is below them.
+    """
     if not fits(width, height):
         return {"small": Place(0, 0, width, height)}
-    places = _board(width, 3, height - 1, why)
+    places = _board(width, height - 1, page, stopped)
     if strip:
         places = _over(places, Place(0, height - 1 - strip, width, strip), "strip")
     return places | _edges(width, height)
 
 
-def replay_places(width: int, height: int, *, why: bool = False) -> dict[str, Place]:
+def replay_places(width: int, height: int, *, page: str = "", stopped: bool = False) -> dict[str, Place]:
     """The live places with two lines for the scrub bar above the footer."""
     if not fits(width, height):
         return {"small": Place(0, 0, width, height)}
-    return _board(width, 3, height - 3, why) | _edges(width, height) | {"scrub": Place(0, height - 3, width, 2)}
+    return _board(width, height - 3, page, stopped) | _edges(width, height) | {"scrub": Place(0, height - 3, width, 2)}
 
 
 def _edges(width: int, height: int) -> dict[str, Place]:
-    return {"header": Place(0, 0, width, 1), "state": Place(0, 1, width, 2), "footer": Place(0, height - 1, width, 1)}
+    return {
+        "header": Place(0, 0, width, 1),
+        "state": Place(0, 1, width, state_lines(width)),
+        "footer": Place(0, height - 1, width, 1),
+    }
 
 
-def _board(width: int, top: int, bottom: int, why: bool) -> dict[str, Place]:
+def _board(width: int, bottom: int, page: str, stopped: bool) -> dict[str, Place]:
+    top = 1 + state_lines(width)
     if width >= 110 and bottom - top >= 28:
-        places = _wide(width, top, bottom)
-        cover = Place(0, top, places["cut"].x, places["events"].y - top)
+        roomy = width >= 150 and bottom - top >= 40
+        places = _roomy(width, top, bottom) if roomy else _wide(width, top, bottom)
+        if stopped:
+            places["stopped"] = places.pop("signals")
+        cover = Place(0, top, places["camera"].x, places["events"].y - top)
     else:
-        places = _narrow(width, top, bottom)
+        places = _narrow(width, top, bottom, stopped)
         cover = Place(0, top, width, bottom - top)
-    return _over(places, cover, "why") if why else places
+    return _over(places, cover, page) if page else places
 
 
-def _wide(width: int, top: int, bottom: int) -> dict[str, Place]:
-    """Three columns; the third holds the work and the picture."""
-    height = bottom - top
-    right = width // 3 if width < 140 else width * 2 // 5
+def _roomy(width: int, top: int, bottom: int) -> dict[str, Place]:
+    """Three columns: the layers, the chain, and the person, the account and the picture; every curve has room."""
+    right = width * 13 // 40
+    first = (width - right) * 62 // 108
     left = width - right
-    first = left * 42 // 80
-    upper = 13 if height < 40 else 17
-    events = height - upper - (13 if height >= 40 else 11)
-    middle = height - upper - events
-    hold = 36 if left < 90 else 38
-    cut = 13 if height < 40 else 15
+    upper, signals, hold = 18, 13, 7
+    lower = bottom - top - upper - signals
     return {
         "score": Place(0, top, first, upper),
         "gains": Place(first, top, left - first, upper),
-        "cut": Place(left, top, right, cut),
-        "camera": Place(left, top + cut, right, height - cut),
-        "signals": Place(0, top + upper, left, middle),
-        "events": Place(0, bottom - events, left - hold, events),
-        "hold": Place(left - hold, bottom - events, hold, events),
+        "person": Place(left, top, right, 7),
+        "energy": Place(left, top + 7, right, upper - 7),
+        "signals": Place(0, top + upper, left, signals),
+        "events": Place(0, top + upper + signals, first, lower),
+        "cut": Place(first, top + upper + signals, left - first, lower),
+        "camera": Place(left, top + upper, right, bottom - top - upper - hold),
+        "hold": Place(left, bottom - hold, right, hold),
     }
 
 
-def _narrow(width: int, top: int, bottom: int) -> dict[str, Place]:
-    """Two columns: score and layers beside the limits; one line of signals; one line for the hold; events."""
+def _wide(width: int, top: int, bottom: int) -> dict[str, Place]:
+    """The same with the signals' curves left out and the hold in one line."""
+    right, gains = max(31, width * 34 // 120), max(33, width * 34 // 120)
+    left = width - right
+    upper, person = 13, 6
+    height = bottom - top - upper - 1
+    signals = 8
+    cut = left // 2
+    return {
+        "score": Place(0, top, left - gains, upper),
+        "gains": Place(left - gains, top, gains, upper),
+        "person": Place(left, top, right, person),
+        "energy": Place(left, top + person, right, upper - person),
+        "signals": Place(0, top + upper, left, signals),
+        "cut": Place(0, top + upper + signals, cut, height - signals),
+        "events": Place(cut, top + upper + signals, left - cut, height - signals),
+        "camera": Place(left, top + upper, right, height),
+        "holdline": Place(0, bottom - 1, width, 1),
+    }
+
+
+def _narrow(width: int, top: int, bottom: int, stopped: bool) -> dict[str, Place]:
+    """Two columns, score and layers beside the chain; one line each for person, account, signals and hold; events.
+
+    After a stop its explanation takes the chain's place, and the lines that matter while sawing make room for it.
+    """
     height = bottom - top
-    events = max(3, min(height - 12, height * 3 // 10)) if height >= 18 else 3
-    upper = height - events - 2
     first = max(min(42, width * 21 // 40), width - 60)
-    gains = 6 if width - first < 34 else 8 if upper < 15 else min(13, upper - 6)
-    places = {
-        "score": Place(0, top, first, upper),
-        "gains": Place(first, top, width - first, gains if upper - gains >= 3 else upper),
-        "brief": Place(0, top + upper, width, 1),
-        "holdline": Place(0, top + upper + 1, width, 1),
-        "events": Place(0, bottom - events, width, events),
-    }
+    if stopped:
+        events = max(3, min(5, height - 13))
+        upper = height - events - 1
+        return {
+            "score": Place(0, top, first, upper),
+            "stopped": Place(first, top, width - first, upper),
+            "personline": Place(0, top + upper, width, 1),
+            "events": Place(0, bottom - events, width, events),
+        }
+    events = 6 if height >= 18 else 3
+    lines = ("personline", "workline", "brief", "holdline")
+    upper = height - events - len(lines)
+    gains = upper if upper < 16 else 13
+    places = {"score": Place(0, top, first, upper), "gains": Place(first, top, width - first, gains)}
     if upper - gains >= 3:
         places["cut"] = Place(first, top + gains, width - first, upper - gains)
-    return places
+    places |= {name: Place(0, top + upper + i, width, 1) for i, name in enumerate(lines)}
+    return places | {"events": Place(0, bottom - events, width, events)}
 
 
 def _over(places: dict[str, Place], cover: Place, name: str) -> dict[str, Place]:

@@ -1,11 +1,13 @@
-"""Draws the pictures in ``screenshots/``: plays the demonstration without a screen, then lets the app draw moments of its recording."""
+"""Draws the pictures in ``screenshots/``: moments of the recorded demonstration by the app itself, and the energy tank at work."""
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from console.chart import Line, line_chart
 from console.portrait import live_svg, replay_svg
 from engine import demo
+from engine.bench.pump import pump
 from engine.config import Settings
 from engine.loops.control import DT
 from engine.session.reader import Session
@@ -14,15 +16,34 @@ SIZES = ((80, 24), (120, 34), (160, 48))
 
 
 def moments(session: Session) -> dict[str, int]:
-    """Name and tick of what is worth a picture: sawing undisturbed, a stop by the cameras, the knot."""
+    """Name and tick of what is worth a picture: sawing undisturbed, the stops that the hand, the cameras and the knot lead to."""
     stops = [event.tick for event in session.events if event.kind == "stop"]
     hazards = {event.text: event.tick for event in session.events if event.kind == "hazard"}
-    (knot,) = [tick for text, tick in hazards.items() if "knot" in text]
+    begun = {word: next(tick for text, tick in hazards.items() if word in text.split()) for word in ("hand", "knot")}
     return {
         "running": round(8.0 / DT),
-        "stopped": next(tick for tick in stops if tick > round(demo.FREEZE[0] / DT)) + 50,
-        "knot": next((tick for tick in stops if tick > knot), knot + 100),
+        "hand": _after(stops, begun["hand"]),
+        "stopped": _after(stops, round(demo.FREEZE[0] / DT)),
+        "knot": _after(stops, begun["knot"]),
     }
+
+
+def _after(stops: list[int], tick: int) -> int:
+    """Half a second after the first stop that follows ``tick``; a second after ``tick`` itself where none does."""
+    return next((stop for stop in stops if stop > tick), tick + 50) + 50
+
+
+def tank_svg() -> str:
+    """A spring stiffened and softened in step with its motion, with and without the tank that has to pay for it, and the bound."""
+    without, held = pump()
+    top = 3.0 * float(held.bound.max())
+    lines = (
+        Line(name=without.name, xs=without.time.tolist(), ys=without.energy.tolist(), role="bad"),
+        Line(name=held.name, xs=held.time.tolist(), ys=held.energy.tolist(), role="good"),
+        Line(name="bound: all there was", xs=held.time.tolist(), ys=held.bound.tolist(), role="warn"),
+        Line(name="tank", xs=held.time.tolist(), ys=held.tank.tolist(), role="info"),
+    )
+    return line_chart("A controller that pumps: stiffness switched in step with the motion", "time, s", "energy, J", lines, y_max=top)
 
 
 def draw(settings: Settings, out: Path, tell: Callable[[str], None]) -> list[Path]:
@@ -41,5 +62,9 @@ def draw(settings: Settings, out: Path, tell: Callable[[str], None]) -> list[Pat
                 tell(str(path))
         path = out / "replay-120x34.svg"
         path.write_text(replay_svg(session, moments(session)["stopped"], 120, 34))
+        written.append(path)
         tell(str(path))
+    path = out / "energy-tank.svg"
+    path.write_text(tank_svg())
+    tell(str(path))
     return [*written, path]

@@ -2,9 +2,11 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from console.stroke import Meter, Stroke
 from engine.limits import Limits
 from engine.messages import Picture
 from engine.types import Snapshot
@@ -14,16 +16,21 @@ LinkState = Literal["starting", "connected", "lost", "ended", "recorded"]
 SCORE_SECONDS = 60.0
 SCORE_SAMPLES = 240
 SIGNAL_SAMPLES = 96
+LAYER_SECONDS = 4.0  #: of the layers' scores, for their trends
+LAYER_SAMPLES = 16
+TREND = 0.03  #: a score that has moved by less counts as steady
 LIMITS = Limits()
 
 
 @dataclass
 class History:
-    """The recent past, kept by the console: a score four times a second, the signals of each inference."""
+    """The recent past, kept by the console: scores four times a second, the signals of each inference, the last full stroke."""
 
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=SCORE_SAMPLES))
     signals: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=SIGNAL_SAMPLES))
     quantiles: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=SIGNAL_SAMPLES))
+    layers: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=LAYER_SAMPLES))
+    strokes: Meter = field(default_factory=Meter)
     _bucket: int = -1
     _inference: int = -1
     _t_ns: int = 0
@@ -34,11 +41,13 @@ class History:
         if t_ns < self._t_ns:
             self.clear()
         self._t_ns = t_ns
+        self.strokes.observe(t_ns, snapshot.saw.stroke_count, snapshot.saw.partner_force, snapshot.energy)
         bucket = int(t_ns / 1e9 * SCORE_SAMPLES / SCORE_SECONDS)
         if bucket == self._bucket:
             self.scores[-1] = min(self.scores[-1], snapshot.decision.score)
         else:
             self.scores.append(snapshot.decision.score)
+            self.layers.append(snapshot.decision.layer_score)
             self._bucket = bucket
         inference = snapshot.inference
         if inference is not None and inference.id != self._inference:
@@ -57,14 +66,33 @@ class History:
         self.scores.clear()
         self.signals.clear()
         self.quantiles.clear()
+        self.layers.clear()
+        self.strokes.clear()
         self._bucket = self._inference = -1
         self._t_ns = 0
+
+    def trend(self, layer: int) -> int:
+        """1 where the layer's score has risen over the last seconds, -1 where it has fallen, else 0."""
+        past = [scores[layer] for scores in self.layers]
+        if len(past) < 4:
+            return 0
+        change = _mean(past[-2:]) - _mean(past[:-2])
+        return 0 if not abs(change) >= TREND else 1 if change > 0 else -1
+
+    @property
+    def stroke(self) -> Stroke | None:
+        """The last full stroke that was watched from end to end."""
+        return self.strokes.last
 
     def signal(self, index: int) -> list[float]:
         return [values[index] for values in self.signals]
 
     def quantile(self, index: int) -> list[float]:
         return [values[index] for values in self.quantiles]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from inspect import getsource
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -22,6 +23,7 @@ from pydantic_settings import (
 )
 
 from engine.limits import Limits
+from engine.sources import Source, flattened, origin_of, overlaid, variable_of
 
 ROBOTS = ("cosaw",)
 TASKS = {"cosaw": ("saw",)}
@@ -65,6 +67,8 @@ class Settings(BaseSettings):
     seed: int = Field(0, ge=0, le=2**31 - 1)
     record: bool = True
     store: Path = Path(platformdirs.user_data_dir("sawhorse")) / "sessions"
+    body: Path | None = Field(None, description="a table of body regions in place of the shipped one")
+    cell: Path | None = Field(None, description="a commissioned cell in place of the shipped one")
     demo: bool = False
     reattach: float = Field(600.0, ge=0, le=86400, description="s an engine waits for a console to come back")
     limits: Limits = Limits()
@@ -78,12 +82,12 @@ class Settings(BaseSettings):
             raise ValueError("use cpu, cuda or cuda:N")
         return device
 
-    @field_validator("store", mode="before")
+    @field_validator("store", "body", "cell", mode="before")
     @classmethod
-    def _named_store(cls, store: Any) -> Any:
-        if store == "":
-            raise ValueError("name a folder")
-        return store
+    def _named(cls, path: Any) -> Any:
+        if path == "":
+            raise ValueError("name a folder or a file")
+        return path
 
     @classmethod
     def settings_customise_sources(
@@ -127,14 +131,6 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         raise ConfigError(f"The configuration {chosen} is not valid TOML: {error}.") from error
 
 
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        merged[key] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
 def _known_keys(path: tuple[str | int, ...]) -> list[str]:
     sections: dict[tuple[str | int, ...], list[str]] = {
         (): list(Settings.model_fields),
@@ -145,18 +141,76 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
     return sections.get(path[:-1], [])
 
 
-def _sentence(error: ValidationError) -> str:
+def _sources(flags: Mapping[str, Any], path: Path | None) -> list[Source]:
+    """Where settings may come from, the strongest first. Raises ConfigError."""
+    try:
+        environment, dotenv = EnvSettingsSource(Settings)(), DotEnvSettingsSource(Settings)()
+    except SettingsError as error:
+        what = str(error).splitlines()[0]
+        raise ConfigError(f"The environment cannot be read: {what}; a section takes SAWHORSE_SECTION__NAME.") from error
+    return [
+        Source(flags, lambda key: f"flag --{key.replace('_', '-')}"),
+        Source(environment, lambda key: f"environment variable {variable_of(key)}"),
+        Source(dotenv, lambda key: f"{variable_of(key)} in {Path('.env').resolve()}"),
+        Source(_read_file(path), lambda key: str(path or config_path())),
+    ]
+
+
+def _sentence(error: ValidationError, sources: list[Source]) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "value_error":
-        return f"The settings under {where} contradict each other: {first['ctx']['error']}"
+    path = first["loc"]
+    key = ".".join(part for part in path if isinstance(part, str))
+    origin = origin_of(key, sources)
+    if path == ("limits",) and first["type"] == "value_error":
+        rule = str(first["ctx"]["error"])
+        origins_of = [(f"limits.{field.name}", field.name) for field in fields(Limits) if re.search(rf"\b{field.name}\b", rule)]
+        where = "; ".join(f"{name} from {origin_of(dotted, sources)}" for dotted, name in origins_of)
+        return f"The settings under limits contradict each other: {rule} ({where})."
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"Unknown setting {where!r}: {nearest(str(first['loc'][-1]), _known_keys(first['loc']))}"
-    return f"The setting {where} = {first['input']!r} is not allowed: {_lowered(first['msg'].removeprefix('Value error, '))}."
+        return f"Unknown setting {key!r} from {origin}: {nearest(str(path[-1]), _known_keys(path))}"
+    name = key + "".join(f"[{part}]" for part in path if isinstance(part, int))
+    range_ = permitted(path)
+    why = f"it must be {range_}" if range_ else _lowered(first["msg"].removeprefix("Value error, "))
+    return f"The setting {name} = {first['input']!r} from {origin} is not allowed: {why}."
 
 
 def _lowered(text: str) -> str:
     return text[:1].lower() + text[1:].rstrip(".")
+
+
+def permitted(path: tuple[str | int, ...]) -> str:
+    """The range of the number at ``path`` in words, with its unit where one is noted; "" where it has none."""
+    bounds: dict[str, float] = {}
+    for one in _metadata(path):
+        bounds |= {name: getattr(one, name) for name in ("ge", "gt", "le", "lt", "multiple_of") if getattr(one, name, None) is not None}
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "multiple_of": "a multiple of"}
+    text = " and ".join(f"{words[name]} {bounds[name]:g}" for name in words if name in bounds)
+    return f"{text} {_unit(path)}".strip() if text else ""
+
+
+def _metadata(path: tuple[str | int, ...]) -> tuple[Any, ...]:
+    """The annotations that bound the number at ``path``."""
+    if path[:1] == ("limits",) and len(path) > 1:
+        hint: Any = get_type_hints(Limits, include_extras=True).get(str(path[1]))
+        if len(path) > 2 and isinstance(path[2], int):
+            hint = get_args(hint)[path[2]]
+        return get_args(hint)[1:]
+    model: type[BaseModel] = Settings
+    for part in path[:-1]:
+        inner = model.model_fields[str(part)].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return ()
+        model = inner
+    found = model.model_fields.get(str(path[-1]))
+    return tuple(found.metadata) if found else ()
+
+
+def _unit(path: tuple[str | int, ...]) -> str:
+    """The unit that a limit's own comment begins with."""
+    if path[:1] != ("limits",):
+        return ""
+    note = re.search(rf"^    {path[1]}: .*#: (m/s\^2|m/s|N m|N|m|s|J|W|rad)(?=[ ,]|$)", getsource(Limits), re.MULTILINE)
+    return note[1] if note else ""
 
 
 def _check_environment() -> None:
@@ -168,44 +222,49 @@ def _check_environment() -> None:
                 raise ConfigError(f"Unknown environment variable {variable}: {nearest(head, sorted(known))}")
 
 
-def _environment() -> dict[str, Any]:
-    return _merge(DotEnvSettingsSource(Settings)(), EnvSettingsSource(Settings)())
+def _refuse_switches(tree: Mapping[str, Any], sources: list[Source]) -> None:
+    """A limit is a number; pydantic would take true for one."""
+    limits = tree.get("limits")
+    for key, value in limits.items() if isinstance(limits, Mapping) else ():
+        if isinstance(value, bool):
+            range_ = permitted(("limits", key))
+            raise ConfigError(
+                f"The setting limits.{key} = {value} from {origin_of(f'limits.{key}', sources)} is not allowed: it must be {range_}."
+            )
+
+
+def _known(name: str, value: str, words: tuple[str, ...], sources: list[Source], kind: str = "") -> None:
+    if value not in words:
+        raise ConfigError(f"Unknown {name} {value!r}{kind} from {origin_of(name, sources)}: {nearest(value, words)}")
 
 
 def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
     """Resolve the settings; ``flags`` win, then the environment, then ``path`` (or the user's file). Raises ConfigError."""
+    from engine.commissioning import CommissioningError, commissioned
+
     _check_environment()
-    below = _read_file(path)
+    sources = _sources(flags, path)
+    merged: dict[str, Any] = {}
+    for source in reversed(sources):
+        merged = overlaid(merged, source.values)
+    _refuse_switches(merged, sources)
     try:
-        settings = Settings(**_merge(_merge(below, _environment()), flags))
+        settings = Settings(**merged)
     except ValidationError as error:
-        raise ConfigError(_sentence(error)) from error
-    except SettingsError as error:
-        what = str(error).splitlines()[0]
-        raise ConfigError(f"The environment cannot be read: {what}; a section takes SAWHORSE_SECTION__NAME.") from error
-    if settings.robot not in ROBOTS:
-        raise ConfigError(f"Unknown robot {settings.robot!r}: {nearest(settings.robot, ROBOTS)}")
-    if settings.task not in TASKS[settings.robot]:
-        raise ConfigError(f"Unknown task {settings.task!r} for {settings.robot}: {nearest(settings.task, TASKS[settings.robot])}")
-    if settings.policy not in POLICIES and not Path(settings.policy).is_dir():
-        raise ConfigError(f"Unknown policy {settings.policy!r} (and no such folder): {nearest(settings.policy, POLICIES)}")
+        raise ConfigError(_sentence(error, sources)) from error
+    _known("robot", settings.robot, ROBOTS, sources)
+    _known("task", settings.task, TASKS[settings.robot], sources, f" for {settings.robot}")
+    if not Path(settings.policy).is_dir():
+        _known("policy", settings.policy, POLICIES, sources, " (and no such folder)")
+    try:
+        commissioned(settings.body, settings.cell, settings.limits)
+    except CommissioningError as error:
+        raise ConfigError(str(error)) from error
     return settings
 
 
 def origins(flags: Mapping[str, Any], path: Path | None = None) -> dict[str, tuple[Any, str]]:
     """Every setting by dotted name, with its value and where it came from. Raises ConfigError."""
-    resolved = _flatten(load(flags, path).model_dump(mode="python"))
-    layers = [("flag", flags), ("environment", _environment()), (str(path or config_path()), _read_file(path))]
-    return {
-        name: (value, next((source for source, layer in layers if name in _flatten(layer)), "default")) for name, value in resolved.items()
-    }
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+    resolved = flattened(load(flags, path).model_dump(mode="python"))
+    sources = _sources(flags, path)
+    return {name: (value, origin_of(name, sources)) for name, value in resolved.items()}

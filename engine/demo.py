@@ -9,15 +9,14 @@ from typing import Any, Protocol, TextIO, runtime_checkable
 
 from adapters.base import AdapterError
 from engine import runs
+from engine.attendant import Attendant
 from engine.config import Settings
 from engine.engine import LOCKSTEP_LATENCY, Engine
-from engine.faults import FreezingRig
+from engine.faults.parts import FaultyRig, standing_still
 from engine.headless import Measured, summary
 from engine.host import Host, log_to
 from engine.loops.control import DT
-from engine.messages import Arm, ClearStop, Go
 from engine.policy.errors import PolicyError
-from engine.types import StopKind
 
 SECONDS = 60.0
 HANG = (40.0, 42.5)  #: s, the inference thread's work takes this long
@@ -39,11 +38,11 @@ class Endangered(Protocol):
 class Script:
     """The scripted operator and the times of the hazards; called before every tick."""
 
-    def __init__(self, engine: Engine, cell: Endangered, rig: FreezingRig) -> None:
+    def __init__(self, engine: Engine, cell: Endangered, rig: FaultyRig) -> None:
         self._engine = engine
         self._cell = cell
         self._rig = rig
-        self._act_at = 50  # tick at which the operator does the next thing
+        self._attendant = Attendant(engine)
         self._hazards = {round(at / DT): hazard for at, hazard in HAZARDS.items()}
 
     def __call__(self, tick: int) -> None:
@@ -51,29 +50,12 @@ class Script:
             name, text = self._hazards[tick]
             self._cell.hazard(name, 0.0)
             self._engine.note("hazard", text)
-        self._rig.frozen = FREEZE[0] <= tick * DT < FREEZE[1]
+        self._rig.change = standing_still if FREEZE[0] <= tick * DT < FREEZE[1] else None
         if tick == round(FREEZE[0] / DT):
             self._engine.note("hazard", "the cameras freeze")
         if tick == round(HANG[0] / DT):
             self._engine.note("hazard", "the model hangs")
-        self._operate(tick)
-
-    def _operate(self, tick: int) -> None:
-        last = self._engine.control.last
-        if last is None or tick < self._act_at:
-            return
-        decision = last.decision
-        if decision.stop_kind == StopKind.LATCHED:
-            self._engine.post(ClearStop(number=decision.stop_number))
-        elif decision.stop_kind == StopKind.PROTECTIVE:
-            return
-        elif not decision.armed:
-            self._engine.post(Arm(robot=self._engine.settings.robot))
-        elif not decision.going:
-            self._engine.post(Go())
-        else:
-            return
-        self._act_at = tick + 100
+        self._attendant(tick)
 
 
 def latency(tick: int) -> int:
@@ -86,7 +68,7 @@ def latency(tick: int) -> int:
 def play(host: Host, *, pace: bool) -> None:
     """Load, then run the minute. Raises AdapterError, PolicyError."""
     robot, rig = host.robot, host.rig
-    if not isinstance(robot, Endangered) or not isinstance(rig, FreezingRig):
+    if not isinstance(robot, Endangered) or not isinstance(rig, FaultyRig):
         raise AdapterError(f"The robot {host.settings.robot} has no demonstration: nothing can be made to go wrong in it.")
     host.engine.prepare_lockstep()
     script = Script(host.engine, robot, rig)

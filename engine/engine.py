@@ -50,6 +50,7 @@ from engine.types import (
 log = logging.getLogger(__name__)
 
 WATCH_EVERY = 0.01  #: s
+FROZEN = 0.25  #: s between two looks at the clock by a thread that looks every 0.01 s: the whole process stood still
 LOCKSTEP_EXPOSE_EVERY = 16  #: ticks between exposures in lock-step
 LOCKSTEP_EXPOSURE = 5  #: ticks from the moment of an exposure to its pictures
 LOCKSTEP_LATENCY = 8  #: ticks from the pictures to their inference
@@ -82,6 +83,9 @@ class Engine:
         self.clock = clock or RealClock()
         self._beats = Heartbeats()
         self._late = Reason.OK
+        self._since_ns = 0  # when the process last went on after standing still, as the watchdog saw it
+        self._asked_ns = 0  # when the control thread last asked for the watchdog
+        self._resumed_ns = 0  # the same as _since_ns, as the control thread saw it
         self._boxes = Boxes(Latest(), Latest(), Latest(), deque())
         self._controlling = Controlling(console_required)
         self._controller = ""
@@ -106,9 +110,10 @@ class Engine:
             self._beats,
             self._inferred,
             self._policy_ready,
+            self._fault,
         )
         self.camera = CameraLoop(
-            rig, self._boxes.observations, self._boxes.frames, self.clock, self._beats, self._exposed, settings.camera.hz
+            rig, self._boxes.observations, self._boxes.frames, self.clock, self._beats, self._exposed, self._fault, settings.camera.hz
         )
         self.control = ControlLoop(
             robot=robot,
@@ -121,9 +126,9 @@ class Engine:
             beats=self._beats,
             clock=self.clock,
             recorder=recorder,
-            watchdog=lambda: self._late,
+            watchdog=self._watched,
             on_tick=self._ticked,
-            on_fault=lambda text: self._note("fault", text),
+            on_fault=self._fault,
             decide=decide,
         )
 
@@ -167,15 +172,36 @@ class Engine:
         self.camera.once()
 
     def _watch(self) -> None:
-        now = self.clock.now_ns()
+        """One round of the watchdog. A gap in its own rounds was the whole process standing still, for which no thread is blamed."""
+        now, before = self.clock.now_ns(), self._beats.watchdog
+        limits = self.settings.limits
+        if before and now - before > FROZEN * 1e9:
+            self._since_ns = now
+        self._beats.watchdog = now
         if self._recorder is not None:
             self._beats.recorder = self._recorder.heartbeat_ns
-        late = self._beats.late(now, self.settings.limits)
+        late = self._beats.late(now, limits, self._since_ns)
         if late == Reason.WATCHDOG_CONTROL and self._late != late and self.armed():
             self.page.raise_stop(Writer.WATCHDOG)
             self._note("fault", "the control thread is late")
         self._late = late
+        if self._control_thread is not None and not (self._control_thread.is_alive() or self._ending.is_set()):
+            self.failure = self.failure or "the control thread has ended"
         time.sleep(WATCH_EVERY)
+
+    def _watched(self) -> Reason:
+        """What the watchdog last found, or that it is late itself; asked by the control thread every tick."""
+        now, before = self.clock.now_ns(), self._asked_ns
+        self._asked_ns = now
+        if before and now - before > FROZEN * 1e9:
+            self._resumed_ns = now
+        if self._beats.watchdog_late(now, self.settings.limits, self._resumed_ns):
+            return Reason.WATCHDOG_SELF
+        return self._late
+
+    def served(self) -> None:
+        """The server thread has moved on."""
+        self._beats.server = self.clock.now_ns()
 
     def _worker_failed(self, name: str, error: Exception) -> None:
         """A camera or inference thread has ended by an exception: the robot holds, and the screen says why."""
@@ -188,6 +214,7 @@ class Engine:
         if name == "camera" and not self._camera_open:
             self.failure = why
         if name == "watchdog":
+            self._beats.watchdog = 1  # late from now on
             self.page.raise_stop(Writer.WATCHDOG, latch=True)
             self.failure = f"the watchdog failed: {why}"
         self._note("fault", f"{name}: {why}")
@@ -324,6 +351,9 @@ class Engine:
 
     def stop(self, latched: bool) -> None:
         self.page.raise_stop(Writer.OBSERVER, latch=latched)
+
+    def _fault(self, text: str) -> None:
+        self._note("fault", text)
 
     def note(self, kind: str, text: str) -> None:
         """An event from outside the loops: an injected hazard, a signal."""

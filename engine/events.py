@@ -42,7 +42,7 @@ def between(before: Decision, now: Decision) -> list[Found]:
     found: list[Found] = []
     if now.stop_count > before.stop_count:
         kind = "latched" if now.stop_kind == StopKind.LATCHED else "protective"
-        why = sentence(now.stop_reason, now.stop_margin, now.stop_age)
+        why = sentence(now.stop_reason, now.stop_margin, now.stop_age, now.stop_layer)
         found.append(("stop", f"STOP {now.stop_number} category {now.stop_category} {kind}: {why}"))
     elif before.stop_number and not now.stop_number:
         found.append(("clear", f"CLEAR stop {before.stop_number}: its cause is gone"))

@@ -11,10 +11,11 @@ from pathlib import Path
 from adapters.base import AdapterError, CameraRig, Robot
 from engine import runs, unix_signals
 from engine.clock import RealClock, SimulatedClock
+from engine.commissioning import CommissioningError, commissioned
 from engine.config import Settings
 from engine.engine import Engine
 from engine.exits import CLEAN, FAULT, INTERRUPTED, NOT_CONNECTED, STOPPED
-from engine.faults import FreezingRig
+from engine.faults.parts import FaultyRig
 from engine.loops.inference import Policy
 from engine.loops.worker import Worker
 from engine.messages import Intent, WatchPicture
@@ -38,10 +39,14 @@ def log_to(path: Path) -> None:
 
 
 def open_robot(settings: Settings) -> tuple[Robot, CameraRig]:
-    """Raises AdapterError."""
+    """The robot with its cell as commissioned, and its cameras. Raises AdapterError."""
     from adapters.mujoco import cosaw
 
-    return cosaw.build(settings.seed, settings.camera.pixels)
+    try:
+        cell = commissioned(settings.body, settings.cell, settings.limits)
+    except CommissioningError as error:
+        raise AdapterError(str(error)) from error
+    return cosaw.build(settings.seed, settings.camera.pixels, cell, settings.limits)
 
 
 def policy_loader(settings: Settings, robot: Robot) -> Callable[[Callable[[str], None]], Policy]:
@@ -75,7 +80,7 @@ class Host:
         unix_signals.watch(self.page, self._signalled)
         self.robot, self.rig = open_robot(settings)
         if settings.demo:
-            self.rig = FreezingRig(self.rig)
+            self.rig = FaultyRig(self.rig)
         clock = SimulatedClock() if settings.demo else RealClock()
         begun = header(settings, self.robot, self.rig)
         self.recorder = Recorder(settings.store, begun, clock=clock, wait=settings.demo) if settings.record else None
@@ -92,8 +97,12 @@ class Host:
         )
         self.engine.on_shutdown = self.shutdown
         self.server = Server(run.socket, self.engine, settings.console.picture_hz)
-        self._server_worker = Worker("server", self.server.once, self.worker_failed, nice=2)
+        self._server_worker = Worker("server", self._serve, self.worker_failed, nice=2)
         self._server_worker.start()
+
+    def _serve(self) -> None:
+        self.server.once()
+        self.engine.served()
 
     def _signalled(self, received: signal.Signals) -> None:
         self._signal = received

@@ -89,6 +89,10 @@ class Alive(_Message, frozen=True):
     """A byte from the operator's terminal has reached the console since the last one."""
 
 
+class Recover(_Message, frozen=True):
+    """Free a stuck saw: lighten, reverse, resume."""
+
+
 class Shutdown(_Message, frozen=True):
     pass
 
@@ -118,6 +122,7 @@ Intent = (
     | Alive
     | Shutdown
     | WatchPicture
+    | Recover
 )
 
 

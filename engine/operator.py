@@ -12,7 +12,22 @@ import math
 from dataclasses import dataclass, field
 
 from engine.limits import Limits
-from engine.messages import AdjustForce, Alive, Arm, ClearStop, Disarm, Go, Hold, Intent, KeyTiming, MoveLine, Pause, SetJog, SetMode
+from engine.messages import (
+    AdjustForce,
+    Alive,
+    Arm,
+    ClearStop,
+    Disarm,
+    Go,
+    Hold,
+    Intent,
+    KeyTiming,
+    MoveLine,
+    Pause,
+    Recover,
+    SetJog,
+    SetMode,
+)
 from engine.types import Mode, OperatorState
 
 PROOF = 0.5  #: s, how long a held key counts after the terminal's last sign of life
@@ -49,6 +64,8 @@ class Operator:
     pause_requests: int = 0
     clear_requests: int = 0
     clear_number: int = 0
+    recover_requests: int = 0
+    recovering: str = ""  #: the step of freeing a stuck saw that is under way
     mode: Mode = Mode.CUT
     key_mode: str = "REPEAT"
     repeat_interval: float = 0.04  #: s
@@ -60,7 +77,9 @@ class Operator:
     _grants: dict[str, _Grant] = field(default_factory=dict)
     _last_seq: int = -1
 
-    def apply(self, intent: Intent, now_ns: int, *, at_rest: bool, in_kerf: bool, armed: bool) -> None:
+    def apply(
+        self, intent: Intent, now_ns: int, *, at_rest: bool, in_kerf: bool, armed: bool, going: bool = False, stuck: bool = False
+    ) -> None:
         """Take one intent, stamped ``now_ns`` on receipt. What is refused leaves a sentence in ``refused``."""
         if not isinstance(intent, Hold | Alive):
             self.refused = ""
@@ -94,6 +113,8 @@ class Operator:
                     self.mode = Mode(mode)
                 else:
                     self.refused = "The mode changes only at rest."
+            case Recover():
+                self._recover(going=armed and going, stuck=stuck)
             case SetJog(step=step, speed=speed):
                 self.jog_step = _within(step, JOG_STEPS, self.jog_step)
                 self.jog_speed = _within(speed, JOG_SPEEDS, self.jog_speed)
@@ -154,6 +175,16 @@ class Operator:
             self.line_y = round(min(max(self.line_y + dy, LINE_Y[0]), LINE_Y[1]), 4)
             self.log_top_z = round(min(max(self.log_top_z + dz, LOG_TOP_Z[0]), LOG_TOP_Z[1]), 4)
 
+    def _recover(self, *, going: bool, stuck: bool) -> None:
+        if not stuck:
+            self.refused = "The saw is not stuck: there is nothing to free."
+        elif not going:
+            self.refused = "Freeing the saw moves the robot: arm it and let it go first."
+        elif self.recovering:
+            self.refused = "The saw is being freed already."
+        else:
+            self.recover_requests += 1
+
     def revoke(self) -> None:
         """End every grant now: a stop, a lost console, a change of control."""
         self._grants.clear()
@@ -190,7 +221,7 @@ class Operator:
             log_top_z=self.log_top_z,
             jog_step=self.jog_step,
             jog_speed=self.jog_speed,
-            recovering="",
+            recovering=self.recovering,
             refused=self.refused,
         )
 

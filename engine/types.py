@@ -348,7 +348,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     # pictures
     frame_seq: int
     frame_t_ns: int  #: exposure
-    frame_fault: int  #: Reason.OK, CAMERA_FROZEN or CAMERA_DARK, as found by the camera thread
+    frame_fault: int  #: Reason.OK, CAMERA_FROZEN, CAMERA_DARK or CAMERA_WRONG, as found by the camera thread
     # policy
     model_state: int
     inference_id: int
@@ -385,6 +385,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     person_exposed_ns: PartTimes = (0,) * 6
     person_place: PartPlaces = NAN36  #: m, two ends of each of PARTS
     person_speed: Vec6 = (float("nan"),) * 6  #: m/s
+    inference_fault: int = Reason.OK  #: Reason.OK, or CHUNK_WRONG as found where the policy's answer arrives
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

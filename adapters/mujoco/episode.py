@@ -7,23 +7,25 @@ from typing import Final
 
 import numpy as np
 
-from adapters.mujoco import expert, layout, partner
+from adapters.mujoco import distance, expert, layout, person
 from adapters.mujoco.cutting import kerf_at
 from adapters.mujoco.plant import Plant
 from adapters.mujoco.robot import Cosaw
 from adapters.mujoco.zones import zone_at
 from engine.control import pose as poses
-from engine.types import F32, F64, Command, Zone
+from engine.control import sawing
+from engine.limits import Limits
+from engine.types import F32, F64, PARTS, Command, Zone
 
 DURATION: Final = 25.0  #: s
 STEP_S: Final = expert.STEP_S
 SUCCESS_DEPTH: Final = 0.010  #: m
 SUCCESS_LATERAL: Final = 0.010  #: m
-STROKE_STIFFNESS: Final = {Zone.AIR: 500.0, Zone.SOFT: 500.0, Zone.KNOT: 600.0, Zone.CRACKED: 600.0}  #: N/m
 OTHER_STIFFNESS: Final = (760.0, 570.0, 95.0, 95.0, 95.0)  #: N/m across and down, N m/rad; what a nominal score permits
 FORCE_MAX: Final = 58.0  #: N
 TORQUE_MAX: Final = 8.0  #: N m
 SPEED_MAX: Final = 0.25  #: m/s, of the reference
+TASK_POWER: Final = Limits().task_power  #: W
 
 Policy = Callable[["Episode"], F32]
 
@@ -52,10 +54,16 @@ class Samples:
 
 class Episode:
     """A running episode. Steps are 50 ms; a chunk given at a step is played by time, late by ``latency_s``, the old one until
-    then. ``disturb`` shifts the reference now and then."""
+    then. ``disturb`` shifts the reference now and then; ``halted`` begins at rest in mid-stroke, in a kerf."""
 
     def __init__(
-        self, seed: int, latency_s: float = 0.20, replan_steps: int = 5, duration: float = DURATION, disturb: bool = False
+        self,
+        seed: int,
+        latency_s: float = 0.20,
+        replan_steps: int = 5,
+        duration: float = DURATION,
+        disturb: bool = False,
+        halted: bool = False,
     ) -> None:
         self.seed, self.duration, self.replan_steps = seed, duration, replan_steps
         self._late = latency_s
@@ -66,11 +74,22 @@ class Episode:
         y = min(layout.LINE_Y[1], max(layout.LINE_Y[0], line + float(rng.uniform(-0.15, 0.15))))
         start = (layout.STROKE_X + float(rng.uniform(-0.05, 0.05)), y, top + float(rng.uniform(0.03, 0.08)))
         self.robot.place(line, top, start)
+        if halted:
+            self._halt(line, top, rng)
         self._disturb = np.random.default_rng([seed, 5]) if disturb else None
         self._offset = np.zeros(3)
         self._running: tuple[float, F64, F32] | None = None
         self._coming: deque[tuple[float, F64, F32]] = deque()
         self._reference: F64 = self._measured()
+        self._heading, self._stroke = 0, sawing.STIFFNESS[Zone.AIR]
+
+    def _halt(self, line: float, top: float, rng: np.random.Generator) -> None:
+        """Begin with the saw at rest somewhere in its stroke, in a kerf already begun."""
+        depth, y = float(rng.uniform(0.002, 0.025)), line + float(rng.uniform(-0.003, 0.003))
+        x = layout.STROKE_X + float(rng.uniform(-expert.AMPLITUDE, expert.AMPLITUDE))
+        self.robot.place(line, top, (x, y, top - depth + float(rng.uniform(-0.0005, 0.002))))
+        wood = self.robot.truth().cell.wood
+        wood.kerf_y[0], wood.kerf_depth[0] = y, depth
 
     # --- what a policy may see, and what an expert knows ---
 
@@ -148,12 +167,15 @@ class Episode:
         twist[:3] = (goal[:3] - before[:3]) / layout.TICK_S
         self._reference = goal
         truth = self.robot.truth()
+        self._heading = sawing.heading(self._heading, float(self.robot.tool()[1][0]))
+        wanted = sawing.stroke_stiffness(truth.cell.meter.zone, self._heading, OTHER_STIFFNESS[0])
+        self._stroke = sawing.ramped(self._stroke, wanted, OTHER_STIFFNESS[0], layout.TICK_S)
         self.robot.command(
             Command(
                 command_tick=round(now / layout.TICK_S),
                 pose_d=tuple(goal.tolist()),
                 twist_d=tuple(twist.tolist()),
-                stiffness_d=(STROKE_STIFFNESS[Zone(truth.cell.meter.zone)], *OTHER_STIFFNESS),
+                stiffness_d=(self._stroke, *OTHER_STIFFNESS),
                 force_max=FORCE_MAX,
                 torque_max=TORQUE_MAX,
                 hold=False,
@@ -162,6 +184,7 @@ class Episode:
                 hand_press=0.0,
                 line_y_d=truth.cell.drives.line_y,
                 log_top_d=truth.cell.drives.log_top,
+                task_power=TASK_POWER,
             )
         )
         self.robot.advance(layout.TICK_S)
@@ -183,7 +206,7 @@ def labels_of(truth: Plant, tool: tuple[float, float, float]) -> dict[str, float
     cell = truth.cell
     kerf = kerf_at(cell.wood, tool[1])
     depth = cell.wood.kerf_depth[kerf] if kerf >= 0 else 0.0
-    hand = partner.free_hand(cell.hand, cell.hazards, truth.time, cell.drives.log_top, tool)
+    grip = (tool[0] + layout.HANDLE_AHEAD, tool[1], tool[2] + layout.HANDLE_UP)
     return {
         "line_dy": cell.drives.line_y - tool[1],
         "surface_dz": cell.drives.log_top - depth - tool[2],
@@ -191,7 +214,7 @@ def labels_of(truth: Plant, tool: tuple[float, float, float]) -> dict[str, float
         "line_y": cell.drives.line_y,
         "zone": float(zone_at(cell.grain, cell.drives.line_y, depth)),
         "stuck": float(cell.wood.stuck),
-        "hand_distance": partner.blade_distance(hand, tool),
+        "hand_distance": distance.level(person.body(cell, truth.time, grip), tool, PARTS.index("free hand")),
         "depth": depth,
     }
 

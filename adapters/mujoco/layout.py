@@ -7,6 +7,8 @@ keeps 0.2 rad from its stops (``tests/adapters/test_reach.py`` repeats it).
 
 from typing import Final
 
+from engine.safety.cell import Cell
+
 PEDESTAL: Final = 0.16  #: height of the robot's foot; the flange then works at shoulder height
 STROKE_X: Final = 0.62  #: the log's axis, and the tool's place at mid-stroke
 STROKE_REACH: Final = 0.10  #: each way from STROKE_X
@@ -16,7 +18,7 @@ HANDLE_AHEAD: Final = 0.36  #: from the tool frame forward to the partner's hand
 HANDLE_UP: Final = 0.055  #: from the tooth line up to the middle of the partner's grip
 HANDLE_RADIUS: Final = 0.016
 BLADE_BACK: Final = 0.25  #: from the tool frame back to the blade's near end
-BLADE_AHEAD: Final = 0.34
+BLADE_AHEAD: Final = 0.28  #: from the tool frame forward to the blade's far end; a fist on the handle stays clear of it
 BLADE_HEIGHT: Final = 0.075
 BLADE_THICKNESS: Final = 0.0016
 SAW_MASS: Final = 1.3  #: kg
@@ -28,6 +30,9 @@ LINE_Y: Final = (-0.40, 0.40)  #: where the cut line can be projected
 LOG_TOP: Final = (0.45, 0.70)  #: where the cradle can hold the log's top
 LINE_SPEED: Final = 0.20  #: m/s, of the projected line
 CRADLE_SPEED: Final = 0.04  #: m/s
+
+PART_RADII: Final = (0.11, 0.17, 0.06, 0.06, 0.06, 0.06)  #: of the capsule of each of the person's PARTS
+LINK_RADII: Final = (0.09, 0.08, 0.07)  #: of the capsules between the arm's LINKS
 
 CAMERAS: Final = ("front", "side", "top")
 
@@ -47,6 +52,22 @@ JOINT_LIMITS: Final = (
 JOINT_VELOCITY_LIMITS: Final = (2.1750, 2.1750, 2.1750, 2.1750, 2.6100, 2.6100, 2.6100)  #: rad/s
 JOINT_TORQUE_LIMITS: Final = (87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0)  #: N m
 BRAKE_TORQUE: Final = (130.0, 130.0, 130.0, 130.0, 30.0, 30.0, 30.0)  #: N m, of the modelled holding brakes
+
+
+def cell() -> Cell:
+    """The cell's shape for separation and contact; its table of body regions comes with the commissioning."""
+    return Cell(
+        person_sensor=True,
+        part_radii=PART_RADII,
+        link_radii=LINK_RADII,
+        blade_back=BLADE_BACK,
+        blade_ahead=BLADE_AHEAD,
+        blade_height=BLADE_HEIGHT,
+        handle_ahead=HANDLE_AHEAD,
+        handle_radius=HANDLE_RADIUS,
+        cradle_front=STROKE_X + CRADLE_HALF,
+        payload=SAW_MASS,
+    )
 
 
 def handle_gap(tool_x: float) -> float:

@@ -2,7 +2,8 @@
 
 The hand is a force-limited impedance on the handle along the stroke. Its rhythm is a phase oscillator that entrains to the
 motion it feels (Kuramoto coupling), so it follows the robot and never leads it from rest; it pulls in its own half of the
-stroke and is nearly limp in the other, as two people do with such a saw. Across and down it only steadies its end.
+stroke and is nearly limp in the other, as two people do with such a saw. Across and down it only steadies its end. A strong pull
+takes hold of the whole force. Where hands and trunk are is in ``person``.
 The reaction lag is one first-order filter on the whole force. Forces act on the handle, base axes, N.
 """
 
@@ -13,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from adapters.mujoco import layout, noise
-from adapters.mujoco.hazards import Hazards
+from adapters.mujoco.hazards import Hazards, Kind
 
 FEEL_AMPLITUDE: Final = 0.08  #: m, a stroke this large is felt as full motion
 FEEL_RATE: Final = 2.4  #: rad/s, scale between place and speed in the felt phase
@@ -30,9 +31,10 @@ GRIP_DAMPING: Final = 8.0  #: N s/m, along the stroke
 STUBBORN_STIFFNESS: Final = 180.0  #: N/m, of a hand that hesitates and just holds on
 STEP_SPEED: Final = 0.30  #: m/s, sideways, when the saw moves along the log
 TREMOR_TIME: Final = 0.08  #: s, correlation time
-REACH_TIME: Final = 0.9  #: s, free hand to the blade
-REACH_STAY: Final = 1.5  #: s
-HAND_REST: Final = (1.10, -0.25, 0.06)  #: m, free hand: x; y from where the person stands; z above the log's top
+STRONG_RISE: Final = 800.0  #: N/s, as fast as a hard pull comes
+STRONG_REACH: Final = 0.25  #: m from mid-stroke, as far as the arm draws the handle
+STRONG_STIFFNESS: Final = 1500.0  #: N/m, with which it ends there
+EARLY: Final = 1.8  #: rad, how much too soon a hand pulls that pulls early
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +101,20 @@ def felt_phase(x: float, vx: float) -> tuple[float, float]:
     return math.atan2(a, b), math.sqrt(a * a + b * b)
 
 
-def step(hand: Hand, temper: Temper, handle: Handle, hazards: Hazards, time: float, dt: float) -> bool:
-    """Let dt pass for the hand (updated in place: forces in fx, fy, fz). Returns whether the person holds the handle."""
+def step(hand: Hand, temper: Temper, handle: Handle, hazards: Hazards, holding: bool, time: float, dt: float) -> None:
+    """Let dt pass for the hand, updated in place: its forces on the handle in fx, fy, fz."""
     hand.random, draw_ = noise.normal(hand.random)
     hand.tremor += (-hand.tremor * dt + temper.tremor * math.sqrt(2.0 * TREMOR_TIME * dt) * draw_) / TREMOR_TIME
     drift = STEP_SPEED * dt
     hand.stand_y += min(drift, max(-drift, handle.y - hand.stand_y))
-    if hazards.active("lets_go", time):
+    if not holding:
         hand.fx = hand.fy = hand.fz = 0.0
         hand.engaged = 0.0
-        return False
+        return
     phase, _ = felt_phase(handle.x, handle.vx)
     hand.felt_speed += (abs(handle.vx) - hand.felt_speed) * dt / FEEL_TIME
     moving = min(1.0, max(0.0, (hand.felt_speed - FEEL_LEAST) / FEEL_SPAN))
-    hesitating = hazards.active("hesitates", time)
+    hesitating = hazards.active(Kind.HESITATES, time) is not None
     wish = 0.0 if hesitating else moving
     hand.engaged += (wish - hand.engaged) * dt / 0.5
     hand.phase += (temper.rate * moving + temper.coupling * moving * math.sin(phase - hand.phase)) * dt
@@ -126,46 +128,24 @@ def step(hand: Hand, temper: Temper, handle: Handle, hazards: Hazards, time: flo
         stiffness = temper.push_stiffness + (temper.pull_stiffness - temper.push_stiffness) * pulling
         reference = layout.STROKE_REACH * 0.9 * math.sin(hand.phase)
         fx = hand.engaged * (stiffness * (reference - handle.x) + temper.pull * pulling)
+    early = hazards.active(Kind.PULLS_EARLY, time)
+    if early is not None:
+        fx += early.force * max(0.0, math.cos(hand.phase + EARLY))
+    strong = hazards.active(Kind.PULLS_HARD, time)
+    most = FORCE_MAX
+    if strong is not None:
+        most = max(FORCE_MAX, strong.force)
+        fx = min(strong.force, STRONG_RISE * (time - strong.at), STRONG_STIFFNESS * (STRONG_REACH - handle.x))
     fx += hand.tremor - GRIP_DAMPING * handle.vx
     fy = -ACROSS_STIFFNESS * (handle.y - hand.stand_y) - ACROSS_DAMPING * handle.vy
     fz = -LEVEL_STIFFNESS * handle.rise - LEVEL_DAMPING * handle.vz
     if handle.in_wood:
         fz -= temper.press * hand.engaged
     share = dt / temper.lag
-    hand.fx += (_within(fx, FORCE_MAX) - hand.fx) * share
+    hand.fx += (_within(fx, most) - hand.fx) * share
     hand.fy += (_within(fy, STEADY_MAX) - hand.fy) * share
     hand.fz += (_within(fz, STEADY_MAX) - hand.fz) * min(1.0, share * 4.0)
-    return True
-
-
-def free_hand(hand: Hand, hazards: Hazards, time: float, log_top: float, tool: tuple[float, float, float]) -> tuple[float, float, float]:
-    """(3,) m: where the free hand is; at rest beside the person, or on its way to the blade and back (minimum-jerk profile)."""
-    rest = (HAND_REST[0], hand.stand_y + HAND_REST[1], log_top + HAND_REST[2])
-    since = hazards.since("hand_reaches", time)
-    if since < 0.0 or since > 2.0 * REACH_TIME + REACH_STAY:
-        return rest
-    out = min(1.0, since / REACH_TIME)
-    back = min(1.0, max(0.0, since - REACH_TIME - REACH_STAY) / REACH_TIME)
-    share = _smooth(out) - _smooth(back)
-    goal = (layout.STROKE_X + 0.13, tool[1] - 0.05, log_top + 0.035)
-    return (
-        rest[0] + share * (goal[0] - rest[0]),
-        rest[1] + share * (goal[1] - rest[1]),
-        rest[2] + share * (goal[2] - rest[2]) + 0.06 * 4.0 * share * (1.0 - share),
-    )
-
-
-def blade_distance(point: tuple[float, float, float], tool: tuple[float, float, float]) -> float:
-    """m, from a point to the (level) blade's rectangle."""
-    dx = point[0] - min(tool[0] + layout.BLADE_AHEAD, max(tool[0] - layout.BLADE_BACK, point[0]))
-    dz = point[2] - min(tool[2] + layout.BLADE_HEIGHT, max(tool[2], point[2]))
-    dy = point[1] - tool[1]
-    return math.sqrt(dx * dx + dy * dy + dz * dz)
 
 
 def _within(value: float, limit: float) -> float:
     return min(limit, max(-limit, value))
-
-
-def _smooth(share: float) -> float:
-    return share * share * share * (10.0 + share * (6.0 * share - 15.0))

@@ -4,8 +4,9 @@ Order: cell time, q (7), dq (7), the solver's warm start (7), then every field o
 Whatever the physics step recomputes from these (torques, applied forces) is not stored.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ from adapters.mujoco import layout, noise, partner, zones
 from adapters.mujoco.cutting import Wood
 from adapters.mujoco.hazards import Hazards
 from adapters.mujoco.partner import Hand, Temper
+from adapters.mujoco.sight import Sight
 from adapters.mujoco.zones import Grain
+from engine.control.pose import Floats
+from engine.control.tank import Spring
 from engine.types import F64
 
 
@@ -29,14 +33,31 @@ class Drives:
 
 
 @dataclass(slots=True)
-class Control:
-    """The command in force, and the robot's own stop."""
+class Account:
+    """The impedance drive's energy, J, since the cell was set up; ``engine.types.Energy`` says what each is."""
 
-    pose_d: list[float] = field(default_factory=lambda: [0.0] * 7)
-    twist_d: list[float] = field(default_factory=lambda: [0.0] * 6)
-    stiffness: list[float] = field(default_factory=lambda: [0.0] * 6)  #: N/m, N m/rad
-    force_max: float = 0.0  #: N
-    torque_max: float = 0.0  #: N m
+    tank: float = 0.0
+    share: float = 1.0  #: 0..1, least in this tick
+    partner: float = 0.0
+    grant: float = 0.0
+    wood: float = 0.0
+    damping: float = 0.0
+    paid: float = 0.0
+    refill: float = 0.0
+    fallen: float = 0.0  #: potential of the weight gained while only the brakes carried it
+
+
+@dataclass(slots=True)
+class Control:
+    """The command in force, the spring that has come of it, and the robot's own stop."""
+
+    goal: Spring = field(default_factory=Spring)  #: at the end of the tick
+    twist_d: Floats = (0.0,) * 6
+    task_power: float = 0.0  #: W
+    spring: Spring = field(default_factory=Spring)  #: in effect
+    stretch: Floats = (0.0,) * 6  #: m, rad, of that spring
+    stored: float = 0.0  #: J, in that spring
+    account: Account = field(default_factory=Account)
     hand_force: float = 0.0  #: N, keyboard partner along x
     hand_press: float = 0.0  #: N, keyboard partner along -z
     yielding: bool = True  #: the stroke axis yields (Command.hold)
@@ -84,6 +105,7 @@ class Cell:
     hazards: Hazards = field(default_factory=Hazards)
     control: Control = field(default_factory=Control)
     meter: Meter = field(default_factory=Meter)
+    sight: Sight = field(default_factory=Sight)
 
 
 @dataclass(slots=True)
@@ -104,7 +126,9 @@ def fresh(seed: int) -> Cell:
 
 
 def _flat(value: Any, out: list[float]) -> None:
-    if is_dataclass(value):
+    if isinstance(value, list) and isinstance(value[0], float):
+        out.extend(value)
+    elif is_dataclass(value):
         for f in fields(value):
             _flat(getattr(value, f.name), out)
     elif isinstance(value, (list, tuple)):
@@ -114,12 +138,23 @@ def _flat(value: Any, out: list[float]) -> None:
         out.append(float(value))
 
 
-def _shaped(like: Any, source: Iterator[float]) -> Any:
-    if is_dataclass(like) and not isinstance(like, type):
-        return type(like)(**{f.name: _shaped(getattr(like, f.name), source) for f in fields(like)})
-    if isinstance(like, (list, tuple)):
-        return type(like)(_shaped(item, source) for item in like)
-    return type(like)(next(source))
+def _reader(like: Any) -> Callable[[Iterator[float]], Any]:
+    """What takes a value shaped as ``like`` from a stream of floats; put together once, since training unpacks by the 100,000."""
+    if isinstance(like, (list, tuple)) and like and all(isinstance(item, float) for item in like):
+        many, kind = len(like), type(like)
+        return lambda source: kind(islice(source, many))
+    if isinstance(like, float):
+        return next
+    if is_dataclass(like) or isinstance(like, (list, tuple)):
+        items = [getattr(like, f.name) for f in fields(like)] if is_dataclass(like) else like
+        readers = [_reader(item) for item in items]
+        if isinstance(like, (list, tuple)):
+            whole = type(like)
+            return lambda source: whole([read(source) for read in readers])
+        made: Any = type(like)
+        return lambda source: made(*[read(source) for read in readers])
+    value = type(like)
+    return lambda source: value(next(source))
 
 
 def _template() -> Cell:
@@ -127,6 +162,7 @@ def _template() -> Cell:
 
 
 _TEMPLATE = _template()
+_READ_CELL = _reader(_TEMPLATE)
 _HEAD = 22
 
 
@@ -151,7 +187,7 @@ def unpack(vector: F64) -> Plant:
     if vector.shape != (SIZE,):
         raise ValueError(f"a plant vector of shape {vector.shape} is not this cell's ({SIZE},); it was recorded by another version of it")
     v = np.asarray(vector, dtype=np.float64)
-    cell: Cell = _shaped(_TEMPLATE, iter(v[_HEAD:].tolist()))
+    cell: Cell = _READ_CELL(iter(v[_HEAD:].tolist()))
     return Plant(float(v[0]), v[1:8].copy(), v[8:15].copy(), v[15:22].copy(), cell)
 
 

@@ -1,20 +1,28 @@
 """``Cosaw``: the simulated cell as a robot. A torque-driven Franka under the engine's impedance law at 500 Hz, with saw, log and person."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import mujoco
 import numpy as np
 
 from adapters.base import AdapterError
-from adapters.mujoco import layout, partner, plant, reach, saw, sensors, strokes, world
+from adapters.mujoco import drive, layout, partner, person, plant, reach, saw, sensors, sight, strokes, world
 from adapters.mujoco.cutting import bite
+from adapters.mujoco.hazards import Hazard, Kind
+from adapters.mujoco.person import Point
 from adapters.mujoco.plant import Cell, Plant
 from adapters.mujoco.saw import Motion
 from engine.control import impedance
-from engine.safety.cell import UNSENSED
-from engine.types import F64, Command, Energy, Observation, Spring
+from engine.control.pose import Floats
+from engine.control.tank import Spring
+from engine.limits import Limits
+from engine.safety import cell as commissioned
+from engine.types import F64, Command, Observation, Person
 
+NORMAL: Final = Limits()
 COMMAND_TIMEOUT: Final = 0.05  #: s without a command, then the robot brakes and holds by itself
 HOLD_STIFFNESS: Final = (100.0, 600.0, 500.0, 60.0, 60.0, 60.0)  #: N/m and N m/rad of the robot's own hold; the stroke axis yields
 HOLD_FORCE: Final = 25.0  #: N, cap of the own hold's spring; beyond it the reference slips (a clutch)
@@ -22,7 +30,6 @@ HOLD_TORQUE: Final = 8.0  #: N m
 SLIP_SPEED: Final = 0.10  #: m/s, of the slipping reference
 REST_SPEED: Final = 0.01  #: m/s
 REST_WITHIN: Final = 0.3  #: s from a stop to standstill, then the brakes close (category 1)
-DAMPING_RATIO: Final = 1.0
 BRAKE_STIFFNESS: Final = 2000.0  #: N m/rad, of a closed brake before it slips
 BRAKE_DAMPING: Final = 25.0  #: N m s/rad
 
@@ -41,10 +48,9 @@ class Cosaw:
     joint_velocity_limits: tuple[float, ...] = layout.JOINT_VELOCITY_LIMITS
     joint_torque_limits: tuple[float, ...] = layout.JOINT_TORQUE_LIMITS
 
-    cell = UNSENSED
-
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, cell: commissioned.Cell | None = None, limits: Limits = NORMAL) -> None:
         self.seed = seed
+        self.cell = layout.cell() if cell is None else cell
         self._model: Any = world.plant_model()
         self._data: Any = mujoco.MjData(self._model)
         self._site: int = self._model.site(world.TOOL_SITE).id
@@ -60,13 +66,14 @@ class Cosaw:
         self._linear, self._angular = self._jacobian[:3], self._jacobian[3:]
         self._mass = np.zeros((7, 7))
         self._quat = np.empty(4)
-        self._damping: F64 = np.zeros((6, 6))
         self._rest: F64 = np.zeros(7)
         self._time = 0.0
         self._seq = 0
+        self._told: Person | None = None
         self._cell: Cell = plant.fresh(seed)
         self._connected = False
-        self._limit = np.array(layout.JOINT_TORQUE_LIMITS)
+        self._limits = limits
+        self._drive = drive.Drive(limits, self._model.dof_damping.copy())
         self._brake_limit = np.array(layout.BRAKE_TORQUE)
 
     # --- the protocol ---
@@ -95,23 +102,19 @@ class Cosaw:
             manipulability=reach.manipulability(self._jacobian),
             saw=sensors.saw_state(self._cell, self._time, pose, twist),
             plant=self.plant(),
-            links=np.array([self._data.xpos[body] for body in self._chain]),
-            grip=np.full(3, np.nan),
-            holds=False,
-            person=None,
-            spring=self._spring(),
-            energy=Energy(tank=0.0, share=1.0, partner=0.0, grant=0.0, wood=0.0, damping=0.0, stored=0.0, paid=0.0, refill=0.0),
+            links=np.array(self._links()),
+            grip=np.array(self._cell.sight.grip),
+            holds=sight.holds(self._cell.sight),
+            person=self._sighted(t_ns),
+            spring=self._drive.spring(self._cell.control),
+            energy=drive.energy(self._cell.control, self._kinetic()),
         )
 
-    def _spring(self) -> Spring:
-        c = self._cell.control
-        return Spring(
-            pose_d=tuple(c.pose_d),
-            stiffness=tuple(c.stiffness),
-            damping=tuple(np.diag(self._damping).tolist()),
-            force_max=c.force_max,
-            torque_max=c.torque_max,
-        )
+    def _sighted(self, t_ns: int) -> Person | None:
+        """What the sensor has told of the person; None where there is no sensor."""
+        if self.cell.person_sensor:
+            self._told = sight.person(self._cell.sight, self._time, t_ns, self._told)
+        return self._told
 
     def command(self, command: Command) -> None:
         c = self._cell.control
@@ -124,10 +127,9 @@ class Cosaw:
             self._close_brakes()
         if c.own_stop >= 0:
             return
-        c.braked, c.own_hold = command.brakes, False
-        c.pose_d, c.twist_d = list(command.pose_d), list(command.twist_d)
-        c.stiffness = list(command.stiffness_d)
-        c.force_max, c.torque_max, c.yielding = command.force_max, command.torque_max, command.hold
+        c.braked, c.own_hold, c.yielding = command.brakes, False, command.hold
+        c.goal = Spring(command.pose_d, command.stiffness_d, command.force_max, command.torque_max)
+        c.twist_d, c.task_power = command.twist_d, command.task_power
 
     def stop(self, category: int) -> None:
         c = self._cell.control
@@ -144,6 +146,7 @@ class Cosaw:
         c.own_stop, c.stopping, c.braked = -1, 0.0, False
         c.age = 0.0
         self._hold_here()
+        drive.set_level(c, self._limits.tank_min)
 
     def advance(self, dt: float) -> None:
         """Let dt pass, in whole physics steps."""
@@ -158,9 +161,18 @@ class Cosaw:
                 self._hold_here()
         self._settle()
         self._prepare()
-        for _ in range(steps):
-            self._step()
+        weight, carried = self._weight(), 0.0
+        for left in range(steps, 0, -1):
+            carried += self._step(1.0 / left)
+        raised = self._weight() - weight
+        if c.braked:
+            c.account.fallen += raised
+        else:
+            c.account.damping -= carried - raised
         plant.move_drives(self._cell.drives, dt)
+        cell = self._cell
+        body = person.body(cell, self._time, self.grip())
+        sight.watch(cell.sight, cell.hazards, body, self._links(), cell.drives.log_top, self._time)
 
     def close(self) -> None:
         """Nothing to release: the arm is held by its modelled brakes when nobody steps it."""
@@ -177,6 +189,17 @@ class Cosaw:
         """(pose (7,), twist (6,)) of the tool frame, exact."""
         return self._pose(), self._jacobian @ self._dq
 
+    def attitude(self) -> list[float]:
+        """(9,) rotation matrix of the tool frame, row by row."""
+        turn: list[float] = self._turn.tolist()
+        return turn
+
+    def grip(self) -> Point:
+        """(3,) m: the middle of the far handle."""
+        (x, y, z), t = self._place.tolist(), self._turn.tolist()
+        a, b = layout.HANDLE_AHEAD, layout.HANDLE_UP
+        return x + t[0] * a + t[2] * b, y + t[3] * a + t[5] * b, z + t[6] * a + t[8] * b
+
     def wrench(self) -> F64:
         """(6,) what the wrist's sensor reads: wood and partner on the tool, low-passed."""
         return np.array(self._cell.meter.wrench)
@@ -189,6 +212,11 @@ class Cosaw:
         """Let a hazard of ``hazards.NAMES`` begin in so many seconds of the cell's own time. Raises ValueError for an unknown name."""
         self._cell.hazards.start(name, self._time + in_s)
 
+    def endanger(self, hazards: Sequence[Hazard]) -> None:
+        """Let hazards happen at their times of the cell's own clock; of more than ``hazards.SLOTS`` the first are forgotten."""
+        for hazard in hazards:
+            self._cell.hazards.add(hazard)
+
     def place(self, line_y: float, log_top: float, tool: tuple[float, float, float]) -> None:
         """Set the cell up at rest: the line, the log, and the level saw with its tool frame at ``tool``; drops any kerf."""
         fresh = plant.fresh(self.seed)
@@ -196,7 +224,9 @@ class Cosaw:
         fresh.hand.stand_y = tool[1]
         q = reach.place_saw(self._model, self._data, tool)
         fresh.meter.height = tool[2] - log_top
+        fresh.control.account.tank = self._limits.tank_min
         self.restore(plant.pack(Plant(0.0, q, np.zeros(7), np.zeros(7), fresh)))
+        sight.begin(self._cell.sight, self.seed, person.body(self._cell, 0.0, self.grip()))
         self._hold_here()
         self._connected = True
 
@@ -214,7 +244,12 @@ class Cosaw:
         self._time, self._cell = held.time, held.cell
         mujoco.mj_step1(self._model, self._data)
         self._look_up()
+        self._told = None
         self._connected = True
+
+    def _links(self) -> list[Point]:
+        """(4, 3) m, LINKS."""
+        return [tuple(self._data.xpos[body].tolist()) for body in self._chain]
 
     # --- one physics step ---
 
@@ -226,69 +261,83 @@ class Cosaw:
     def _pose(self) -> F64:
         return np.concatenate([self._place, self._quat])
 
+    def _here(self) -> Floats:
+        """(7,) the measured pose."""
+        return (*self._place.tolist(), *self._quat.tolist())
+
+    def _kinetic(self) -> float:
+        """J, of the arm and its saw."""
+        mujoco.mj_fullM(self._model, self._mass, self._data.qM)
+        return 0.5 * float(self._dq @ self._mass @ self._dq)
+
+    def _weight(self) -> float:
+        """J, potential of the arm and its saw in gravity."""
+        mujoco.mj_energyPos(self._model, self._data)
+        return float(self._data.energy[0])
+
     def _prepare(self) -> None:
         """What may stay constant for a tick: the damping of the impedance, and the posture."""
         c = self._cell.control
         mujoco.mj_fullM(self._model, self._mass, self._data.qM)
-        inertia = impedance.task_inertia(self._jacobian, self._mass)
-        self._damping = impedance.damping(inertia, np.array(c.stiffness), DAMPING_RATIO)
-        if c.yielding:
-            self._damping = impedance.yielding(self._damping)
+        if c.braked:
+            drive.let_go(c, self._here())
+        self._drive.design(c, self._jacobian, impedance.task_inertia(self._jacobian, self._mass))
         self._rest = reach.posture(float(self._place[1]), float(self._place[2]))
-        self._pose_d, self._twist_d, self._stiffness = np.array(c.pose_d), np.array(c.twist_d), np.array(c.stiffness)
 
-    def _step(self) -> None:
+    def _step(self, part: float) -> float:
+        """One physics step, in which the spring goes ``part`` of what is left of its way. Returns J spent on carrying the weight."""
         cell, dt = self._cell, layout.PHYSICS_S
-        c = cell.control
-        dq, jacobian = self._dq, self._jacobian
+        c, account = cell.control, cell.control.account
+        dq, bias, jacobian = self._dq, self._bias, self._jacobian
         twist = jacobian @ dq
         (x, y, z), (vx, vy, vz, wx, wy, wz) = self._place.tolist(), twist.tolist()
         motion = Motion(x, y, z, vx, vy, vz, wx, wy, wz, self._turn.tolist())
-        pull = self._act(motion)
+        pull, force = self._act(motion)
+        if not c.braked and not self._drive.move(c, self._here(), part):
+            self.stop(1)
         if c.braked:
             tau = self._brake()
             self._ctrl[:] = 0.0
             self._free_torque[:] = tau
         else:
-            tau = impedance.torque(
-                jacobian,
-                dq,
-                self._bias,
-                self._pose(),
-                twist,
-                self._pose_d,
-                self._twist_d,
-                self._stiffness,
-                self._damping,
-                c.force_max,
-                c.torque_max,
-                self._q,
-                self._rest,
-            )
-            np.minimum(np.maximum(tau, -self._limit, out=tau), self._limit, out=tau)
+            tau = self._drive.torque(c, jacobian, twist, dq, bias, self._q, self._rest)
             self._ctrl[:] = tau
             self._free_torque[:] = 0.0
-        cell.meter.tau = tau.tolist()
-        power = float((tau - self._bias) @ dq)
+        cell.meter.tau = applied = tau.tolist()
+        before = dq.copy()
         mujoco.mj_step2(self._model, self._data)
         self._time += dt
-        strokes.account(cell.meter, motion.x, motion.vx, power * dt, pull * motion.vx * dt, sensors.kerf_depth(cell))
+        shift = ((jacobian @ dq) * dt).tolist()
+        joints = dq.tolist()
+        carried = 0.0 if c.braked else drive.work(bias.tolist(), joints) * dt
+        worked = drive.work(applied, joints) * dt - carried
+        jolt = dq - before
+        account.damping += 0.5 * float(jolt @ self._mass @ jolt)
+        hand = _work(pull, motion.grip(), shift)
+        account.partner += hand
+        account.wood += hand - drive.work(force, shift)
+        strokes.account(cell.meter, x, vx, worked, hand, sensors.kerf_depth(cell))
         mujoco.mj_step1(self._model, self._data)
         self._look_up()
+        if not self._drive.settle(c, worked, shift, self._here(), joints):
+            self.stop(1)
+        return carried
 
-    def _act(self, motion: Motion) -> float:
-        """Let wood and partner act on the saw. Returns the partner's force along the stroke, N."""
+    def _act(self, motion: Motion) -> tuple[saw.Triple, tuple[float, ...]]:
+        """Let wood and partner act on the saw. Returns the partner's force (3,) on the handle, N, and both as a wrench (6,) on the tool."""
         cell, c, dt = self._cell, self._cell.control, layout.PHYSICS_S
-        pinch = 1.0 if cell.hazards.active("knot_binds", self._time) else 0.0
+        pinch = 0.0 if cell.hazards.active(Kind.KNOT_BINDS, self._time) is None else 1.0
         wood = bite(cell.wood, cell.grain, motion.blade(), cell.drives.log_top, pinch, dt)
-        hand, held = cell.hand, partner.step(cell.hand, cell.temper, motion.handle(wood.press > 0.0), cell.hazards, self._time, dt)
+        hand, held = cell.hand, person.holds(cell, self._time)
+        partner.step(hand, cell.temper, motion.handle(wood.press > 0.0), cell.hazards, held, self._time, dt)
         pull = (hand.fx + c.hand_force, hand.fy, hand.fz - c.hand_press) if held else (0.0, 0.0, 0.0)
         force = saw.wrench(motion, wood, pull)
         cx, cy, cz = self._com.tolist()
         self._push[:] = saw.moved_to(force, (motion.x - cx, motion.y - cy, motion.z - cz))
         cell.meter.holding = held
+        sight.feel(cell.sight, pull, held, dt)
         sensors.sense(cell.meter, wood, force, dt)
-        return pull[0]
+        return pull, force
 
     def _brake(self) -> F64:
         """(7,) N m of the closed brakes: stiff up to their torque, then they slip."""
@@ -307,8 +356,9 @@ class Cosaw:
     def _hold_here(self) -> None:
         """Hold the measured pose with zero error; the stroke axis yields."""
         c = self._cell.control
-        c.pose_d, c.twist_d = self._pose().tolist(), [0.0] * 6
-        c.stiffness, c.force_max, c.torque_max = list(HOLD_STIFFNESS), HOLD_FORCE, HOLD_TORQUE
+        c.goal = Spring(self._here(), HOLD_STIFFNESS, HOLD_FORCE, HOLD_TORQUE)
+        c.twist_d, c.task_power = drive.STILL, 0.0
+        drive.anchor(c, c.goal)
         c.yielding, c.own_hold, c.resting, c.stopping = True, True, False, 0.0
 
     def _close_brakes(self) -> None:
@@ -323,13 +373,21 @@ class Cosaw:
         speed = float(np.linalg.norm(self._linear @ self._dq))
         x = float(self._place[0])
         if not c.resting and speed < REST_SPEED:
-            c.pose_d, c.resting = self._pose().tolist(), True
-        beyond = abs(c.pose_d[0] - x) - HOLD_FORCE / HOLD_STIFFNESS[0]
+            c.goal, c.resting = replace(c.goal, pose=self._here()), True
+        away = c.goal.pose[0] - x
+        beyond = abs(away) - HOLD_FORCE / HOLD_STIFFNESS[0]
         if beyond > 0.0:
-            c.pose_d[0] += math.copysign(min(beyond, SLIP_SPEED * layout.TICK_S), x - c.pose_d[0])
+            slip = math.copysign(min(beyond, SLIP_SPEED * layout.TICK_S), -away)
+            c.goal = replace(c.goal, pose=(c.goal.pose[0] + slip, *c.goal.pose[1:]))
         if c.own_stop == 1 and (c.resting or c.stopping >= REST_WITHIN):
             self._close_brakes()
 
 
 def _clamp(value: float, low: float, high: float) -> float:
     return min(high, max(low, value))
+
+
+def _work(force: saw.Triple, arm: saw.Triple, shift: list[float]) -> float:
+    """J, of a force (3,) at ``arm`` (3,) from the tool frame, which moves by ``shift`` (6,) m and rad."""
+    (fx, fy, fz), (rx, ry, rz), (dx, dy, dz, tx, ty, tz) = force, arm, shift
+    return fx * (dx + ty * rz - tz * ry) + fy * (dy + tz * rx - tx * rz) + fz * (dz + tx * ry - ty * rx)

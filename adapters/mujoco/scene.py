@@ -7,35 +7,16 @@ from typing import Any, Final
 import mujoco
 import numpy as np
 
-from adapters.mujoco import layout, partner, world
+from adapters.mujoco import layout, person, world
 from adapters.mujoco.cutting import KERFS
+from adapters.mujoco.person import Point
 from adapters.mujoco.plant import Plant
 from adapters.mujoco.zones import CRACKS, KNOTS
 from engine.types import F64
 
-Point = tuple[float, float, float]
-
 HIDDEN: Final = -3.0  #: m, height of what is not there now: under the floor
-SHOULDER_HALF: Final = 0.19  #: m
-SHOULDER_X: Final = 1.27  #: m, at mid-stroke
-SHOULDER_ABOVE: Final = 0.44  #: m over the log's top
-SWAY: Final = 0.35  #: share of the stroke that the torso follows
 KERF_RADIUS: Final = 0.05  #: m, of the dark disc that shows as a slit where it rises out of the log
 KNOT_SHOWN: Final = 0.19  #: share of a knot's ellipsoid that stands out of the log, along it
-
-
-def elbow(shoulder: Point, hand: Point, upper: float, fore: float, outward: Point) -> Point:
-    """(3,) m: where a two-link arm bends, on the ``outward`` side; an arm too short is drawn straight (law of cosines)."""
-    s, h = np.array(shoulder), np.array(hand)
-    span = h - s
-    length = float(np.linalg.norm(span)) or 1e-9
-    along = span / length
-    reach = min(length, 0.999 * (upper + fore))
-    a = (upper * upper - fore * fore + reach * reach) / (2.0 * reach)
-    out = np.array(outward) - along * float(np.dot(outward, along))
-    out /= float(np.linalg.norm(out)) or 1e-9
-    point = s + along * a + out * math.sqrt(max(0.0, upper * upper - a * a))
-    return float(point[0]), float(point[1]), float(point[2])
 
 
 def pointing(start: Point, end: Point) -> F64:
@@ -46,6 +27,18 @@ def pointing(start: Point, end: Point) -> F64:
     norm = float(np.linalg.norm(quat))
     turned: F64 = quat / norm if norm > 1e-6 else np.array([0.0, 0.0, 0.0, 1.0])
     return turned
+
+
+def upright(low: Point, high: Point, turn: float) -> F64:
+    """(4,) quaternion of a trunk: z up along the spine from ``low`` to ``high``, y along the shoulders, turned about the vertical."""
+    up = np.array(high) - np.array(low)
+    up /= float(np.linalg.norm(up)) or 1e-9
+    across = np.array([-math.sin(turn), math.cos(turn), 0.0])
+    across -= up * float(np.dot(across, up))
+    across /= float(np.linalg.norm(across)) or 1e-9
+    quat: F64 = np.empty(4)
+    mujoco.mju_mat2Quat(quat, np.stack([np.cross(across, up), across, up], axis=1).ravel())
+    return quat
 
 
 @cache
@@ -69,14 +62,12 @@ class Scene:
     def pose(self, plant: Plant) -> None:
         """Place every body; afterwards ``data`` holds the places of geoms, cameras and lights."""
         model, data = self.model, self.data
-        cell = plant.cell
         data.qpos[:7] = plant.q
         self._place_wood(plant)
         mujoco.mj_kinematics(model, data)
-        tool = tuple(float(v) for v in data.site_xpos[self._site])
         frame = data.site_xmat[self._site].reshape(3, 3)
         grip = data.site_xpos[self._site] + frame @ np.array([layout.HANDLE_AHEAD, 0.0, layout.HANDLE_UP])
-        self._place_person(plant, (tool[0], tool[1], tool[2]), (float(grip[0]), float(grip[1]), float(grip[2])), cell.meter.holding)
+        self._place_person(plant, (float(grip[0]), float(grip[1]), float(grip[2])))
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_camlight(model, data)
@@ -110,16 +101,11 @@ class Scene:
             risen = 0.0008 + 0.2 * min(depth, 0.02)
             self._put(f"kerf{i}", (x, cell.wood.kerf_y[i], top - KERF_RADIUS + risen if depth > 0.0004 else HIDDEN))
 
-    def _place_person(self, plant: Plant, tool: Point, grip: Point, holding: bool) -> None:
-        cell = plant.cell
-        hand = cell.hand
-        sway = SWAY * (grip[0] - layout.STROKE_X - layout.HANDLE_AHEAD)
-        shoulders = (SHOULDER_X + sway, hand.stand_y, cell.drives.log_top + SHOULDER_ABOVE)
-        self._put("torso", shoulders)
-        free = partner.free_hand(hand, cell.hazards, plant.time, cell.drives.log_top, tool)
-        held = grip if holding else (SHOULDER_X - 0.06, hand.stand_y + 0.26, cell.drives.log_top + 0.20)
-        for side, goal, name in ((1.0, held, "right"), (-1.0, free, "left")):
-            shoulder = (shoulders[0] - 0.01, shoulders[1] + side * SHOULDER_HALF, shoulders[2] - 0.01)
-            bend = elbow(shoulder, goal, world.UPPER_ARM, world.FOREARM, (0.35, side * 0.8, -0.75))
+    def _place_person(self, plant: Plant, grip: Point) -> None:
+        p = person.posture(plant.cell, plant.time, grip)
+        self._put("trunk", p.shoulders, upright(p.hips, p.shoulders, p.turn))
+        self._put("legs", p.hips)
+        self._put("head", p.head)
+        for (shoulder, bend, hand), name in ((p.handle, "right"), (p.free, "left")):
             self._put(f"upper_{name}", shoulder, pointing(shoulder, bend))
-            self._put(f"fore_{name}", bend, pointing(bend, goal))
+            self._put(f"fore_{name}", bend, pointing(bend, hand))

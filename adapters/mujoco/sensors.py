@@ -3,10 +3,10 @@
 import math
 from typing import Final
 
-from adapters.mujoco import layout, partner
+from adapters.mujoco import distance, layout, partner, person
 from adapters.mujoco.cutting import Bite
 from adapters.mujoco.plant import Cell, Meter
-from engine.types import F64, SawState
+from engine.types import F64, PARTS, SawState
 
 FILTER_TIME: Final = 0.02  #: s, low-pass of the force sensors
 LINE_REACH: Final = 0.01  #: m, a kerf this near to the line counts as the line's
@@ -36,7 +36,7 @@ def saw_state(cell: Cell, time: float, pose: F64, twist: F64) -> SawState:
     meter, control = cell.meter, cell.control
     tool = (float(pose[0]), float(pose[1]), float(pose[2]))
     phase, size = partner.felt_phase(tool[0] - layout.STROKE_X, float(twist[0]))
-    hand_at = partner.free_hand(cell.hand, cell.hazards, time, cell.drives.log_top, tool)
+    grip = (tool[0] + layout.HANDLE_AHEAD, tool[1], tool[2] + layout.HANDLE_UP)
     held = meter.holding
     return SawState(
         kerf_depth=kerf_depth(cell),
@@ -58,5 +58,5 @@ def saw_state(cell: Cell, time: float, pose: F64, twist: F64) -> SawState:
         robot_work=meter.robot_work,
         partner_work=meter.partner_work,
         handle_gap=layout.handle_gap(tool[0]),
-        free_hand_distance=partner.blade_distance(hand_at, tool),
+        free_hand_distance=distance.level(person.body(cell, time, grip), tool, PARTS.index("free hand")),
     )

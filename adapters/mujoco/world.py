@@ -15,20 +15,18 @@ import mujoco
 import numpy as np
 
 from adapters.base import AdapterError
-from adapters.mujoco import layout
+from adapters.mujoco import layout, person
 from adapters.mujoco.cutting import KERFS
 from adapters.mujoco.zones import CRACKS, KNOTS
 
 TOOL_SITE: Final = "tool"
 SAW_BODY: Final = "saw"
 LIMBS: Final = ("upper_right", "fore_right", "upper_left", "fore_left")
-UPPER_ARM: Final = 0.31  #: m
-FOREARM: Final = 0.30  #: m, to the middle of the fist
 
 # Fixed cameras: where they stand, what they look at, which way is up, vertical field of view in degrees.
 VIEWS: Final = {
     "front": ((1.12, 0.0, 1.46), (0.62, 0.0, 0.58), (-1.0, 0.0, 0.0), 64.0),
-    "side": ((0.80, -1.40, 1.26), (0.80, 0.0, 0.60), (0.0, 0.0, 1.0), 50.0),
+    "side": ((0.95, -1.60, 1.26), (0.95, 0.0, 0.62), (0.0, 0.0, 1.0), 50.0),
     "top": ((0.76, 0.0, 1.88), (0.76, 0.0, 0.5), (-1.0, 0.0, 0.0), 52.0),
 }
 
@@ -168,8 +166,8 @@ def _paint_saw(saw: Any, spec: Any) -> None:
         "frame",
         "spine",
         _BOX,
-        (0.5 * (layout.BLADE_AHEAD + layout.BLADE_BACK), 0.006, 0.008),
-        (0.5 * (layout.BLADE_AHEAD - layout.BLADE_BACK), 0.0, layout.BLADE_HEIGHT),
+        (0.5 * (layout.HANDLE_AHEAD + layout.BLADE_BACK), 0.006, 0.008),
+        (0.5 * (layout.HANDLE_AHEAD - layout.BLADE_BACK), 0.0, layout.BLADE_HEIGHT),
     )
     _geom(
         saw,
@@ -254,31 +252,23 @@ def _log(world: Any) -> None:
 
 
 def _person(world: Any) -> None:
-    """Torso and head as one body (origin between the shoulders), and four limbs whose frames start at shoulder or elbow, x along."""
-    torso = world.add_body(name="torso", mocap=True)
-    _geom(torso, "shirt", "chest", _ELLIPSOID, (0.115, 0.175, 0.20), (0.03, 0.0, -0.12))
-    _geom(torso, "shirt", "shoulders", _CAPSULE, (0.062, 0.14), (0.0, 0.0, -0.01), quat=_ALONG_Y)
-    _geom(torso, "shirt", "belly", _ELLIPSOID, (0.115, 0.15, 0.17), (0.07, 0.0, -0.32))
-    _geom(torso, "trousers", "hips", _ELLIPSOID, (0.15, 0.18, 0.11), (0.09, 0.0, -0.46))
+    """Trunk (origin between the shoulders, z along the spine), legs (origin at the hips), head, and four limbs with x from their joint."""
+    trunk = world.add_body(name="trunk", mocap=True)
+    _geom(trunk, "shirt", "chest", _ELLIPSOID, (0.115, 0.175, 0.20), (0.01, 0.0, -0.14))
+    _geom(trunk, "shirt", "shoulders", _CAPSULE, (0.062, 0.14), (0.0, 0.0, -0.01), quat=_ALONG_Y)
+    _geom(trunk, "shirt", "belly", _ELLIPSOID, (0.115, 0.15, 0.18), (0.01, 0.0, -0.33))
+    _geom(trunk, "skin", "neck", _CAPSULE, (0.045, 0.05), (-0.01, 0.0, 0.08))
+    legs = world.add_body(name="legs", mocap=True)
+    _geom(legs, "trousers", "hips", _ELLIPSOID, (0.14, 0.18, 0.12), (0.0, 0.0, 0.0))
     for side in (-1, 1):
-        _geom(
-            torso,
-            "trousers",
-            f"thigh{side}",
-            _CAPSULE,
-            (0.075, 0.16),
-            (-0.03, side * 0.11, -0.50),
-            quat=_ALONG_X,
-        )
-        _geom(torso, "trousers", f"shin{side}", _CAPSULE, (0.055, 0.40), (-0.18, side * 0.11, -0.90))
-    _geom(torso, "grip", "stool", _CYLINDER, (0.15, 0.02), (0.10, 0.0, -0.58))
-    _geom(torso, "steel", "stool", _CYLINDER, (0.03, 0.40), (0.10, 0.0, -1.0))
-    _geom(torso, "skin", "neck", _CAPSULE, (0.045, 0.05), (-0.01, 0.0, 0.08))
-    _geom(torso, "skin", "head", _ELLIPSOID, (0.092, 0.076, 0.112), (-0.035, 0.0, 0.22))
-    _geom(torso, "hair", "hair", _ELLIPSOID, (0.092, 0.082, 0.10), (-0.012, 0.0, 0.25))
+        _geom(legs, "trousers", f"thigh{side}", _CAPSULE, (0.080, 0.20), (0.01, side * 0.095, -0.22))
+        _geom(legs, "trousers", f"shin{side}", _CAPSULE, (0.058, 0.30), (0.03, side * 0.10, -0.60))
+    head = world.add_body(name="head", mocap=True)
+    _geom(head, "skin", "head", _ELLIPSOID, (0.092, 0.076, 0.112))
+    _geom(head, "hair", "hair", _ELLIPSOID, (0.092, 0.082, 0.10), (0.023, 0.0, 0.03))
     for limb in LIMBS:
         body = world.add_body(name=limb, mocap=True)
-        long = UPPER_ARM if limb.startswith("upper") else FOREARM
+        long = person.UPPER_ARM if limb.startswith("upper") else person.FOREARM
         if limb.startswith("upper"):
             _geom(body, "shirt", limb, _CAPSULE, (0.047, 0.5 * long), (0.5 * long, 0.0, 0.0), quat=_ALONG_X)
         else:

@@ -1,11 +1,12 @@
 """The store of recorded sessions: list, show, verify, repair, rm."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
-from console.commands.common import Commands, json_option, report_on, session_errors, session_path, settings_from, store_option
+from console.commands.common import Commands, json_option, put, report_on, session_errors, session_path, settings_from, store_option
 
 
 @click.group(cls=Commands)
@@ -42,11 +43,23 @@ def sessions_list(store: Path | None, as_json: bool) -> None:
 @store_option
 @json_option
 def sessions_show(session: str, store: Path | None, as_json: bool) -> None:
-    """One session: what drove it, how long, how it ended."""
+    """One session: what drove it, how long, how it ended, and how well the two sawed together."""
+    import msgspec
+
+    from engine.session.figures import sawing
+    from engine.session.layout import SessionError
+    from engine.session.reader import Session
     from engine.session.store import summary
 
-    with session_errors():
-        report_on(summary(session_path(session, store)), as_json)
+    path = session_path(session, store)
+    tree = msgspec.to_builtins(summary(path))
+    figures = {}
+    try:
+        figures = msgspec.to_builtins(sawing(Session.open(path))) if tree["ok"] and tree["ticks"] else {}
+    except SessionError as error:
+        tree["problems"].append(str(error))
+    put(tree | ({"sawing": figures} if as_json else {f"sawing {name}": value for name, value in figures.items()}), as_json)
+    sys.exit(0 if tree["ok"] else 1)
 
 
 @sessions.command("verify")

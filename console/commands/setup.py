@@ -1,28 +1,65 @@
 """The installation: doctor, config, completion."""
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from console.commands.common import Commands, config_option, fail, json_option, progress, run_options, settings_from
-from engine.exits import USAGE
+from engine.exits import CLEAN, FAULT, INTERRUPTED, NOT_CONNECTED, USAGE
+
+if TYPE_CHECKING:
+    from engine.config import Settings
 
 
 @click.command()
 @config_option
 @json_option
-def doctor(config: Path | None, as_json: bool) -> None:
+@click.option("--faults", is_flag=True, help="Put every fault into the simulated robot, for minutes; exit 5 if one is not survived.")
+@click.option("--only", metavar="NAME", help="With --faults: the faults whose names contain this.")
+def doctor(config: Path | None, as_json: bool, faults: bool, only: str | None) -> None:
     """Look at everything the program stands on: what works, what does not, what to do. Exit 1 if something failed."""
     import msgspec
+
+    if only is not None and not faults:
+        fail("--only chooses among the faults: give --faults too.", USAGE)
+    if faults:
+        _faults(settings_from(config), only or "", as_json)
 
     from console.doctor import checks, lines
 
     found = list(checks(settings_from(config), progress))
     click.echo(json.dumps(msgspec.to_builtins(found)) if as_json else "\n".join(lines(found)))
     sys.exit(1 if any(one.status == "fail" for one in found) else 0)
+
+
+def _faults(settings: "Settings", only: str, as_json: bool) -> NoReturn:
+    """Try the faults, print the matrix, and end the program; whatever ends it takes every engine that was started with it."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    import msgspec
+
+    from adapters.base import AdapterError
+    from console.doctor import fault_lines, faults
+    from engine.policy.errors import PolicyError
+    from engine.session.layout import SessionError
+
+    try:
+        found = faults(settings, only, progress)
+    except KeyboardInterrupt:
+        fail("Interrupted; nothing that was started is left running.", INTERRUPTED)
+    except (AdapterError, PolicyError, SessionError, OSError) as error:
+        fail(str(error), NOT_CONNECTED)
+    if not found:
+        fail(f'No fault is called {only!r}: `sawhorse doctor --faults --only ""` tries them all.', USAGE)
+    click.echo(json.dumps(msgspec.to_builtins(found)) if as_json else "\n".join(fault_lines(found)))
+    sys.stdout.flush()
+    os._exit(CLEAN if all(one.ok for one in found) else FAULT)  # a thread left behind in torch would abort an orderly exit
 
 
 @click.group(cls=Commands)

@@ -15,7 +15,7 @@ from console.output import FrugalCompositor
 from console.panel import Panel
 from console.parser import KeyReleased, KeyRepeated
 from console.places import Place
-from console.view import View
+from console.view import History, View
 
 if TYPE_CHECKING:
     from console.app import Sawhorse
@@ -63,11 +63,14 @@ class Board(Screen[None], inherit_bindings=False):
 
     def places(self, width: int, height: int) -> dict[str, Place]:
         """Where each panel stands now."""
-        raise NotImplementedError
+        return {}
 
     def view(self) -> View:
-        """What the panels show now."""
-        raise NotImplementedError
+        """What the panels show now; here that there is no robot."""
+        return View(snapshot=None, history=History(), wall=self.app.wall(), link="recorded", stoppable=False)
+
+    def heed(self, view: View) -> None:
+        """Change the places where what is shown asks for it; here nothing does."""
 
     def act(self, action: str, event: events.Key) -> None:
         """Do what a key asks for, here what it does on every screen; stops are dealt with before."""
@@ -85,9 +88,10 @@ class Board(Screen[None], inherit_bindings=False):
         """Nothing counts as held any more: a stop key came."""
 
     def draw(self) -> None:
-        """Show the present view in every panel that has a place."""
+        """Show the present view in every panel that has a place, or will have one with the next layout."""
         view = self.view()
-        for name in self._placed:
+        self.heed(view)
+        for name in self._placed.union(self.places(self.size.width, self.size.height)):
             self.panels[name].show(view)
 
     def redraw(self) -> None:

@@ -7,28 +7,33 @@ from textual import events
 
 from console.keymap import BINDINGS, Keymap, Scope, shown
 from console.panel import Panel
-from console.rows import Row, beside, row
+from console.rows import Row, beside, row, wrapped
 from console.screens.page import Page
 from console.view import View
 
+KEYS = 16  #: cells for the keys, left of what they do
 NOTES = (
-    "A hold ends when the key is let go: HOLD where the terminal reports it (kitty, foot, Ghostty, iTerm2), REPEAT by a",
-    "deadman of three repeats, at least 120 ms, STEP one small step a press. Arming measures which: hold Enter one second;",
-    "where no repeats come, three presses of Enter arm, and the mode is STEP.",
+    "A hold ends when the key is let go: HOLD where the terminal reports it (kitty, foot, Ghostty, iTerm2), REPEAT by a deadman of three "
+    "repeats, at least 120 ms, STEP one small step a press. Arming measures which: hold Enter one second; where no repeats come, three "
+    "presses of Enter arm, and the mode is STEP.",
     "In tmux, screen or mosh: armed, press a key every 20 s, or it stops.",
 )
 
 
 def help_rows(keymap: Keymap, scope: Scope, width: int) -> list[Row]:
     """Groups of keys with what each does, in two columns where there is room."""
+    column = width if width < 110 else width // 2 - 2
     groups: dict[str, list[Row]] = {}
     for binding in BINDINGS:
         if binding.scope not in (scope, "everywhere"):
             continue
         keys = " ".join(shown(key) for key in keymap.keys[binding.id])
         role = "bad" if binding.group == "Stop" else "key"
-        groups.setdefault(binding.group, []).append(row((f"{keys:>16}", role), f"  {binding.help}"))
-    blocks = [[row((f"{name.upper():>16}", "title")), *rows, ()] for name, rows in groups.items()]
+        lines = wrapped(binding.help, column - KEYS - 2)
+        block = groups.setdefault(binding.group, [])
+        block.append(row((f"{keys:>{KEYS}}", role), f"  {lines[0]}"))
+        block += [row(" " * (KEYS + 2) + line) for line in lines[1:]]
+    blocks = [[row((f"{name.upper():>{KEYS}}", "title")), *rows, ()] for name, rows in groups.items()]
     if width < 110:
         return [line for block in blocks for line in block] + notes_rows(width)
     half = sum(map(len, blocks)) / 2
@@ -36,11 +41,11 @@ def help_rows(keymap: Keymap, scope: Scope, width: int) -> list[Row]:
     right: list[Row] = []
     for block in blocks:
         (left if len(left) < half else right).extend(block)
-    return beside(left, right, width // 2 - 2) + notes_rows(width)
+    return beside(left, right, column) + notes_rows(width)
 
 
 def notes_rows(width: int) -> list[Row]:
-    return [row(("  " + note, "dim")) for note in NOTES if len(note) + 2 <= width]
+    return [row(("  " + line, "dim")) for note in NOTES for line in wrapped(note, width - 2)]
 
 
 class HelpPanel(Panel):

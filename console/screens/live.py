@@ -9,8 +9,8 @@ from console.hold import ArmGesture, HeldKeys, Keyboard
 from console.keymap import ARROWS, HOLDS, possible
 from console.places import Place, live_places
 from console.presence import HEARD_WITHIN, asking
-from console.screens.board import Board, is_repeat
-from console.screens.panels import robot_panels
+from console.screens.board import is_repeat
+from console.screens.panels import RobotBoard, robot_panels
 from console.view import View
 from console.widgets.camera import CameraPanel, picture_size
 from console.widgets.footer import Footer
@@ -28,6 +28,7 @@ from engine.messages import (
     Mark,
     MoveLine,
     Pause,
+    Recover,
     SetJog,
     SetMode,
     Shutdown,
@@ -54,7 +55,7 @@ _CUT_MOVES = {
 _JOG_AXES = {"left": "-y", "right": "+y", "up": "+x", "down": "-x", "higher": "+z", "lower": "-z"}
 
 
-class LiveScreen(Board):
+class LiveScreen(RobotBoard):
     """Reads the app's link; says what the operator wants as intents, and nothing of it is kept for later."""
 
     def __init__(self) -> None:
@@ -62,7 +63,6 @@ class LiveScreen(Board):
         self.camera_panel = CameraPanel(id="camera")
         super().__init__(robot_panels(self.camera_panel, strip=self.strip))
         self.panels["footer"] = Footer("live", self.app.keymap, id="footer")
-        self.why = False
         self.camera = self.app.options.camera
         self.gesture: ArmGesture | None = None
         self.keyboard: Keyboard | None = None
@@ -77,7 +77,7 @@ class LiveScreen(Board):
     # --- what is shown ---
 
     def places(self, width: int, height: int) -> dict[str, Place]:
-        return live_places(width, height, strip=HEIGHT if self.strip.question else 0, why=self.why)
+        return live_places(width, height, strip=HEIGHT if self.strip.question else 0, page=self.page, stopped=self.stopped)
 
     def view(self) -> View:
         app = self.app
@@ -164,6 +164,8 @@ class LiveScreen(Board):
     def _watch_picture(self) -> None:
         """Tell the engine which picture fits, once, and again when that changes."""
         size = self.camera_panel.size if "camera" in self._placed else None
+        if size is not None and not size.width:
+            return  # its place is known, its size not yet
         width, height = picture_size(size.width - 4, size.height - 2) if size is not None else (0, 0)
         wish = (self.camera if width else "", width, height)
         link = self.app.link
@@ -190,9 +192,11 @@ class LiveScreen(Board):
             self._quit()
         elif action == "back":
             self._ask("")
-            self._open_why(False)
+            self.open_page("")
         elif action == "why":
-            self._open_why(not self.why)
+            self.turn("why")
+        elif action == "layers":
+            self.turn("layers")
         elif action in ("help", "theme"):
             super().act(action, event)
         elif action == "camera":
@@ -232,6 +236,8 @@ class LiveScreen(Board):
             self._ask("" if self.strip.question == "arm" else "arm")
         elif action == "clear":
             self._clear(snapshot)
+        elif action == "recover" and not snapshot.saw.stuck:
+            self.say("The saw is not stuck: there is nothing to free.")
         elif (intent := _intent(action, snapshot)) is not None:
             self.send(intent)
 
@@ -299,11 +305,6 @@ class LiveScreen(Board):
         self.send(KeyTiming(key_mode=self.keyboard.mode, repeat_interval=self.keyboard.repeat_interval))
         self.send(Arm(robot=snapshot.run.robot))
 
-    def _open_why(self, opened: bool) -> None:
-        if opened != self.why:
-            self.why = opened
-            self.rearrange()
-
     def _quit(self) -> None:
         if self.app.observing or not self.app.armed:
             snapshot = self._snapshot()
@@ -334,6 +335,7 @@ def _intent(action: str, snapshot: Snapshot) -> Intent | None:
         "go": Go(),
         "pause": Pause(),
         "disarm": Disarm(),
+        "recover": Recover(),
         "force_up": AdjustForce(delta=FORCE_STEP),
         "force_down": AdjustForce(delta=-FORCE_STEP),
         "force_reset": AdjustForce(delta=0.0),

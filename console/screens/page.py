@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from console.keymap import Scope
 from console.panel import Panel
-from console.places import Place, fits
+from console.places import Place, fits, state_lines
 from console.screens.board import Board
 from console.screens.live import LiveScreen
-from console.view import History, View
+from console.view import View
 from console.widgets.footer import Footer
 from console.widgets.header import Header
 from console.widgets.small import TooSmall
@@ -25,10 +25,11 @@ class Page(Board):
     def places(self, width: int, height: int) -> dict[str, Place]:
         if not fits(width, height):
             return {"small": Place(0, 0, width, height)}
+        top = 1 + state_lines(width)
         return {
             "header": Place(0, 0, width, 1),
-            "state": Place(0, 1, width, 2),
-            "page": Place(0, 3, width, height - 4),
+            "state": Place(0, 1, width, top - 1),
+            "page": Place(0, top, width, height - 1 - top),
             "footer": Place(0, height - 1, width, 1),
         }
 
@@ -37,4 +38,4 @@ class Page(Board):
         for other in reversed(self.app.screen_stack):
             if isinstance(other, LiveScreen):
                 return other.view()
-        return View(snapshot=None, history=History(), wall=self.app.wall(), link="recorded", stoppable=False)
+        return super().view()

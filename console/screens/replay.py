@@ -10,8 +10,7 @@ from console.keymap import BINDINGS, Scope
 from console.past import fill_past, inference_times, recorded_picture
 from console.places import Place, replay_places
 from console.player import Player
-from console.screens.board import Board
-from console.screens.panels import robot_panels
+from console.screens.panels import RobotBoard, robot_panels
 from console.view import History, View
 from console.widgets.camera import CameraPanel, picture_size
 from console.widgets.footer import Footer
@@ -26,7 +25,7 @@ FRAME = 0.1  #: s between drawn frames while playing
 STEADY = 170  #: ticks between two frames at most while it plays, at 16 times the speed
 
 
-class ReplayScreen(Board):
+class ReplayScreen(RobotBoard):
     """One session, one player; nothing here reaches a robot."""
 
     SCOPE: ClassVar[Scope] = "replay"
@@ -39,7 +38,6 @@ class ReplayScreen(Board):
         self.camera_panel = CameraPanel(id="camera")
         super().__init__(robot_panels(self.camera_panel, scrub=ScrubBar(self.player, session.events, id="scrub")))
         self.panels["footer"] = Footer("replay", self.app.keymap, id="footer")
-        self.why = False
         self.message = ""
         self._cameras = (*session.cameras, "")
         self.camera = self.app.options.camera if self.app.options.camera in session.cameras else self._cameras[0]
@@ -56,7 +54,7 @@ class ReplayScreen(Board):
         self._advanced_at = now
 
     def places(self, width: int, height: int) -> dict[str, Place]:
-        return replay_places(width, height, why=self.why)
+        return replay_places(width, height, page=self.page, stopped=self.stopped)
 
     def view(self) -> View:
         app = self.app
@@ -123,8 +121,9 @@ class ReplayScreen(Board):
         elif action == "camera":
             self.camera = self._cameras[(self._cameras.index(self.camera) + 1) % len(self._cameras)]
         elif action == "why":
-            self.why = not self.why
-            self.rearrange()
+            self.turn("why")
+        elif action == "layers":
+            self.turn("layers")
         else:
             super().act(action, event)
 

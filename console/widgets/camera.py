@@ -59,4 +59,4 @@ class CameraPanel(Panel):
         if view.snapshot is None:
             return ()
         fps = view.snapshot.loop.camera_fps
-        return row((age(view.snapshot.frame_age), "value"), (f" {fps:4.1f}/s", "dim"))
+        return row((age(view.snapshot.frame_age, 6), "value"), (f" {fps:3.0f}/s", "dim"))

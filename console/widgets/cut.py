@@ -10,7 +10,6 @@ from engine.types import Snapshot, Zone
 
 ZONES = {Zone.AIR: "AIR", Zone.SOFT: "SOFT WOOD", Zone.KNOT: "KNOT", Zone.CRACKED: "CRACKED"}
 PRESS_FULL = 50.0  #: N, a full bar
-GAP_MIN = 120.0  #: mm, handle to cradle: room for a hand
 
 
 def cut_rows(view: View, width: int, height: int) -> list[Row]:
@@ -22,7 +21,6 @@ def cut_rows(view: View, width: int, height: int) -> list[Row]:
     hard = saw.zone in (Zone.KNOT, Zone.CRACKED)
     room = max(6, width - 24)
     place = "STUCK " + zone if saw.stuck else "in " + zone if saw.in_kerf else zone
-    gap = saw.handle_gap * 1e3
     rows = [
         row(
             ("depth   ", "dim"),
@@ -62,36 +60,42 @@ def cut_rows(view: View, width: int, height: int) -> list[Row]:
             (" m", "dim"),
         ),
         row(
-            ("grip    ", "dim"),
-            ("    ON" if saw.partner_holding else "   OFF", "good" if saw.partner_holding else "warn"),
-            ("  handle gap ", "dim"),
-            (number(gap, 4, 0), "value" if gap >= GAP_MIN else "bad"),
-            (" mm", "dim"),
-            (f" <{GAP_MIN:.0f}" if gap < GAP_MIN else "", "bad"),
-        ),
-        row(
-            ("work    ", "dim"),
-            ("robot", "dim"),
-            (number(saw.robot_work, 5, 1), "text"),
-            (" J partner", "dim"),
-            (number(saw.partner_work, 5, 1), "text"),
-            (" J", "dim"),
-        ),
-        row(
             ("wood    ", "dim"),
             (number(saw.cut_force, 6, 1), "text"),
             (" N  strokes", "dim"),
             (number(saw.stroke_count, 5, 0), "text"),
         ),
-        row(
-            ("hand    ", "dim"),
-            (number(saw.free_hand_distance, 6, 2), "text"),
-            (" m  free (sim's truth)" if s.run.simulated else " m  not sensed", "dim"),
-        ),
+        *_stroke(view),
         _tool(s),
     ]
+    if s.run.simulated:
+        rows.append(row(("hand    ", "dim"), (number(saw.free_hand_distance, 6, 2), "text"), (" m  free (sim's truth)", "dim")))
     rows += _heads(s, width)
     return rows[:height]
+
+
+def _stroke(view: View) -> list[Row]:
+    """The last full stroke: the partner's force, and the work of both."""
+    s, stroke = view.snapshot, view.history.stroke
+    if s is None or stroke is None:
+        return []
+    return [
+        row(
+            ("force   ", "dim"),
+            (number(stroke.force_rms, 6, 1), "text"),
+            (" N rms  peak", "dim"),
+            (number(stroke.force_peak, 6, 1), "text"),
+            (" N", "dim"),
+        ),
+        row(
+            ("work    ", "dim"),
+            ("robot", "dim"),
+            (number(s.saw.robot_work, 5, 1), "text"),
+            (" J partner", "dim"),
+            (number(s.saw.partner_work, 5, 1), "text"),
+            (" J", "dim"),
+        ),
+    ]
 
 
 def _tool(s: Snapshot) -> Row:

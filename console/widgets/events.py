@@ -5,7 +5,7 @@ import time
 from typing import ClassVar
 
 from console.panel import Panel
-from console.rows import Row, cut, duration, number, one_cell_each, row
+from console.rows import Row, duration, number, one_cell_each, row, wrapped
 from console.view import View
 from engine.types import Event
 
@@ -25,21 +25,30 @@ KINDS = {
 }
 
 
-def event_row(event: Event, width: int) -> Row:
+def event_rows(event: Event, width: int) -> list[Row]:
+    """One event in one line, or in up to three where its text is longer."""
     mark, role = KINDS.get(event.kind, ("·", "text"))
     moment = time.strftime("%H:%M:%S", time.localtime(event.wall)) + f".{int(event.wall * 100) % 100:02d}"
     stamp = moment if width >= 50 else moment[:8]
     text = one_cell_each(event.text)
-    if len(stamp) + len(text) + 3 > width:
+    room = width - len(stamp) - 3
+    if len(text) > room:
         text = text.replace(" category ", " cat ").replace(" protective:", ":").replace(": uncertainty: uncertainty", ": uncertainty")
-    return cut(row((f"{stamp} ", "dim"), (f"{mark} ", role), (text, role if role != "dim" else "text")), width)
+    told = role if role != "dim" else "text"
+    lines = wrapped(text, max(8, room)) or [""]
+    rows = [row((f"{stamp} ", "dim"), (f"{mark} ", role), (lines[0], told))]
+    rows += [row((" " * (len(stamp) + 3), "text"), (line, told)) for line in lines[1:3]]
+    return rows
 
 
 def events_rows(view: View, width: int, height: int) -> list[Row]:
     events = view.snapshot.events if view.snapshot is not None else ()
     if not events:
         return [row(("nothing has happened yet", "dim"))]
-    return [event_row(event, width) for event in reversed(events[-height:])] if height > 0 else []
+    rows: list[Row] = []
+    for event in reversed(events[-height:] if height > 0 else ()):
+        rows += event_rows(event, width)
+    return rows[: max(0, height)]
 
 
 def loop_note(view: View) -> Row:

@@ -1,4 +1,4 @@
-"""From the score to what the robot may do: normalised, in newtons, as commanded now and as measured."""
+"""The chain: score, normalised, the spring that is permitted and the one in effect, force and speed, and the motion that follows."""
 
 import math
 
@@ -6,64 +6,98 @@ from console.draw import bar
 from console.panel import Panel
 from console.rows import Row, number, row
 from console.view import View
+from console.widgets.layers import score_role
 from engine.types import Snapshot
+
+LEGEND = ("The score sets the norm, the norm permits;", "the task asks for no more, and the tank", "lets it come about. The slowest wins.")
+SETTLED = 1.01  #: a spring stiffer than this many times what is permitted is still being softened
 
 
 def gains_rows(view: View, width: int, height: int) -> list[Row]:
+    """From top to bottom in the order of the chain; what does not fit is left out, never what is permitted."""
     if view.snapshot is None:
         return [row(("no limits yet: the robot may do nothing", "dim"))]
     s = view.snapshot
-    if width < 30:
-        return _lean(s, width)[:height]
-    d, c = s.decision, s.command
-    force, speed = measured_force(s), measured_speed(s)
-    rows = [
-        row((f"{'':8}{'norm':>5}{'permitted':>11}{'now':>10}", "dim")),
-        _gain("K XY", d.impedance_xy, d.stiffness[1], "N/m", c.stiffness_d[1]),
-        _gain("K stroke", d.impedance_xy, d.stiffness[0], "N/m", c.stiffness_d[0]),
-        _gain("K Z", d.impedance_z, d.stiffness[2], "N/m", c.stiffness_d[2]),
-        _gain("force", d.force, d.force_limit, "N", c.force_max, 1),
-        _gain("speed", d.speed_scale, d.speed_limit, "m/s", speed, 2),
-    ]
-    if height < 11:
-        if height < 6:
-            del rows[2]
-        if height >= 7:
-            rows.append(_measured("pushes", force, c.force_max, "N", width, 1))
-        return rows[:height]
-    rows.insert(4, _gain("K turn", math.nan, d.stiffness[3], "N m", c.stiffness_d[3], 1))
-    rows += [
-        _measured("pushes", force, c.force_max, "N", width, 1),
-        _measured("moves", speed, d.speed_limit, "m/s", width, 2),
-        row(
-            ("ramp    ", "dim"),
-            (number(d.ramp, 5, 2), "text"),
-            ("  M ≤", "dim"),
-            (number(d.torque_limit, 4, 1), "text"),
-            (" N m", "dim"),
-            ("  BRAKES" if c.brakes else "  HOLD" if c.hold else "", "warn"),
-        ),
-        row(
-            ("action  ", "dim"),
-            (number(s.inputs.action_magnitude, 5, 2), "text"),
-            ("   spread", "dim"),
-            (number(s.inputs.ensemble_spread, 6, 3), "text"),
-        ),
-    ]
-    if height >= 12:
-        rows.append(row(("published rule", "dim"), (number(d.score_published, 5, 2), "text"), (", drives nothing", "dim")))
+    d, now = s.decision, s.spring
+    head = _head(view, width)
+    stroke = _link("K stroke", d.impedance_xy, d.stiffness[0], now.stiffness[0], "N/m", width)
+    across = _link("K across", d.impedance_xy, d.stiffness[1], now.stiffness[1], "N/m", width)
+    press = _link("K press", d.impedance_z, d.stiffness[2], now.stiffness[2], "N/m", width)
+    damping = _damping(s, width)
+    force = _link("F", d.force, d.force_limit, now.force_max, "N", width, 1)
+    speed = _link("speed", d.speed_scale, d.speed_limit, measured_speed(s), "m/s", width, 2)
+    if height < 6:
+        return [head, across, press, force, speed][-height:] if height >= 4 else [across, force, speed][:height]
+    if height < 7:
+        return [head, stroke, across, press, force, speed]
+    rows = [head, stroke, across, press, damping, force, speed]
+    if height >= 8:
+        rows.append(_measured("pushes", measured_force(s), now.force_max, "N", width, 1))
+    if height >= 9:
+        rows.append(_measured("moves", measured_speed(s), d.speed_limit, "m/s", width, 2))
+    if height >= 10:
+        rows.insert(4, _link("K turn", math.nan, d.stiffness[3], now.stiffness[3], "N m", width, 1))
+    if height >= 11:
+        rows.append(_holding(s))
+    if height >= 13:
+        rows += [
+            (),
+            row(
+                ("action  ", "dim"),
+                (number(s.inputs.action_magnitude, 5, 2), "text"),
+                ("   spread", "dim"),
+                (number(s.inputs.ensemble_spread, 6, 3), "text"),
+            ),
+        ]
+    if height >= 13 + len(LEGEND):
+        rows += [row((line, "dim")) for line in LEGEND]
     return rows[:height]
 
 
-def _gain(name: str, norm: float, limit: float, unit: str, now: float, decimals: int = 0) -> Row:
+def _columns(width: int) -> tuple[int, int, int, int]:
+    """Widths of name, normalised, permitted and in effect; a normalised column of 0 is left out."""
+    return (9, 5, 10, 10) if width >= 38 else (8, 5, 6, 6) if width >= 29 else (8, 0, 5, 6)
+
+
+def _head(view: View, width: int) -> Row:
+    """The first link of the chain and the names of the columns."""
+    assert view.snapshot is not None
+    decision = view.snapshot.decision
+    first, norm, permitted, effect = _columns(width)
+    words = ("→permitted", "→in effect") if permitted > 6 else ("→limit" if norm else "limit", "→ now")
     return row(
-        f"{name:8}",
-        (number(norm, 5, 2), "text"),
-        (f"{number(limit, 7, decimals)}", "value"),
-        (f" {unit:3}", "dim"),
-        (f"{number(now, 6, decimals)}", "text"),
-        (f" {unit:3}", "dim"),
+        (f"{decision.score:.2f} →".ljust(first), score_role(decision.score, view.limits)),
+        (f"{'norm' if norm else '':>{norm}}", "dim"),
+        (f"{words[0]:>{permitted}}{words[1]:>{effect}}", "dim"),
     )
+
+
+def _link(name: str, norm: float, permitted: float, effect: float, unit: str, width: int, decimals: int = 0) -> Row:
+    """One quantity: normalised, permitted, in effect; a bar of the second in the third where there is room."""
+    first, normalised, limit, present = _columns(width)
+    over = effect > permitted * SETTLED
+    spans = row(
+        f"{name:{first}}",
+        (number(norm, normalised, 2) if normalised else "", "dim"),
+        (number(permitted, limit, decimals), "text"),
+        (number(effect, present, decimals), "warn" if over else "value"),
+        ("↓" if over else " ", "warn"),
+        (f"{unit:3}", "dim"),
+    )
+    room = width - sum(len(text) for text, _ in spans) - 1
+    if room < 5:
+        return spans
+    return (*spans, (" ", "text"), *bar(effect / permitted if permitted > 0 else math.nan, room, "warn" if over else "bar"))
+
+
+def _damping(s: Snapshot, width: int) -> Row:
+    stroke, across, press = s.spring.damping[:3]
+    if width < 30:
+        return row(("D stroke ", "text"), (number(stroke, 6, 0), "value"), (" N s/m", "dim"))
+    spans = row("D ", ("stroke", "dim"), (number(stroke, 4, 0), "value"), (" across", "dim"), (number(across, 4, 0), "value"))
+    if width >= 40:
+        spans += row((" press", "dim"), (number(press, 4, 0), "value"))
+    return (*spans, (" N s/m", "dim"))
 
 
 def _measured(name: str, value: float, limit: float, unit: str, width: int, decimals: int) -> Row:
@@ -73,14 +107,16 @@ def _measured(name: str, value: float, limit: float, unit: str, width: int, deci
     return row((f"{name:8}", "dim"), *bar(share, room, role), (number(value, 7, decimals), "text"), (f" {unit}", "dim"))
 
 
-def _lean(s: Snapshot, width: int) -> list[Row]:
-    d = s.decision
-    return [
-        row(f"{'K XY':6}", (number(d.impedance_xy, 5, 2), "value"), (f"{number(d.stiffness[1], 7, 0)} N/m", "value")),
-        row(f"{'K Z':6}", (number(d.impedance_z, 5, 2), "value"), (f"{number(d.stiffness[2], 7, 0)} N/m", "value")),
-        row(f"{'force':6}", (number(d.force, 5, 2), "value"), (f"{number(d.force_limit, 7, 1)} N", "value")),
-        row(f"{'speed':6}", (number(d.speed_scale, 5, 2), "value"), (f"{number(d.speed_limit, 7, 2)} m/s", "value")),
-    ]
+def _holding(s: Snapshot) -> Row:
+    """The ramp after arming, the largest torque, and whether it holds or stands on its brakes."""
+    return row(
+        ("ramp", "dim"),
+        (number(s.decision.ramp, 5, 2), "text"),
+        ("  M ≤", "dim"),
+        (number(s.decision.torque_limit, 4, 1), "text"),
+        (" N m", "dim"),
+        ("  BRAKES" if s.command.brakes else "  HOLDS" if s.command.hold else "", "warn"),
+    )
 
 
 def measured_force(snapshot: Snapshot) -> float:
@@ -100,4 +136,4 @@ class GainsPanel(Panel):
         return gains_rows(view, width, height)
 
     def title(self, view: View) -> Row:
-        return row(("SCORE → GAIN → ROBOT", "title"))
+        return row(("SCORE → SPRING → MOTION", "title"))

@@ -44,25 +44,28 @@ def signal_row(view: View, inference: InferenceBrief, index: int, width: int) ->
     """One signal in ``width`` cells: name, value, quantile, curve."""
     name = SHORT[index] if width < 48 else SIGNALS[index]
     name_width = 14 if width < 48 else 22
-    room = max(4, width - name_width - 14)
+    room = max(0, width - name_width - 14)
     if not inference.valid[index]:
-        return row((name.ljust(name_width), "dim"), ("     — ", "dim"), ("INVALID", "warn"), (" " * max(0, room), "dim"))
+        gap = "     — " if room else "  — "
+        return row((name.ljust(name_width), "dim"), (gap, "dim"), ("INVALID", "warn"), (" " * room, "dim"))
     quantile = inference.quantile[index]
     role = quantile_role(quantile)
+    curve = ""
     if math.isfinite(quantile):
-        shown, curve = f" q{min(quantile, 0.999):.2f}".replace("0.", "."), spark(view.history.quantile(index), room)
-        if quantile >= 0.995:
-            shown = " q1.0"
+        shown = " q1.0" if quantile >= 0.995 else f" q{quantile:.2f}".replace("0.", ".")
+        if room:
+            curve = spark(view.history.quantile(index), room)
     else:
-        shown, curve = "     ", scaled_spark(view.history.signal(index), room)
+        shown = "     "
+        if room:
+            curve = scaled_spark(view.history.signal(index), room)
     usual = role == "info"
-    return row(
+    spans = row(
         (name.ljust(name_width), "text"),
         (compact(inference.signals[index], 7), "value"),
         (shown.ljust(5), "text" if usual else role),
-        "  ",
-        (curve, "curve" if usual else role),
     )
+    return (*spans, ("  ", "text"), (curve, "curve" if usual else role)) if room else spans
 
 
 def signals_rows(view: View, width: int, height: int) -> list[Row]:
@@ -70,15 +73,14 @@ def signals_rows(view: View, width: int, height: int) -> list[Row]:
     if inference is None:
         note = view.snapshot.run.model_note if view.snapshot is not None else ""
         return [row(("no inference yet", "dim")), row((note, "dim"))][:height]
-    columns = 2 if width >= 70 else 1
-    each = (width - 3 * (columns - 1)) // columns
+    columns = 1 if width < 70 else 2 if height >= 9 else 3
+    gap = 3 if columns == 2 else 2
+    each = (width - gap * (columns - 1)) // columns
     per_column = -(-len(SIGNALS) // columns)
-    if columns == 1:
-        rows = [signal_row(view, inference, i, each) for i in range(len(SIGNALS))]
-    else:
-        left = [signal_row(view, inference, i, each) for i in range(per_column)]
-        right = [signal_row(view, inference, i, each) for i in range(per_column, len(SIGNALS))]
-        rows = beside(left, right, each, 3)
+    rows: list[Row] = []
+    for first in range(0, len(SIGNALS), per_column):
+        column = [signal_row(view, inference, i, each) for i in range(first, first + per_column)]
+        rows = beside(rows, column, first // per_column * (each + gap) - gap, gap) if rows else column
     if height > len(rows) + 1:
         rows += [(), *stage_rows(inference, width)]
     return rows[:height]

@@ -1,14 +1,17 @@
-"""The two lines whose place never moves: what the robot may do now, why, and what the operator can do about it."""
+"""The lines whose place never moves: what the robot may do now, why, and what the operator can do about it."""
 
 from typing import ClassVar
 
 from console.panel import Panel
-from console.rows import Row, cut, joined, one_cell_each, row
+from console.places import state_lines
+from console.rows import Row, cut, joined, one_cell_each, row, width_of, wrapped
 from console.view import View
+from console.widgets.stopped import stopped_last
 from engine.safety.reasons import advice, sentence
 from engine.types import LAYERS, Action, Decision, ModelState, Reason, Snapshot, StopKind
 
 SPINNER = "⣾⣽⣻⢿⡿⣟⣯⣷"
+FREEING = ("lighten", "reverse", "resume")  #: the steps of freeing a stuck saw
 LOADING_BEHIND = 15.0  #: s without news while imports hold the engine up, before that counts as frozen
 STOP_ASKED = 1.0  #: s a stop that was asked for is shown until the engine's own word arrives
 
@@ -51,7 +54,7 @@ def reason_sentence(snapshot: Snapshot) -> str:
     decision = snapshot.decision
     if decision.stop_number:
         return _stop_sentence(decision)
-    if not decision.armed and _stopped_last(snapshot):
+    if not decision.armed and stopped_last(snapshot):
         return f"stop {decision.stop_count} disarmed it: {_stop_sentence(decision)}"
     layer = decision.binding
     if decision.layer_reason[layer] == Reason.OK:
@@ -62,11 +65,6 @@ def reason_sentence(snapshot: Snapshot) -> str:
 
 def _stop_sentence(decision: Decision) -> str:
     return sentence(decision.stop_reason, decision.stop_margin, decision.stop_age, decision.stop_layer)
-
-
-def _stopped_last(snapshot: Snapshot) -> bool:
-    """Whether it was a stop that disarmed the robot, and nothing has been armed since."""
-    return next((event.kind == "stop" for event in reversed(snapshot.events) if event.kind in ("stop", "arm", "disarm")), False)
 
 
 def explanation(view: View) -> str:
@@ -103,30 +101,49 @@ def next_step(view: View) -> str:
     if decision.stop_number:
         if decision.stop_kind != StopKind.LATCHED:
             return advice(decision.stop_reason)
-        steps = f"C clears stop {decision.stop_number}, then A arms."
-        return steps if decision.stop_reason in (Reason.STOP_POWER_OFF, Reason.LATCHED) else f"{advice(decision.stop_reason)} {steps}"
+        return f"C clears stop {decision.stop_number}, then A arms."
     if not decision.armed:
         return "A names what would be armed; Enter held one second arms it."
     if not decision.going:
         return "G lets it move. Armed is not moving."
+    if snapshot.operator.recovering:
+        steps = " → ".join(step.upper() if step == snapshot.operator.recovering else step for step in FREEING)
+        return f"Freeing the saw: {steps}. Space stops."
+    if snapshot.saw.stuck:
+        return "The saw is stuck: E frees it (lighten, reverse, resume)."
     layer_reason = Reason(decision.layer_reason[decision.binding])
     return advice(layer_reason) if layer_reason is not Reason.OK and decision.action != Action.CONTINUE else snapshot.run.instruction
 
 
 def state_rows(view: View, width: int) -> list[Row]:
+    """Two lines, or three where the state and its two sentences would not fit beside each other."""
     word, role = state_word(view)
     filled = role == "state bad"
+    ground = role if filled else "text"
     if not view.stoppable:
-        right = row((" ", role if filled else "text"))
+        stop = row((" ", ground))
     else:
-        right = row(("SPACE = STOP ", role)) if filled else row(("SPACE", "key"), (" = STOP ", "bad"))
-    ground, told = (role, role) if filled else ("text", "value")
-    upper = joined(
-        cut(row((" ", ground), (f" {word} ", role), ("  ", ground), (one_cell_each(explanation(view)), told)), width - 14),
-        right,
-        width,
-        ground,
-    )
+        stop = row(("SPACE = STOP ", role)) if filled else row(("SPACE", "key"), (" = STOP ", "bad"))
+    state = row((" ", ground), (f" {word} ", role))
+    told, step = one_cell_each(explanation(view)), one_cell_each(next_step(view))
+    step_role = "warn" if view.message or (view.snapshot is not None and view.snapshot.operator.refused) else "dim"
+    facts = _facts(view, width)
+    if state_lines(width) == 2:
+        upper = joined(cut((*state, ("  ", ground), (told, role if filled else "value")), width - 14), stop, width, ground)
+        kept = facts if len(step) + 3 + width_of(facts) <= width else ()
+        return [upper, joined(row("  ", (step, step_role)), kept, width)]
+    room = width - width_of(state) - width_of(stop) - 2
+    plain_facts = row(("".join(text for text, _ in facts), role)) if filled else facts
+    upper = joined((*state, ("  ", ground), *(plain_facts if width_of(facts) <= room else ())), stop, width, ground)
+    lines = [(line, step_role) for line in wrapped(step, width - 3)]
+    if len(lines) < 2:
+        told_lines = [(line, "value") for line in wrapped(told, width - 3)]
+        lines = told_lines[: 2 - len(lines)] + lines
+    return [upper, *(row("  ", line) for line in lines[:2])]
+
+
+def _facts(view: View, width: int) -> Row:
+    """What the keyboard was measured to do, and how far behind the screen is."""
     facts: Row = ()
     if view.key_mode:
         interval = f" {view.repeat_interval * 1e3:.0f} ms" if view.repeat_interval and width >= 100 else ""
@@ -134,14 +151,12 @@ def state_rows(view: View, width: int) -> list[Row]:
     if view.link == "connected" and view.snapshot is not None:
         late = "bad" if view.behind > 1.0 else "value"
         facts += row(("screen ", "dim"), (f"{min(view.behind, 999.9):4.1f} s", late), (" behind ", "dim"))
-    step_role = "warn" if view.message or (view.snapshot is not None and view.snapshot.operator.refused) else "dim"
-    lower = joined(cut(row("  ", (one_cell_each(next_step(view)), step_role)), width - sum(len(t) for t, _ in facts) - 1), facts, width)
-    return [upper, lower]
+    return facts
 
 
 class StateBar(Panel):
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "StateBar { height: 2; }"
+    DEFAULT_CSS = "StateBar { width: 1fr; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return state_rows(view, width)

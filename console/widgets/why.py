@@ -1,28 +1,34 @@
 """Why: the path of this tick, from what was read, by layer and score, to gain and newtons."""
 
 import math
+from collections.abc import Iterable
 from typing import ClassVar
 
 from console.panel import Panel
-from console.rows import Row, age, number, row, wrapped
+from console.rows import Row, number, row, wrapped
 from console.view import View
 from console.widgets.gains import measured_force, measured_speed
-from console.widgets.score import ACTIONS, score_role
+from console.widgets.layers import SAYS_FROM, layer_row, score_role
+from console.widgets.person import grip_force, measured
+from console.widgets.score import ACTIONS
 from engine.limits import Limits
 from engine.safety.reasons import advice, sentence
-from engine.types import LAYERS, SIGNALS, Action, ModelState, Reason, Snapshot
+from engine.types import LAYERS, PARTS, SIGNALS, Action, ModelState, Reason, Snapshot
 
 
 def why_rows(view: View, width: int, height: int) -> list[Row]:
+    """The path of one tick; where it is too long, the layers that do not bind are left to their own page."""
     s = view.snapshot
     if s is None:
         return [row(("nothing has been decided yet", "dim"))]
-    rows = [row(("1  what the binding layer read", "title")), *_inputs(s, s.decision.binding)]
-    rows += [(), row(("2  what each layer says", "title")), *_layers(s, view.limits, width)]
-    rows += [(), row(("3  the smallest score, and what follows", "title")), *_gains(s, view.limits)]
-    if len(rows) > height:
-        rows = [line for line in rows if line]
-    return rows[:height]
+    read = [row(("1  what the binding layer read", "title")), *_inputs(s, s.decision.binding)]
+    follows = [row(("3  the smallest score, and what follows", "title")), *_chain(s, view.limits, width)]
+    layers = _layers(view, s, width, range(len(LAYERS)))
+    if len(read) + len(layers) + len(follows) + 1 > height:
+        layers = _layers(view, s, width, (s.decision.binding,))
+    said = [row(("2  what each layer says", "title"), ("  (L: all nine)" if len(layers) < len(LAYERS) else "", "dim")), *layers]
+    rows = [*read, (), *said, (), *follows]
+    return (rows if len(rows) <= height else [line for line in rows if line])[:height]
 
 
 def _inputs(s: Snapshot, layer: int) -> list[Row]:
@@ -45,8 +51,21 @@ def _inputs(s: Snapshot, layer: int) -> list[Row]:
         facts = [
             ("joints", " ".join(f"{math.degrees(q):+.0f}°" for q in i.q)),
             ("tool", " ".join(f"{p:+.3f}" for p in i.pose[:3]) + " m"),
-            ("tool speed", f"{measured_speed(s):.2f} m/s"),
+            ("tool speed", f"{number(measured_speed(s), 4, 2)} m/s"),
             ("manipulability", f"{i.manipulability:.3f}"),
+        ]
+    elif layer == 3 and measured(s.decision):
+        d = s.decision
+        facts = [
+            (PARTS[d.separation_part], f"{d.separation:.2f} m from the robot, needs {d.separation_needed:.2f} m"),
+            ("reaction time T_r", f"{d.reaction:.2f} s"),
+            ("seen", _since(i.t_ns, i.person_exposed_ns[d.separation_part])),
+        ]
+    elif layer == 4:
+        facts = [
+            ("hand on the handle", f"{'yes' if i.holds else 'no'},{number(grip_force(s), 4, 0)} N"),
+            ("handle to cradle", f"{s.saw.handle_gap * 1e3:.0f} mm"),
+            ("tool speed", f"{number(measured_speed(s), 4, 2)} m/s"),
         ]
     elif layer == 5:
         ranked = sorted((r, n) for r, n, v in zip(i.signal_ratio, range(18), i.signal_valid, strict=True) if v and math.isfinite(r))
@@ -59,64 +78,49 @@ def _inputs(s: Snapshot, layer: int) -> list[Row]:
             ("console heard", _since(i.t_ns, i.console_t_ns)),
         ]
     else:
-        facts = [("source", "not configured")]
+        facts = [("source", sentence(s.decision.layer_reason[layer], s.decision.layer_margin[layer], s.decision.layer_age[layer], layer))]
     return [row((f"   {name:22}", "dim"), (value, "value")) for name, value in facts]
 
 
-def _layers(s: Snapshot, limits: Limits, width: int) -> list[Row]:
+def _layers(view: View, s: Snapshot, width: int, layers: Iterable[int]) -> list[Row]:
+    """A row a layer; under the one that binds what it says, where its row has no room for it, and what to do."""
     d = s.decision
     rows = []
-    for n, name in enumerate(LAYERS):
+    for n in layers:
         reason = Reason(d.layer_reason[n])
-        if reason is Reason.NOT_CONFIGURED:
-            continue
-        binding = n == d.binding
-        says = sentence(reason, d.layer_margin[n], d.layer_age[n], n)
-        rows.append(
-            row(
-                (f" {'▶' if binding else ' '} {n + 1} {name:15}", "value" if binding else "text"),
-                (number(d.layer_score[n], 5, 2), score_role(d.layer_score[n], limits)),
-                (age(d.layer_age[n], 8) + "  ", "dim"),
-                (says[: max(0, width - 38)], "value" if binding else "text"),
-            )
-        )
-        if binding and reason is not Reason.OK:
-            rows += [row((" " * 34 + line, "dim")) for line in wrapped(advice(reason), max(20, width - 36))]
+        rows.append(row("  ", *layer_row(view, d, n, width - 2)))
+        if n == d.binding and reason is not Reason.OK:
+            said = sentence(reason, d.layer_margin[n], d.layer_age[n], n) + ". "
+            told = (said if width < SAYS_FROM + 2 else "") + advice(reason)
+            rows += [row((" " * 5 + line, "dim")) for line in wrapped(told, max(20, width - 6))]
     return rows
 
 
-def _gains(s: Snapshot, limits: Limits) -> list[Row]:
-    d = s.decision
+def _chain(s: Snapshot, limits: Limits, width: int) -> list[Row]:
+    """Score to normalised by the maps, to what is permitted, to the spring in effect, to the motion."""
+    d, now = s.decision, s.spring
     word, role = ACTIONS[Action(d.action)]
-    k = d.stiffness
-    return [
-        row(("   score  ", "dim"), (f"{d.score:.2f}", score_role(d.score, limits)), (f"  raw {d.score_raw:.2f}  →  ", "dim"), (word, role)),
+    score = f"{d.score:.2f}"
+    wide = width >= 60
+    pushes = f"{now.force_max:.1f} N, pushes{number(measured_force(s), 5, 1)}"
+    links = (
+        ("K across", f"clip(0.7·{score} + 0.2)", d.impedance_xy, f"≤ {d.stiffness[1]:.0f} N/m", f"{now.stiffness[1]:.0f} N/m"),
+        ("K press", f"clip(0.6·{score} + 0.3)", d.impedance_z, f"≤ {d.stiffness[2]:.0f} N/m", f"{now.stiffness[2]:.0f} N/m"),
+        ("force", f"clip(0.5·{score} + 0.4)", d.force, f"≤ {d.force_limit:.1f} N", pushes),
+        ("speed", "smallest scale", d.speed_scale, f"≤ {d.speed_limit:.2f} m/s", f"moves{number(measured_speed(s), 5, 2)} m/s"),
+    )
+    head = row(("   score    ", "dim"), (score, score_role(d.score, limits)), (f"  raw {d.score_raw:.2f}  →  ", "dim"), (word, role))
+    return [head] + [
         row(
-            ("   K XY   ", "dim"),
-            (f"clip(0.7·{d.score:.2f} + 0.2) = {d.impedance_xy:.2f}", "text"),
-            ("  →  ", "dim"),
-            (f"{k[1]:.0f} N/m", "value"),
-        ),
-        row(
-            ("   K Z    ", "dim"),
-            (f"clip(0.6·{d.score:.2f} + 0.3) = {d.impedance_z:.2f}", "text"),
-            ("  →  ", "dim"),
-            (f"{k[2]:.0f} N/m", "value"),
-        ),
-        row(
-            ("   force  ", "dim"),
-            (f"clip(0.5·{d.score:.2f} + 0.4) = {d.force:.2f}", "text"),
-            ("  →  ", "dim"),
-            (f"{d.force_limit:.1f} N", "value"),
-            (f"   measured {measured_force(s):.1f} N", "dim"),
-        ),
-        row(
-            ("   speed  ", "dim"),
-            (f"smallest scale {d.speed_scale:.2f}", "text"),
-            ("  →  ", "dim"),
-            (f"{d.speed_limit:.2f} m/s", "value"),
-            (f"   measured {measured_speed(s):.2f} m/s", "dim"),
-        ),
+            (f"   {name:9}", "dim"),
+            (f"{rule:22} " if wide else "", "dim"),
+            (f"{norm:.2f}", "text"),
+            (" → ", "dim"),
+            (f"{permitted:10}", "text"),
+            (" → ", "dim"),
+            (effect, "value"),
+        )
+        for name, rule, norm, permitted, effect in links
     ]
 
 

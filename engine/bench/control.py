@@ -68,5 +68,13 @@ def figures(own: dict[str, Any], other: dict[str, Any]) -> tuple[Figure, ...]:
         compared("fresh inferences, pictures included", "inference_hz", "1/s", "higher", 4.0),
         compared("one inference p50", "inference_p50_ms", "ms", "lower"),
         compared("real-time factor", "real_time_factor", "×", "higher", 1.0),
+        figure(
+            "arbiter step, median",
+            own["decision_us"],
+            "µs",
+            "lower",
+            bar=300.0,
+            against=Alternative("the same inputs, nothing following the person", own["decision_unsensed_us"]),
+        ),
         figure("stops while measured", len(own["stops"]), "", "lower", against=Alternative(ALTERNATIVE, len(other["stops"]))),
     )

@@ -29,6 +29,7 @@ def drive(settings: "Settings", seconds: float, interval: float) -> dict[str, An
     Raises BenchError, AdapterError, SessionError, OSError.
     """
     from engine import runs
+    from engine.bench.deciding import medians
     from engine.headless import Measured, summary
     from engine.host import Host, log_to
     from engine.messages import Arm, Go
@@ -53,7 +54,9 @@ def drive(settings: "Settings", seconds: float, interval: float) -> dict[str, An
         measured.end()
     finally:
         reason, _ = host.close("measured")
-    return {**summary(host, measured, reason), "refused": refused}
+    found = summary(host, measured, reason)
+    own, unsensed = medians(Path(found["session"]))
+    return {**found, "refused": refused, "decision_us": own, "decision_unsensed_us": unsensed}
 
 
 def _wait(host: "Host", condition: Callable[[], bool], limit: float, what: str) -> None:

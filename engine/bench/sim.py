@@ -71,6 +71,7 @@ def stroke(start: Observation, number: int, brakes: bool) -> Command:
         hand_press=0.0,
         line_y_d=0.0,
         log_top_d=0.55,
+        task_power=8.0,
     )
 
 

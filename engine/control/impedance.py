@@ -17,6 +17,7 @@ POSTURE_STIFFNESS = 10.0  #: N m/rad, of the self-motion
 POSTURE_DAMPING = 4.0  #: N m s/rad
 INERTIA_FLOOR = 1e-3  #: 1/kg and 1/(kg m^2), added to J M^-1 J^T: no direction counts as heavier than a tonne at a singularity
 NEWTON_STEPS = 6
+LEAST_FORCE = 1e-9  #: N or N m: a lower limit is none at all, and the Newton steps need not divide by it
 HELD_STROKE = 400.0  #: N s/m, added along x while the stroke axis yields: a hand pulling 40 N moves the held saw at 0.1 m/s
 
 
@@ -33,7 +34,7 @@ def saturated(stiffness: Vector, displacement: Vector, limit: float) -> Floats:
     length = math.sqrt(a * a + b * b + c * c)
     if length <= limit:
         return (a, b, c)
-    if not limit > 0.0:
+    if not limit > LEAST_FORCE:
         return (0.0, 0.0, 0.0)
     ca, cb, cc = (1.0 / k if k > 0.0 else math.inf for k in (ka, kb, kc))
     multiplier = 0.0
@@ -48,41 +49,34 @@ def saturated(stiffness: Vector, displacement: Vector, limit: float) -> Floats:
     return (a * scale, b * scale, c * scale)
 
 
+def spring(stretch: Floats, stiffness: Floats, force_max: float, torque_max: float) -> Floats:
+    """(6,) N and N m of the saturated spring at a stretch (6,): the shift under the one limit, the turn under the other."""
+    return saturated(stiffness[:3], stretch[:3], force_max) + saturated(stiffness[3:], stretch[3:], torque_max)
+
+
 def wrench(
     pose: Vector, twist: F64, pose_d: Vector, twist_d: F64, stiffness: Vector, damping: F64, force_max: float, torque_max: float
 ) -> F64:
     """(6,) N and N m that the tool shall exert: ``sat(K e) - D (v - v_d)``. The damping is not saturated: it only brakes."""
-    e = error(pose_d, pose)
-    k = floats(stiffness)
-    spring = np.array(saturated(k[:3], e[:3], force_max) + saturated(k[3:], e[3:], torque_max))
-    resisted: F64 = spring - damping @ (twist - twist_d)
+    pulled = np.array(spring(error(pose_d, pose), floats(stiffness), force_max, torque_max))
+    resisted: F64 = pulled - damping @ (twist - twist_d)
     return resisted
 
 
-def torque(
-    jacobian: F64,
-    dq: F64,
-    bias: F64,
-    pose: F64,
-    twist: F64,
-    pose_d: F64,
-    twist_d: F64,
-    stiffness: F64,
-    damping: F64,
-    force_max: float,
-    torque_max: float,
-    q: F64,
-    q_rest: F64,
-) -> F64:
-    """(7,) N m: joint torques of the law above.
+def self_motion(jacobian: F64) -> F64:
+    """(7,) of unit length: the joints' one motion that does not move the tool, n with J n = 0, also at a singularity."""
+    direction: F64 = np.linalg.qr(jacobian.T, mode="complete")[0][:, 6]
+    return direction
 
-    jacobian (6, 7) of the tool in base axes; dq, bias, q, q_rest (7,); poses (7,), twists and stiffness (6,); damping (6, 6).
-    The posture term acts along the self-motion only (J n = 0 also at a singularity), so at rest it exerts no force on the tool.
+
+def torque(jacobian: F64, direction: F64, tool: F64, dq: F64, bias: F64, q: F64, q_rest: F64) -> F64:
+    """(7,) N m: joint torques that exert the wrench ``tool`` (6,) and keep the posture.
+
+    jacobian (6, 7) of the tool in base axes; dq, bias, q, q_rest (7,). The posture term acts along ``direction`` only, the
+    self-motion (7,), so at rest it exerts no force on the tool.
     """
-    tool = wrench(pose, twist, pose_d, twist_d, stiffness, damping, force_max, torque_max)
-    self_motion = np.linalg.qr(jacobian.T, mode="complete")[0][:, 6]
     posture = POSTURE_STIFFNESS * (q_rest - q) - POSTURE_DAMPING * dq
-    applied: F64 = tool @ jacobian + self_motion * (self_motion @ posture) + bias
+    applied: F64 = tool @ jacobian + direction * (direction @ posture) + bias
     return applied
 
 

@@ -63,9 +63,12 @@ def rotation_vector(quaternion: Vector) -> Floats:
 
 def error(desired: Vector, measured: Vector) -> Floats:
     """(6,) what takes the measured pose to the desired one: metres, then the rotation vector in base axes."""
-    d, m = floats(desired), floats(measured)
-    turn = rotation_vector(product(d[3:], (m[3], -m[4], -m[5], -m[6])))
-    return (d[0] - m[0], d[1] - m[1], d[2] - m[2], *turn)
+    x, y, z, a, b, c, d = floats(desired)
+    u, v, w, e, f, g, h = floats(measured)
+    turn = rotation_vector(
+        (a * e + b * f + c * g + d * h, b * e - a * f - c * h + d * g, c * e - a * g + b * h - d * f, d * e - a * h - b * g + c * f)
+    )
+    return (x - u, y - v, z - w, *turn)
 
 
 def moved(pose: Vector, delta: Vector) -> Floats:

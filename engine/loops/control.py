@@ -8,11 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from adapters.base import AdapterError, Robot
 from engine.clock import Clock
-from engine.control import chunk, jog, reference
+from engine.control import chunk, jog, recovery, reference
+from engine.control.pose import Floats, floats
+from engine.loops.gather import reading
 from engine.loops.heartbeats import Heartbeats
 from engine.loops.inference import InferenceLoop
 from engine.mailbox import Latest
@@ -31,6 +32,7 @@ from engine.types import (
     Observation,
     Reason,
     StopCounters,
+    StopKind,
     Tick,
     Writer,
 )
@@ -112,6 +114,8 @@ class ControlLoop:
         self._on_tick = on_tick
         self._on_fault = on_fault
         self._reference: reference.Reference | None = None
+        self._recovery: recovery.Recovery | None = None
+        self._recover_requests = 0
         self._observation: Observation | None = None
         self._tick = 0  #: of the last tick passed on
         self._counts: StopCounters = page.counts()
@@ -207,7 +211,13 @@ class ControlLoop:
         armed = self.last is not None and self.last.decision.armed
         while self._boxes.intents:
             operator.apply(
-                self._boxes.intents.popleft(), now, at_rest=at_rest and not self._going, in_kerf=observation.saw.in_kerf, armed=armed
+                self._boxes.intents.popleft(),
+                now,
+                at_rest=at_rest and not self._going,
+                in_kerf=observation.saw.in_kerf,
+                armed=armed,
+                going=self._going,
+                stuck=observation.saw.stuck,
             )
         operator.tick(now)
         exposure = self._boxes.frames.get()
@@ -219,15 +229,6 @@ class ControlLoop:
         return Inputs(
             tick=self._tick + 1,
             t_ns=now,
-            obs_t_ns=observation.t_ns,
-            obs_seq=observation.seq,
-            q=tuple(observation.q.tolist()),
-            dq=tuple(observation.dq.tolist()),
-            tau=tuple(observation.tau.tolist()),
-            pose=tuple(observation.pose.tolist()),
-            twist=tuple(observation.twist.tolist()),
-            wrench=tuple(observation.wrench.tolist()),
-            manipulability=observation.manipulability,
             frame_seq=exposure[0].seq if exposure else 0,
             frame_t_ns=exposure[0].exposed_ns if exposure else 0,
             frame_fault=exposure[1] if exposure else Reason.OK,
@@ -255,10 +256,8 @@ class ControlLoop:
             watchdog=self._watchdog(),
             recorder_fault=self._recorder.fault if self._recorder else Reason.OK,
             engine_fault=self._engine_fault,
-            links=tuple(observation.links.ravel().tolist()),
-            grip=tuple(observation.grip.tolist()),
-            holds=observation.holds,
-            **_person(observation),
+            inference_fault=self._inference.fault,
+            **reading(observation),
         )
 
     @property
@@ -269,25 +268,44 @@ class ControlLoop:
         operator = self._operator
         if self._was_armed and not decision.armed:
             operator.revoke()
-        target = None
-        if decision.armed and operator.jog_axes and self._reference is not None:
-            target = jog.target(self._reference.pose, operator.jog_axes, operator.jog_speed, DT, self._limits)
-        elif decision.going and self._seen is not None:
-            target = chunk.target(self._seen, now)
+        self._recover(observation, decision)
         self._reference, command = reference.step(
             self._reference,
             inputs,
             decision,
-            target,
+            self._target(now, decision),
+            spring=observation.spring,
+            saw=observation.saw,
             hand_force=operator.hand_force,
             hand_press=operator.press,
             line_y=operator.line_y,
             log_top=operator.log_top_z,
             dt=DT,
             limits=self._limits,
-            zone=observation.saw.zone,
         )
         return command
+
+    def _target(self, now: int, decision: Decision) -> Floats | None:
+        """(7,) where the jog, the freeing of a stuck saw or the policy wants the tool; None to hold."""
+        operator = self._operator
+        if decision.armed and operator.jog_axes and self._reference is not None:
+            return jog.target(self._reference.pose, operator.jog_axes, operator.jog_speed, DT, self._limits)
+        if self._recovery is not None:
+            return self._recovery.target
+        if decision.going and self._seen is not None:
+            return chunk.target(self._seen, now)
+        return None
+
+    def _recover(self, observation: Observation, decision: Decision) -> None:
+        """Begin to free a stuck saw where the operator has asked for it, and follow that through."""
+        operator, stuck = self._operator, observation.saw.stuck
+        going = decision.going and decision.stop_kind == StopKind.NONE
+        if self._recovery is not None:
+            self._recovery = recovery.followed(self._recovery, going=going, stuck=stuck, dt=DT)
+        elif operator.recover_requests != self._recover_requests and going and stuck and self._reference is not None:
+            self._recovery = recovery.begun(floats(observation.pose), self._reference.pose)
+        self._recover_requests = operator.recover_requests
+        operator.recovering = self._recovery.step if self._recovery is not None else ""
 
     def _send(self, command: Command, decision: Decision, page: StopCounters) -> None:
         """The stop page is read once more right before the command goes out; a stop raised meanwhile is the robot's own to make."""
@@ -311,20 +329,6 @@ class ControlLoop:
         if text != self._fault_text:
             self._fault_text = text
             self._on_fault(text)
-
-
-def _person(observation: Observation) -> dict[str, Any]:
-    """The fields of Inputs that tell of the person; none of them where no sensor follows one."""
-    person = observation.person
-    if person is None:
-        return {}
-    return {
-        "person_seq": person.seq,
-        "person_t_ns": person.t_ns,
-        "person_exposed_ns": person.exposed_ns,
-        "person_place": tuple(person.place.ravel().tolist()),
-        "person_speed": tuple(person.speed.tolist()),
-    }
 
 
 def _hurry() -> None:

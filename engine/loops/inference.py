@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from engine.clock import Clock
 from engine.loops.heartbeats import Heartbeats
 from engine.mailbox import Latest
-from engine.types import Frames, Inference, ModelState, PolicyInfo, Reason
+from engine.types import SIGNALS, Frames, Inference, ModelState, PolicyInfo, Reason
+
+MOTION = 6  #: components of an action that move the tool
 
 
 class Policy(Protocol):
@@ -32,6 +35,7 @@ class InferenceLoop:
         beats: Heartbeats,
         record: Callable[[Inference], None],
         ready: Callable[[PolicyInfo], None],
+        on_fault: Callable[[str], None],
     ) -> None:
         self._load = load
         self._instruction = instruction
@@ -41,10 +45,15 @@ class InferenceLoop:
         self._beats = beats
         self._record = record
         self._ready = ready
+        self._on_fault = on_fault
+        self._told = ""
         self._seen = 0
         self._count = 0
         self._previous: Inference | None = None
         self._policy: Policy | None = None
+        self._asked_ns = 0  # exposure that the newest inference was asked about
+        self._shape: tuple[int, ...] = ()  # of the first chunk; every other must be alike
+        self.fault = Reason.OK  #: CHUNK_WRONG while the policy answers with what is no chunk
         self.state = ModelState.LOADING
         self.note = "starting"
         self.info: PolicyInfo | None = None
@@ -55,7 +64,7 @@ class InferenceLoop:
             self.prepare()
             return
         newest, self._seen = self._frames.wait_newer(self._seen, 0.2)
-        if newest is None:
+        if newest is None or newest[1] == Reason.CAMERA_WRONG:
             self._beats.inference = self._clock.now_ns()
             return
         self.deliver(self.infer(newest[0], self._clock.now_ns))
@@ -76,16 +85,39 @@ class InferenceLoop:
         assert self._policy is not None
         inference = self._policy.infer(frames, self._instruction, self._count + 1, self._previous, now_ns)
         self._count += 1
-        self._previous = inference
+        self._asked_ns = frames.exposed_ns
         return inference
 
     def deliver(self, inference: Inference) -> None:
-        """Hand the inference to who waits for it."""
+        """Check the inference and hand it to who waits for it. What is no chunk, or not of the newest exposure, is not handed on."""
         now = self._beats.inference = self._clock.now_ns()
-        inference = msgspec.structs.replace(inference, end_ns=now)
+        wrong = self.wrong(inference)
+        self.fault = Reason.CHUNK_WRONG if wrong else Reason.OK
+        stale = inference.id != self._count or inference.exposed_ns != self._asked_ns
+        self._tell_fault(wrong or ("an old chunk came again" if stale else ""))
+        if wrong or stale:
+            return
+        self._previous, self._shape = inference, inference.chunks.shape
+        finite = inference.finite and bool(np.isfinite(inference.chunks).all() and np.isfinite(inference.base_pose).all())
+        inference = msgspec.structs.replace(inference, end_ns=now, finite=finite)
         self.latencies_ms.append((inference.end_ns - inference.start_ns) / 1e6)
         self._inferences.put(inference)
         self._record(inference)
+
+    def wrong(self, inference: Inference) -> str:
+        """How an inference differs from what the robot can follow and the session can hold; "" if it does not."""
+        chunks = inference.chunks
+        if chunks.dtype != np.float32:
+            return f"the chunk is {chunks.dtype} instead of float32"
+        if chunks.ndim != 4 or 0 in chunks.shape or chunks.shape[3] < MOTION or (self._shape and chunks.shape != self._shape):
+            wanted = self._shape or ("members", "samples", "horizon", f"{MOTION} or more")
+            return f"the chunk has the shape {chunks.shape} instead of {wanted}"
+        if not 0.0 < inference.step_s < 1e3:
+            return f"the chunk's step is {inference.step_s} s"
+        figures = (inference.signals, inference.valid, inference.ratio, inference.quantile)
+        if inference.base_pose.shape != (7,) or any(figure.shape != (len(SIGNALS),) for figure in figures):
+            return "the inference's pose or signals have another shape than the session's"
+        return ""
 
     def failed(self, why: str) -> None:
         self.note = why
@@ -93,3 +125,9 @@ class InferenceLoop:
 
     def _tell(self, note: str) -> None:
         self.note = note
+
+    def _tell_fault(self, text: str) -> None:
+        """Every trouble once, until it is over or another."""
+        if text and text != self._told:
+            self._on_fault(f"inference: {text}")
+        self._told = text

@@ -18,6 +18,9 @@ REPLAN_STEPS = 5  #: of 50 ms between two inferences
 SHAKE_CHANCE = 0.03  #: that a quiet step begins a push
 SHAKE_STEPS = (4, 14)  #: how many 50 ms steps a push lasts
 SHAKE_SPREAD = (0.04, 0.03, 0.02)  #: m, of the reference's shift along x, y and z
+HALTED_SHARE = 0.15  #: of the episodes that begin at rest in a kerf, as after a stop
+HALT_CHANCE = 0.006  #: that a quiet step begins a halt in mid-stroke
+HALT_STEPS = (10, 30)  #: how many 50 ms steps it lasts
 LONG_SHARE = 0.3
 SHORT_S, LONG_S = 9.0, 25.0  #: s; short episodes hold more of the approach, long ones deeper kerfs
 
@@ -34,17 +37,19 @@ class Samples:
 
 
 def demonstrate(seed: int, short: float = SHORT_S, long: float = LONG_S) -> Samples:
-    """One expert episode, its executed reference pushed aside now and then, every label the clean expert's.
+    """One expert episode, its executed reference pushed aside or held still now and then, every label the clean expert's.
 
-    Some episodes replan as late and as seldom as a live run, the others at 10 Hz.
+    Some episodes replan as late and as seldom as a live run, the others at 10 Hz. Some begin at rest in a kerf; what to do from rest
+    is then part of the data, as a saw stopped in mid-stroke needs it.
     """
     from adapters.mujoco.episode import Episode
 
     rng = np.random.default_rng([seed, 11])
     steps, latency = (REPLAN_STEPS, LATENCY_S) if rng.random() < 0.4 else (2, float(rng.uniform(0.0, 0.1)))
-    episode = Episode(seed, latency, steps, long if rng.random() < LONG_SHARE else short)
+    seconds = long if rng.random() < LONG_SHARE else short
+    episode = Episode(seed, latency, steps, seconds, halted=bool(rng.random() < HALTED_SHARE))
     plants, states, chunks, labels = [], [], [], []
-    left = 0
+    left, halted = 0, False
     shift: F64 = np.zeros(3)
     while not episode.done:
         chunk = episode.expert()
@@ -54,11 +59,15 @@ def demonstrate(seed: int, short: float = SHORT_S, long: float = LONG_S) -> Samp
         labels.append(label_row(episode.labels()))
         left -= steps
         if left <= 0:
-            shift = np.zeros(3)
-            if rng.random() < SHAKE_CHANCE * steps:
+            shift, halted = np.zeros(3), False
+            if rng.random() < HALT_CHANCE * steps:
+                left, halted = int(rng.integers(*HALT_STEPS)), True
+            elif rng.random() < SHAKE_CHANCE * steps:
                 left, shift = int(rng.integers(*SHAKE_STEPS)), rng.normal(0.0, SHAKE_SPREAD)
         executed = chunk.copy()
         executed[:, :3] += shift
+        if halted:
+            executed[:, :6] = 0.0
         episode.follow(executed, steps)
     return Samples(np.stack(plants), np.stack(states), np.stack(chunks), np.stack(labels), bool(episode.outcome().success))
 

@@ -5,99 +5,49 @@ floats, so the same inputs give the same bits on any machine. A session's decisi
 inputs from ``initial``.
 
 A stop disarms. What demands one while armed: a request on the stop page (at any time), a stalled thread, the recorder, a
-lost console, an invalid reading or a robot limit passed; while going also pictures, policy and lasting uncertainty. Unarmed,
-the same things are shown and refuse arming. Arming, going and clearing are one act each, a tick apart at least.
+lost console, an invalid reading, a robot limit passed or a grip too hard; while going or jogging also a person too near, a
+handle too fast or too close to the cradle; while going also pictures, policy and lasting uncertainty. Unarmed, the same
+things are shown and refuse arming, and a robot that does not stand is a stop. Arming, going and clearing are one act each, a
+tick apart at least.
 """
 
-from dataclasses import dataclass, field
-
 from engine.limits import Limits
-from engine.safety import latch, limits, operator, score, stops, uncertainty, unconfigured, validity
+from engine.safety import contact, latch, operator, score, stops, uncertainty, unconfigured, validity
 from engine.safety.cell import UNSENSED, Cell
 from engine.safety.layer import NAN, Layer
 from engine.safety.limits import RobotLimits
+from engine.safety.readings import CONTACT, LATCH, LIMITS, SEPARATION, UNCERTAINTY, VALIDITY, Readings, State, blocks, read
 from engine.safety.stops import Stop
-from engine.safety.validity import Seen
-from engine.types import LAYERS, Decision, Inputs, Mode, Reason, StopCategory, StopKind, Writer
+from engine.types import Decision, Inputs, Mode, Reason, StopCategory, StopKind
 
 __all__ = ["RobotLimits", "State", "initial", "step"]
 
-LATCH, VALIDITY, LIMITS, UNCERTAINTY = (LAYERS.index(name) for name in ("latch/watchdog", "validity", "robot limits", "uncertainty"))
-
-_ZEROS = (0,) * len(Writer)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the arbiter remembers from tick to tick; the start state is neither armed nor going."""
-
-    limits: Limits
-    robot: RobotLimits
-    cell: Cell
-    seen: Seen = field(default_factory=Seen)
-    page: tuple[int, ...] = _ZEROS
-    latch: tuple[int, ...] = _ZEROS
-    arm_request: int = 0
-    disarm_request: int = 0
-    go_request: int = 0
-    pause_request: int = 0
-    clear_request: int = 0
-    armed: bool = False
-    going: bool = False
-    paused: bool = False
-    armed_ns: int = 0
-    going_ns: int = 0  #: since when going
-    stiffness: float = 1.0  #: the ramp's share of the spring; stays where it is when disarmed
-    required: tuple[int, ...] = ()  #: signals declared when the operator went
-    smooth: float = NAN  #: uncertainty score, low-passed
-    uncertain_ns: int = 0  #: since when the uncertainty layer says stop while going; 0 = it does not
-    held: score.Held = field(default_factory=score.Held)
-    stop: Stop | None = None  #: the one that holds
-    last_stop: Stop | None = None
-    stop_count: int = 0
-    refused: Reason = Reason.OK
-
-
-@dataclass(frozen=True, slots=True)
-class _Readings:
-    """The layers that look at the world, before stops and operator."""
-
-    condition: Layer
-    observation: Layer
-    perception: Layer
-    validity: Layer  #: the worse of the two before
-    limits: Layer
-    uncertainty: Layer
-    raw: float  #: uncertainty's score before smoothing
-    smooth: float
-    resting: bool
-
-    def of(self, layer: int) -> Layer:
-        """The reading of one of the four layers that can raise a stop."""
-        return {LATCH: self.condition, VALIDITY: self.validity, LIMITS: self.limits, UNCERTAINTY: self.uncertainty}[layer]
+#: of the contact layer: what stops an armed robot though it is told to stand
+_GRIPPING = (Reason.GRIP_FORCE, Reason.GRIP_NOT_FINITE)
 
 
 def initial(limits: Limits, robot: RobotLimits, cell: Cell = UNSENSED) -> State:
     """The state before the first tick."""
-    return State(limits=limits, robot=robot, cell=cell)
+    return State(limits=limits, robot=robot, cell=cell, bearable=contact.bearable(cell))
 
 
 def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
     """One tick."""
-    now = _read(state, inputs)
-    stop, count, uncertain_ns = _stops(state, inputs, now)
+    now = read(state, inputs)
+    moving_ns = _moving(state, inputs, now)
+    stop, count, uncertain_ns = _stops(state, inputs, now, moving_ns)
     refused, armed, going, paused = _operate(state, inputs, now, stop)
     required = _required(state, inputs, going)
     armed_ns = inputs.t_ns if armed and not state.armed else state.armed_ns
     risen = operator.ramp(inputs.t_ns, armed_ns, state.limits) if armed else 0.0
     stiffness = risen if armed else state.stiffness
-    jogging = armed and inputs.jogging and inputs.mode != Mode.CUT
+    jogging = armed and _jogs(inputs)
     layers = (
         _latch_layer(now.condition, stop),
         now.validity,
         now.limits,
-        unconfigured.reduced_speed(state.limits),
-        unconfigured.reduced_force(),
+        now.separation.layer,
+        now.contact,
         now.uncertainty,
         unconfigured.reduced_speed(state.limits),
         unconfigured.reduced_speed(state.limits),
@@ -109,6 +59,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         limits=state.limits,
         robot=state.robot,
         cell=state.cell,
+        bearable=state.bearable,
         seen=validity.seen(inputs),
         page=inputs.stop_page,
         latch=inputs.stop_latch,
@@ -126,13 +77,16 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         required=required,
         smooth=now.smooth,
         uncertain_ns=uncertain_ns,
+        ages=now.ages,
+        fast_ns=now.separation.fast_ns,
+        moving_ns=0 if stop is not None else moving_ns,
         held=held,
         stop=stop,
         last_stop=stop if stop is not None else state.last_stop,
         stop_count=count,
         refused=refused,
     )
-    return following, _decision(following, layers, total, now.raw, risen, inputs)
+    return following, _decision(following, layers, total, now, risen, inputs)
 
 
 def _required(state: State, inputs: Inputs, going: bool) -> tuple[int, ...]:
@@ -141,81 +95,70 @@ def _required(state: State, inputs: Inputs, going: bool) -> tuple[int, ...]:
     return state.required if state.going else uncertainty.declared(inputs)
 
 
-def _worse(observation: Layer, perception: Layer) -> Layer:
-    if observation.reason != Reason.OK:
-        return observation
-    return perception if perception.reason != Reason.OK or perception.margin < observation.margin else observation
+def _jogs(inputs: Inputs) -> bool:
+    return inputs.jogging and inputs.mode != Mode.CUT
 
 
-def _read(state: State, inputs: Inputs) -> _Readings:
-    observation = validity.observation(inputs, state.seen, state.limits)
-    perception = validity.perception(inputs, state.seen, state.required, state.limits)
-    moving = state.going and (inputs.t_ns - state.going_ns) / 1e9 >= uncertainty.SETTLE
-    raw = uncertainty.raw(inputs, moving)
-    dt = (inputs.t_ns - state.seen.t_ns) / 1e9 if state.seen.t_ns > 0 else NAN
-    ready = inputs.mode == Mode.CUT and uncertainty.judged(inputs)
-    smooth = uncertainty.smoothed(state.smooth, raw, dt) if ready else NAN
-    return _Readings(
-        condition=latch.condition(inputs, state.limits),
-        observation=observation,
-        perception=perception,
-        validity=_worse(observation, perception),
-        limits=limits.layer(inputs, state.limits, state.robot),
-        uncertainty=uncertainty.layer(inputs, raw, smooth, moving),
-        raw=raw,
-        smooth=smooth,
-        resting=stops.at_rest(inputs, observation.reason == Reason.OK, state.limits),
-    )
+def _moving(state: State, inputs: Inputs, now: Readings) -> int:
+    """Since when the robot has not been at rest though it is neither armed nor stopped; 0 = it stands, or may move."""
+    dragged = stops.dragged(inputs, now.observation.reason == Reason.OK)
+    if state.armed or state.stop is not None or now.resting or dragged:
+        return 0
+    return state.moving_ns if state.moving_ns > 0 else inputs.t_ns
 
 
-def _blocks(layer: Layer, bounds: Limits) -> bool:
-    return not layer.score >= bounds.stop_below
-
-
-def _stops(state: State, inputs: Inputs, now: _Readings) -> tuple[Stop | None, int, int]:
+def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple[Stop | None, int, int]:
     """The stop that holds after this tick, how many there have been, and since when uncertainty has asked for one."""
     bounds, t_ns = state.limits, inputs.t_ns
     stop, count = state.stop, state.stop_count + 1
     request = latch.request(state.page, state.latch, inputs)
     if stop is not None:
-        stop = stops.watched(stop, now.resting, t_ns)
+        stop = stops.watched(stop, inputs, now.resting, now.observation.reason == Reason.OK, bounds)
         if request is None and _ends(stop, state, inputs, now):
             stop = None
     if request is not None:
         verdict = Layer(reason=request.reason)
         return stops.raised(stop, count, (LATCH,), verdict, latched=request.latched, t_ns=t_ns), count, 0
     uncertain_ns = 0
-    if state.going and _blocks(now.uncertainty, bounds):
+    if state.going and blocks(now.uncertainty, bounds):
         uncertain_ns = state.uncertain_ns if state.uncertain_ns > 0 else t_ns
     causes = _causes(state, inputs, now, uncertain_ns) if state.armed else ()
     if causes:
         return stops.raised(stop, count, causes, now.of(causes[0]), latched=False, t_ns=t_ns), count, 0
-    if stop is not None and stops.overdue(stop, t_ns, bounds):
+    graver = stops.failing(stop, t_ns, bounds) if stop is not None else StopCategory.NONE
+    if stop is None and moving_ns > 0 and not (t_ns - moving_ns) / 1e9 <= bounds.rest_within:
+        graver = StopCategory.CAT1
+    if graver != StopCategory.NONE:
         verdict = Layer(reason=Reason.NOT_AT_REST)
-        return stops.raised(stop, count, (LATCH,), verdict, latched=True, t_ns=t_ns), count, 0
+        return stops.raised(stop, count, (LATCH,), verdict, latched=True, t_ns=t_ns, category=graver), count, 0
     return stop, state.stop_count, uncertain_ns
 
 
-def _causes(state: State, inputs: Inputs, now: _Readings, uncertain_ns: int) -> tuple[int, ...]:
+def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> tuple[int, ...]:
     """The layers that demand a stop of an armed robot."""
     bounds, going = state.limits, state.going
     causes = []
-    if _blocks(now.condition, bounds) and (going or now.condition.reason not in latch.SEEING):
+    if blocks(now.condition, bounds) and (going or now.condition.reason not in latch.SEEING):
         causes.append(LATCH)
-    if _blocks(now.observation, bounds) or (going and _blocks(now.perception, bounds)):
+    if blocks(now.observation, bounds) or (going and blocks(now.perception, bounds)):
         causes.append(VALIDITY)
-    if _blocks(now.limits, bounds):
+    if blocks(now.limits, bounds):
         causes.append(LIMITS)
+    moving = going or _jogs(inputs)
+    if moving and blocks(now.separation.layer, bounds):
+        causes.append(SEPARATION)
+    if blocks(now.contact, bounds) and (moving or now.contact.reason in _GRIPPING):
+        causes.append(CONTACT)
     if uncertain_ns > 0 and not (inputs.t_ns - uncertain_ns) / 1e9 <= uncertainty.PATIENCE:
         causes.append(UNCERTAINTY)
     return tuple(causes)
 
 
-def _persists(stop: Stop, state: State, now: _Readings) -> bool:
-    return any(_blocks(now.of(layer), state.limits) for layer in stop.causes)
+def _persists(stop: Stop, state: State, now: Readings) -> bool:
+    return any(blocks(now.of(layer), state.limits) for layer in stop.causes)
 
 
-def _ends(stop: Stop, state: State, inputs: Inputs, now: _Readings) -> bool:
+def _ends(stop: Stop, state: State, inputs: Inputs, now: Readings) -> bool:
     """Whether the stop is over: mended by itself, or cleared by its own number with the robot at rest and the cause gone."""
     persists = _persists(stop, state, now)
     if stops.mended(stop, now.resting, persists, inputs.t_ns, state.limits):
@@ -224,7 +167,7 @@ def _ends(stop: Stop, state: State, inputs: Inputs, now: _Readings) -> bool:
     return stop.kind == StopKind.LATCHED and named and now.resting and not persists
 
 
-def _operate(state: State, inputs: Inputs, now: _Readings, stop: Stop | None) -> tuple[Reason, bool, bool, bool]:
+def _operate(state: State, inputs: Inputs, now: Readings, stop: Stop | None) -> tuple[Reason, bool, bool, bool]:
     """Refusal, armed, going, paused after the operator's requests of this tick. Each request is one act on the state before it."""
     refused, armed, going, paused = state.refused, state.armed, state.going, state.paused
     disarm = inputs.disarm_request != state.disarm_request
@@ -245,38 +188,30 @@ def _operate(state: State, inputs: Inputs, now: _Readings, stop: Stop | None) ->
     return refused, armed, going and inputs.mode == Mode.CUT, paused
 
 
-def _obstacle(now: _Readings, bounds: Limits) -> Reason:
-    """Why no layer but the operator's would let the robot move; OK if all would."""
-    for layer in (now.condition, now.validity, now.limits, now.uncertainty):
-        if _blocks(layer, bounds):
-            return layer.reason
-    return Reason.OK
-
-
-def _why_not_cleared(stop: Stop, state: State, inputs: Inputs, now: _Readings) -> Reason:
+def _why_not_cleared(stop: Stop, state: State, inputs: Inputs, now: Readings) -> Reason:
     if inputs.clear_number != stop.number:
         return Reason.LATCHED
     for layer in stop.causes:
-        if _blocks(now.of(layer), state.limits):
+        if blocks(now.of(layer), state.limits):
             return now.of(layer).reason
     return Reason.OK if now.resting else Reason.NOT_AT_REST
 
 
-def _why_not_armed(state: State, now: _Readings, stop: Stop | None) -> Reason:
+def _why_not_armed(state: State, now: Readings, stop: Stop | None) -> Reason:
     if stop is not None or state.stop is not None:
         return stop.reason if stop is not None else Reason.LATCHED
-    obstacle = _obstacle(now, state.limits)
+    obstacle = now.obstacle(state.limits)
     if obstacle != Reason.OK:
         return obstacle
     return Reason.OK if now.resting else Reason.NOT_AT_REST
 
 
-def _why_not_going(state: State, inputs: Inputs, now: _Readings, stop: Stop | None) -> Reason:
+def _why_not_going(state: State, inputs: Inputs, now: Readings, stop: Stop | None) -> Reason:
     if stop is not None:
         return stop.reason
     if not state.armed:
         return Reason.NOT_ARMED
-    return _obstacle(now, state.limits) if inputs.mode == Mode.CUT else Reason.NOT_GOING
+    return now.obstacle(state.limits) if inputs.mode == Mode.CUT else Reason.NOT_GOING
 
 
 def _latch_layer(condition: Layer, stop: Stop | None) -> Layer:
@@ -286,7 +221,7 @@ def _latch_layer(condition: Layer, stop: Stop | None) -> Layer:
     return Layer(score=condition.score, scale=0.0, reason=stop.reason, margin=stop.margin, age=stop.age)
 
 
-def _decision(state: State, layers: tuple[Layer, ...], total: float, raw: float, risen: float, inputs: Inputs) -> Decision:
+def _decision(state: State, layers: tuple[Layer, ...], total: float, now: Readings, risen: float, inputs: Inputs) -> Decision:
     bounds, stop, last = state.limits, state.stop, state.last_stop
     xy, z, force = score.impedance_xy(total), score.impedance_z(total), score.force(total)
     share = score.force_share(force)
@@ -294,7 +229,7 @@ def _decision(state: State, layers: tuple[Layer, ...], total: float, raw: float,
     others = tuple(layer.score for index, layer in enumerate(layers) if index != UNCERTAINTY)
     return Decision(
         score=total,
-        score_raw=score.least((*others, raw)),
+        score_raw=score.least((*others, now.raw)),
         score_published=score.published(inputs.action_magnitude, inputs.ensemble_spread),
         action=state.held.action,
         binding=score.binding(layers),
@@ -324,4 +259,8 @@ def _decision(state: State, layers: tuple[Layer, ...], total: float, raw: float,
         stop_margin=last.margin if last is not None else NAN,
         stop_age=last.age if last is not None else NAN,
         refused=state.refused,
+        separation=now.separation.separation,
+        separation_needed=now.separation.needed,
+        separation_part=now.separation.part,
+        reaction=now.separation.reaction,
     )

@@ -16,7 +16,14 @@ _REASONS = {
     Writer.PLANT: Reason.PLANT_TIMEOUT,
     Writer.SPARE: Reason.ENGINE_FAULT,
 }
-_WATCHDOG = (Reason.WATCHDOG_CONTROL, Reason.WATCHDOG_CAMERA, Reason.WATCHDOG_INFERENCE, Reason.WATCHDOG_RECORDER)
+_WATCHDOG = (
+    Reason.WATCHDOG_CONTROL,
+    Reason.WATCHDOG_CAMERA,
+    Reason.WATCHDOG_INFERENCE,
+    Reason.WATCHDOG_RECORDER,
+    Reason.WATCHDOG_SERVER,
+    Reason.WATCHDOG_SELF,
+)
 _RECORDER = (Reason.RECORDER_FULL, Reason.RECORDER_FAILED)
 
 #: threads that only the policy needs: they bind where pictures and policy do

@@ -45,9 +45,10 @@ class RobotLimits:
 
 
 def layer(inputs: Inputs, limits: Limits, robot: RobotLimits) -> Layer:
-    """The worst of the six; its margin in rad, share, share, m, m/s or manipulability."""
-    worst, reason, margin = 1.0, Reason.OK, math.nan
-    for kind, share, left in _margins(inputs, limits, robot):
+    """The worst of the six; its margin in rad, share, share, m, m/s or manipulability. While all is well, the joints' in rad."""
+    margins = _margins(inputs, limits, robot)
+    worst, reason, margin = 1.0, Reason.OK, margins[0][2]
+    for kind, share, left in margins:
         value = graded(share)
         if kind in _RECOVERABLE and inputs.mode != Mode.CUT and share == share and not value >= CRAWL_SCORE:
             value = CRAWL_SCORE

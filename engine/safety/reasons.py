@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from engine.safety.uncertainty import STOP_RATIO
-from engine.types import LAYERS, Reason
+from engine.types import LAYERS, PARTS, Reason
 
 _CONTACT = LAYERS.index("contact")
 
@@ -56,6 +56,20 @@ def _console(margin: float, age: float) -> str:
     return f"operator's line silent {_time(age)}, stops at {_time(age + margin)}"
 
 
+def _stale(margin: float, age: float) -> str:
+    if math.isfinite(age) and math.isfinite(margin):
+        return f"person last seen {_time(age)} ago, limit {_time(age + margin)}"
+    return "person seen too long ago"
+
+
+def _separation(margin: float, part: int, separation: float) -> str:
+    if not math.isfinite(margin):
+        return "the person's distance is not known"
+    if not (0 <= part < len(PARTS) and math.isfinite(separation)):
+        return f"person {abs(margin):.2f} m {'further' if margin >= 0 else 'nearer'} than the speed asked for needs"
+    return f"{PARTS[part]} {separation:.2f} m away, needs {separation - margin:.2f} m at this speed"
+
+
 _MEASURED: dict[Reason, Callable[[float, float], str]] = {
     Reason.CONSOLE_LOST: _console,
     Reason.OBSERVATION_STALE: _old("robot's reading"),
@@ -70,6 +84,10 @@ _MEASURED: dict[Reason, Callable[[float, float], str]] = {
     Reason.TOOL_SPEED: _beyond("tool speed within {} of its limit", "tool speed past its limit by {}", 1.0, 2, "m/s"),
     Reason.UNCERTAIN: _uncertain,
     Reason.RAMPING: _ramping,
+    Reason.PERSON_STALE: _stale,
+    Reason.GRIP_FORCE: _beyond("grip within {} of the hand's limit", "grip past the hand's limit by {}", 1.0, 0, "N"),
+    Reason.CONTACT_SPEED: _beyond("handle within {} of the arm's limit", "handle faster than the arm may bear by {}", 1.0, 2, "m/s"),
+    Reason.CRUSH: _beyond("{} more than a hand needs at the cradle", "{} too little for a hand at the cradle", 1e3, 0, "mm"),
 }
 
 _PLAIN: dict[Reason, str] = {
@@ -105,6 +123,15 @@ _PLAIN: dict[Reason, str] = {
     Reason.NOT_ARMED: "not armed",
     Reason.NOT_GOING: "armed, waiting for go",
     Reason.PAUSED: "paused",
+    Reason.WATCHDOG_SERVER: "the server thread stalled",
+    Reason.WATCHDOG_SELF: "the watchdog's own thread stalled",
+    Reason.CAMERA_WRONG: "the camera's picture has the wrong shape",
+    Reason.CHUNK_WRONG: "the policy's action has the wrong shape or type",
+    Reason.PERSON_NONE: "the sensor has not seen the person yet",
+    Reason.PERSON_NOT_FINITE: "the sensor's reading of the person is not a number",
+    Reason.PERSON_REORDERED: "the sensor's readings came out of order",
+    Reason.NOT_SENSED: "person not sensed",
+    Reason.GRIP_NOT_FINITE: "the handle's force is not a number",
 }
 
 _ADVICE: dict[Reason, str] = {
@@ -153,17 +180,38 @@ _ADVICE: dict[Reason, str] = {
     Reason.NOT_GOING: "Press G to go.",
     Reason.PAUSED: "Press G to go on.",
     Reason.RAMPING: "Wait: speed and stiffness rise by themselves.",
+    Reason.WATCHDOG_SERVER: "Attach again; restart the engine if it persists.",
+    Reason.WATCHDOG_SELF: "Close what else loads this machine, then arm again.",
+    Reason.CAMERA_WRONG: "Set the camera's size and format right.",
+    Reason.CHUNK_WRONG: "Do not use this policy; check its configuration.",
+    Reason.SEPARATION: "Step back from the saw, then arm again if it stopped.",
+    Reason.PERSON_NONE: "See that the sensor has the whole person in view.",
+    Reason.PERSON_STALE: "Clear the sensor's view of the person, then arm again.",
+    Reason.PERSON_NOT_FINITE: "Restart the sensor: its reading cannot be trusted.",
+    Reason.PERSON_REORDERED: "Restart the sensor's connection, then arm again.",
+    Reason.NOT_SENSED: "Nothing to do: the reduced speed holds.",
+    Reason.GRIP_FORCE: "Ease the pull on the handle, then arm again.",
+    Reason.CONTACT_SPEED: "Let the saw slow down, then arm again.",
+    Reason.CRUSH: "Jog the saw towards the person, off the cradle.",
+    Reason.GRIP_NOT_FINITE: "Check the handle's force sensor, then arm again.",
 }
 
 
-def sentence(reason: int, margin: float = math.nan, age: float = math.nan, layer: int = -1) -> str:
+def sentence(
+    reason: int, margin: float = math.nan, age: float = math.nan, layer: int = -1, part: int = -1, separation: float = math.nan
+) -> str:
     """At most 60 characters: why, with the number and its unit where ``margin`` and ``age`` (of the same layer) give one.
 
-    ``layer``, an index into LAYERS, lets a layer that is not configured name its cap.
+    ``layer``, an index into LAYERS, lets a layer that is not configured name its cap; ``part`` and ``separation``, as a decision
+    has them, let the separation name the part of the person and its distance.
     """
     known = Reason(reason)
     if known == Reason.NOT_CONFIGURED and layer >= 0 and math.isfinite(margin):
         return f"not configured: at most {margin:.0f} N" if layer == _CONTACT else f"not configured: at most {margin:.2f} m/s"
+    if known == Reason.NOT_SENSED and math.isfinite(margin):
+        return f"person not sensed: at most {margin:.2f} m/s"
+    if known == Reason.SEPARATION:
+        return _separation(margin, part, separation)
     if known in _MEASURED:
         return _MEASURED[known](margin, age)
     return _PLAIN[known]

@@ -1,8 +1,10 @@
-"""Layers 4, 5, 7 and 8 while nothing feeds them: each says "not configured" and holds the cap documented for that case.
+"""Layers 5, 7 and 8 while nothing feeds them: each says "not configured" and holds the cap documented for that case.
 
-Separation, forecast and vision: no sensor watches the person and nothing foresees a failure, so the tool keeps to the reduced
-speed (ISO 10218-1: 250 mm/s, hold-to-run). Contact: without knowing which part of a body could be touched, the lowest quasi-static
-force that the body table permits anywhere, the face's 65 N (ISO/TS 15066, table A.2), bounds the force.
+Forecast and vision: nothing foresees a failure and nothing judges the pictures, so the tool keeps to the reduced speed
+(ISO 10218-1: 250 mm/s, hold-to-run). What they shall be once they are fed: a score in [0.1, 1] from a hazard's probability and
+from the pictures' quality, the margin to their own limits, the age of the exposure they stem from; a missing or old one stops.
+Contact without a body table: not knowing what may be touched, the lowest quasi-static force that the table permits anywhere, the
+face's 65 N (ISO/TS 15066:2016, table A.2), bounds the force.
 """
 
 from engine.limits import Limits
@@ -13,7 +15,7 @@ FORCE_ANYWHERE = 65.0  #: N
 
 
 def reduced_speed(limits: Limits) -> Layer:
-    """Separation, forecast, vision; the margin holds the cap in m/s."""
+    """Forecast and vision; the margin holds the cap in m/s."""
     scale = limits.speed_unsensed / limits.speed_max
     return Layer(scale=scale if scale < 1.0 else 1.0, reason=Reason.NOT_CONFIGURED, margin=limits.speed_unsensed)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from engine.limits import Limits
 from engine.safety import uncertainty
 from engine.safety.layer import NAN, Layer, age, finite, fresh, stopping
-from engine.types import Inputs, Mode, ModelState, Reason
+from engine.types import PARTS, Inputs, Mode, ModelState, Reason
 
 _MODEL = {ModelState.NONE: Reason.MODEL_NONE, ModelState.LOADING: Reason.MODEL_LOADING}
-_CAMERA_FAULTS = (Reason.CAMERA_FROZEN, Reason.CAMERA_DARK)
+_CAMERA_FAULTS = (Reason.CAMERA_FROZEN, Reason.CAMERA_DARK, Reason.CAMERA_WRONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,9 @@ class Seen:
     frame_seq: int = 0
     frame_t_ns: int = 0
     inference_id: int = 0
+    person_seq: int = 0
+    person_t_ns: int = 0
+    person_exposed_ns: tuple[int, ...] = (0,) * len(PARTS)
 
 
 def seen(inputs: Inputs) -> Seen:
@@ -34,6 +37,9 @@ def seen(inputs: Inputs) -> Seen:
         frame_seq=inputs.frame_seq,
         frame_t_ns=inputs.frame_t_ns,
         inference_id=inputs.inference_id,
+        person_seq=inputs.person_seq,
+        person_t_ns=inputs.person_t_ns,
+        person_exposed_ns=inputs.person_exposed_ns,
     )
 
 
@@ -110,6 +116,8 @@ def _chunk(inputs: Inputs, before: Seen, required: tuple[int, ...], limits: Limi
     margin = limits.inference_age_max - old
     if inputs.inference_id < before.inference_id or not fresh(old, limits.inference_age_max):
         return stopping(Reason.CHUNK_STALE, margin, old)
+    if inputs.inference_fault != Reason.OK:
+        return stopping(Reason.CHUNK_WRONG, margin, old)
     if not inputs.inference_finite or not (0.0 <= inputs.action_magnitude < 1e6):
         return stopping(Reason.CHUNK_NOT_FINITE, margin, old)
     if not uncertainty.present(inputs, required) or (inputs.members > 1 and not 0.0 <= inputs.ensemble_spread < 1e6):

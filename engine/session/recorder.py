@@ -163,13 +163,17 @@ class Recorder:
             self._wake.wait(POLL)
             self._wake.clear()
         if self._dead:
-            self._gap = True
             self._closing.wait()
-            waiting = len(self._ticks) + len(self._inferences) + len(self._frames) + len(self._events)
-            with contextlib.suppress(OSError):  # the disk may still be full: then the last commit stands as it is
-                self._writer.mark(
-                    lost=self._lost + waiting + self._writer.uncommitted, fault=self.fault_text, exit_reason=self._exit_reason
-                )
+            try:
+                self._take_all()
+                self._commit_if_due(closing=True)  # the disk may be back
+            except OSError:
+                self._gap = True
+                waiting = len(self._ticks) + len(self._inferences) + len(self._frames) + len(self._events)
+                with contextlib.suppress(OSError):  # the disk may still be full: then the last commit stands as it is
+                    self._writer.mark(
+                        lost=self._lost + waiting + self._writer.uncommitted, fault=self.fault_text, exit_reason=self._exit_reason
+                    )
         self._writer.release()
 
     def _beat(self) -> None:

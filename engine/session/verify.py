@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.safety import arbiter
 from engine.safety.cell import Cell
+from engine.session import ledger
 from engine.session.columns import TICK_FIELDS
 from engine.session.commit import read_commit
 from engine.session.layout import STRING, Column, Rows, SessionError, row_bytes
@@ -141,7 +142,7 @@ def _attribute_problem(session: Session) -> str:
 
 
 def recompute(path: Path) -> Report:
-    """``verify``, and then every decision again: the arbiter folded over the recorded inputs from its initial state.
+    """``verify``, then every decision again, the arbiter folded over the recorded inputs from its initial state, and the energy ledger.
 
     The stored decisions are only compared, bit for bit (any NaN equals any other), and never used to compute.
     """
@@ -161,6 +162,7 @@ def recompute(path: Path) -> Report:
             report.problems += [
                 f"tick {tick} {field}: recorded {recorded}, but its inputs give {computed}." for tick, field, recorded, computed in found
             ]
+        report.problems += ledger.problems(session)
     except SessionError as error:
         if str(error) not in report.problems:
             report.problems.append(str(error))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine import bench
-from engine.bench import control, ensemble, material, recorder, seek, sim, startup
+from engine.bench import control, ensemble, material, recorder, seek, sim, startup, stop
 from engine.bench.figure import BenchError, Figure
 from engine.config import Settings
 from engine.session.verify import verify
@@ -120,6 +120,6 @@ def test_a_policy_without_members_is_not_raced(settings: Settings) -> None:
 
 
 def test_every_topic_has_a_module_with_its_own_time() -> None:
-    for topic, module in zip(bench.TOPICS, (control, ensemble, recorder, sim, startup), strict=True):
+    for topic, module in zip(bench.TOPICS, (control, ensemble, recorder, sim, startup, stop), strict=True):
         assert module.__name__.endswith(topic)
         assert module.SECONDS > 0

@@ -7,9 +7,11 @@ import msgspec
 
 from console.view import History
 from engine.messages import Picture
+from engine.safety.reasons import sentence
 from engine.types import (
     LAYERS,
     NAN18,
+    PARTS,
     Action,
     Command,
     Decision,
@@ -32,10 +34,12 @@ from engine.types import (
     Zone,
 )
 
+STROKE = 130  #: ticks
 WALL = 1_764_000_151.42  #: s since the epoch, shown in UTC
 INF = math.inf
 NAN = math.nan
-CONFIGURED = (0, 1, 2, 5, 8)
+CONFIGURED = (0, 1, 2, 3, 4, 5, 8)
+FREE_HAND = PARTS.index("free hand")
 
 
 def policy(*, placeholder: bool = False) -> PolicyInfo:
@@ -92,21 +96,28 @@ def _inputs(tick: int, phase: float, going: bool) -> Inputs:
         watchdog=Reason.OK,
         recorder_fault=Reason.OK,
         engine_fault=False,
+        links=(0.0, 0.0, 0.33, 0.12, 0.0, 0.62, 0.35, 0.05, 0.6, 0.44, 0.1, 0.6),
+        grip=(14.2 * math.cos(phase) * going, 2.1, 6.4),
+        holds=True,
+        person_seq=tick // 2,
+        person_t_ns=t_ns - 12_000_000,
+        person_exposed_ns=(t_ns - 62_000_000,) * 6,
     )
 
 
 def _decision(score: float, binding: int, reason: Reason, margin: float, *, armed: bool, going: bool) -> Decision:
-    others = {0: 1.0, 1: 1.0, 2: 0.92, 5: 0.97, 8: 1.0}
+    others = {0: 1.0, 1: 1.0, 2: 0.92, 3: 0.94, 4: 0.98, 5: 0.97, 8: 1.0}
+    left = {0: 0.96, 1: 0.048, 2: 0.21, 3: 0.17, 4: 112.0, 5: 0.62}
     scores, scales, forces, reasons, margins, ages = [], [], [], [], [], []
     for i in range(len(LAYERS)):
         mine = i == binding
         configured = i in CONFIGURED
         scores.append(score if mine else others.get(i, 1.0))
-        scales.append(0.64 if mine and score < 0.8 else 0.5 if i == 3 else 1.0)
-        forces.append(INF)
+        scales.append(0.64 if mine and score < 0.8 else 0.5 if not configured else 0.84 if i == 3 else 1.0)
+        forces.append(140.0 if i == 4 else INF)
         reasons.append(reason if mine else Reason.OK if configured else Reason.NOT_CONFIGURED)
-        margins.append(margin if mine else 0.25 if i == 3 else NAN)
-        ages.append({0: 0.004, 1: 0.004, 2: 0.002, 5: 0.143}.get(i, NAN))
+        margins.append(margin if mine else left.get(i, NAN) if configured else 0.25)
+        ages.append({0: 0.04, 1: 0.061, 2: 0.002, 3: 0.062, 4: 0.002, 5: 0.143}.get(i, NAN))
     xy = min(max(0.7 * score + 0.2, 0.2), 0.9)
     z = min(max(0.6 * score + 0.3, 0.3), 0.9)
     force = min(max(0.5 * score + 0.4, 0.4), 0.9)
@@ -140,6 +151,10 @@ def _decision(score: float, binding: int, reason: Reason, margin: float, *, arme
         stop_count=2,
         stop_reason=Reason.OK,
         stop_layer=0,
+        separation=0.61,
+        separation_needed=0.44,
+        separation_part=FREE_HAND,
+        reaction=0.12,
     )
 
 
@@ -158,10 +173,29 @@ def _command(decision: Decision, tick: int) -> Command:
         hand_press=0.0,
         line_y_d=0.1,
         log_top_d=0.56,
+        task_power=15.0 if decision.going else 0.0,
     )
 
 
-def _saw(phase: float, going: bool) -> SawState:
+def _energy(tick: int, share: float) -> Energy:
+    """An account that closes to 0.3 % a stroke of 1.3 s, with the tank going up and down by what is left over."""
+    strokes = tick / STROKE
+    partner, grant, wood, damping = 5.2 * strokes, 14.1 * strokes, 9.6 * strokes, 9.64 * strokes
+    tank = 6.8 + 0.6 * math.sin(2.0 * math.pi * strokes) * share
+    return Energy(
+        tank=tank if share > 0.0 else 0.5,
+        share=share,
+        partner=partner,
+        grant=grant,
+        wood=wood,
+        damping=damping,
+        stored=2.9,
+        paid=16.0 * strokes,
+        refill=6.4 * strokes,
+    )
+
+
+def _saw(tick: int, phase: float, going: bool) -> SawState:
     return SawState(
         kerf_depth=0.0342 if going else 0.0,
         cut_line_y=0.10,
@@ -177,7 +211,7 @@ def _saw(phase: float, going: bool) -> SawState:
         partner_press=0.0,
         partner_holding=True,
         phase_error=0.08,
-        stroke_count=21 if going else 0,
+        stroke_count=tick // STROKE if going else 0,
         stroke_depth=0.0016 if going else 0.0,
         robot_work=5.1 if going else 0.0,
         partner_work=6.0 if going else 0.0,
@@ -210,7 +244,7 @@ def _events(tick: int) -> tuple[Event, ...]:
         ("stop", "STOP 1 category 2 protective: camera picture 612 ms old, limit 500 ms", 41.7),
         ("arm", "ARMED", 31.0),
         ("go", "GO", 29.2),
-        ("score", "SLOW 0.71: uncertainty: uncertainty 0.88 × nominal, stops at 1.50", 12.4),
+        ("score", "SLOW 0.71: uncertainty: uncertainty 1.08 × nominal, stops at 2.00", 12.4),
         ("score", "CONTINUE 0.83", 9.8),
     )
     return tuple(
@@ -232,14 +266,14 @@ def scene(
     placeholder: bool = False,
 ) -> Snapshot:
     """A run at one tick; the keyword arguments change what a test looks at."""
-    phase = 2.4 * tick / 100
+    phase = 2.0 * math.pi * tick / STROKE
     decision = _decision(score, binding, reason, margin, armed=armed, going=going)
     return Snapshot(
         wall=WALL,
         inputs=_inputs(tick, phase, going),
         decision=decision,
         command=_command(decision, tick),
-        saw=_saw(phase, going),
+        saw=_saw(tick, phase, going),
         spring=Spring(
             pose_d=(0.46, 0.102, 0.53, 1.0, 0.0, 0.0, 0.0),
             stiffness=(500.0, decision.stiffness[1], *decision.stiffness[2:]),
@@ -247,7 +281,7 @@ def scene(
             force_max=decision.force_limit,
             torque_max=decision.torque_limit,
         ),
-        energy=Energy(tank=6.8, share=1.0, partner=31.2, grant=84.0, wood=61.5, damping=47.0, stored=2.9, paid=92.0, refill=14.6),
+        energy=_energy(tick, 1.0),
         operator=OperatorState(
             mode=Mode.CUT,
             key_mode="REPEAT",
@@ -312,8 +346,63 @@ def stopped(*, latched: bool = True) -> Snapshot:
         stop_count=12,
         stop_reason=Reason.STOP_POWER_OFF if latched else Reason.STOP_KEY,
         stop_layer=0,
+        layer_score=(1.0, *snapshot.decision.layer_score[1:]),
+        layer_scale=(0.0, *snapshot.decision.layer_scale[1:]),
     )
-    return msgspec.structs.replace(snapshot, decision=decision)
+    spring = msgspec.structs.replace(snapshot.spring, stiffness=(200.0, *snapshot.spring.stiffness[1:]), force_max=30.0)
+    command = msgspec.structs.replace(snapshot.command, brakes=latched)
+    kind = "category 1 latched: stop key, power off" if latched else "category 2 protective: stop key"
+    said = Event(seq=9, tick=6150, t_ns=0, wall=WALL - 0.5, kind="stop", text=f"STOP 12 {kind}")
+    return msgspec.structs.replace(snapshot, decision=decision, spring=spring, command=command, events=(*snapshot.events, said))
+
+
+def separated() -> Snapshot:
+    """A stop by the free hand that came too near; the hand is still there."""
+    snapshot = scene(tick=6200, armed=False, going=False, score=0.1, binding=3, reason=Reason.SEPARATION, margin=-0.08)
+    decision = msgspec.structs.replace(
+        snapshot.decision,
+        stop_category=2,
+        stop_kind=StopKind.PROTECTIVE,
+        stop_number=13,
+        stop_count=13,
+        stop_reason=Reason.SEPARATION,
+        stop_layer=LAYERS.index("separation"),
+        stop_margin=-0.04,
+        stop_age=0.064,
+        separation=0.31,
+        separation_needed=0.39,
+        layer_scale=tuple(0.0 if i == 3 else scale for i, scale in enumerate(snapshot.decision.layer_scale)),
+    )
+    spring = msgspec.structs.replace(snapshot.spring, stiffness=(200.0, *snapshot.spring.stiffness[1:]), force_max=30.0)
+    stop = Event(
+        seq=9,
+        tick=6150,
+        t_ns=0,
+        wall=WALL - 0.5,
+        kind="stop",
+        text=f"STOP 13 category 2 protective: {sentence(Reason.SEPARATION, -0.04, 0.064, 3)}",
+    )
+    return msgspec.structs.replace(snapshot, decision=decision, spring=spring, events=(*snapshot.events, stop))
+
+
+def stuck(*, recovering: str = "") -> Snapshot:
+    """The blade binds in a knot while the robot goes; the tank runs low."""
+    snapshot = scene(score=0.71, binding=4, reason=Reason.GRIP_FORCE, margin=24.0)
+    saw = msgspec.structs.replace(snapshot.saw, stuck=True, zone=Zone.KNOT, press_force=31.4, cut_force=52.6)
+    operator = msgspec.structs.replace(snapshot.operator, recovering=recovering)
+    energy = msgspec.structs.replace(snapshot.energy, tank=1.4, share=0.42)
+    return msgspec.structs.replace(snapshot, saw=saw, operator=operator, energy=energy)
+
+
+def unsensed() -> Snapshot:
+    """A robot without a sensor that follows the person."""
+    snapshot = scene()
+    reasons = list(snapshot.decision.layer_reason)
+    reasons[LAYERS.index("separation")] = Reason.NOT_SENSED
+    decision = msgspec.structs.replace(
+        snapshot.decision, layer_reason=tuple(reasons), separation=NAN, separation_needed=NAN, separation_part=-1, reaction=NAN
+    )
+    return msgspec.structs.replace(snapshot, decision=decision, inputs=msgspec.structs.replace(snapshot.inputs, grip=(NAN,) * 3))
 
 
 def loading() -> Snapshot:

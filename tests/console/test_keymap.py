@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from scenes import disarmed, running, stopped
+from scenes import disarmed, running, stopped, stuck
 
 from console.keymap import BINDINGS, Keymap, KeymapError, possible
 
@@ -57,6 +57,13 @@ def test_only_what_would_do_something_is_possible() -> None:
     assert not {"arm", "go", "mode", "sessions", "left"} & moving, "the blade is in the kerf and the robot moves"
     assert "clear" in possible(stopped(), readonly=False, connected=True)
     assert "arm" not in possible(stopped(), readonly=False, connected=True), "a latched stop is cleared first"
+
+
+def test_freeing_the_saw_is_offered_only_where_it_is_stuck() -> None:
+    assert "recover" not in possible(running(), readonly=False, connected=True)
+    assert "recover" in possible(stuck(), readonly=False, connected=True)
+    assert "recover" not in possible(stuck(recovering="lighten"), readonly=False, connected=True)
+    assert "recover" not in possible(stuck(), readonly=True, connected=True)
 
 
 def test_an_observer_may_stop_and_look() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from console.places import Place, live_places, replay_places
 
 ALWAYS = {"header", "state", "footer", "score", "gains", "events"}
+pages = st.sampled_from(["", "why", "layers"])
 
 
 def cells(place: Place) -> set[tuple[int, int]]:
@@ -24,10 +25,10 @@ def whole(places: dict[str, Place], width: int, height: int) -> None:
         taken |= mine
 
 
-@given(st.integers(60, 220), st.integers(20, 70), st.booleans(), st.sampled_from([0, 5]))
-def test_no_two_widgets_share_a_cell_at_any_size(width: int, height: int, why: bool, strip: int) -> None:
-    whole(live_places(width, height, strip=strip, why=why), width, height)
-    whole(replay_places(width, height, why=why), width, height)
+@given(st.integers(60, 220), st.integers(20, 70), pages, st.booleans(), st.sampled_from([0, 5]))
+def test_no_two_widgets_share_a_cell_at_any_size(width: int, height: int, page: str, stopped: bool, strip: int) -> None:
+    whole(live_places(width, height, strip=strip, page=page, stopped=stopped), width, height)
+    whole(replay_places(width, height, page=page, stopped=stopped), width, height)
 
 
 @given(st.integers(60, 220), st.integers(20, 70))
@@ -35,20 +36,27 @@ def test_state_score_limits_and_events_have_a_place_at_every_size(width: int, he
     assert set(live_places(width, height)) >= ALWAYS
 
 
-@given(st.integers(60, 220), st.integers(20, 70), st.booleans(), st.sampled_from([0, 5]))
-def test_the_stop_line_never_moves(width: int, height: int, why: bool, strip: int) -> None:
-    assert live_places(width, height, strip=strip, why=why)["state"] == Place(0, 1, width, 2)
+@given(st.integers(60, 220), st.integers(20, 70), pages, st.booleans(), st.sampled_from([0, 5]))
+def test_the_stop_line_never_moves(width: int, height: int, page: str, stopped: bool, strip: int) -> None:
+    assert live_places(width, height, strip=strip, page=page, stopped=stopped)["state"] == Place(0, 1, width, 2 if width >= 110 else 3)
+
+
+@given(st.integers(60, 220), st.integers(20, 70))
+def test_a_stop_is_explained_at_every_size_beside_score_and_events(width: int, height: int) -> None:
+    assert set(live_places(width, height, stopped=True)) >= {"stopped", "score", "events", "state"}
+    assert "stopped" not in live_places(width, height)
 
 
 @pytest.mark.parametrize("size", [(120, 34), (160, 48)])
 def test_large_screens_show_everything(size: tuple[int, int]) -> None:
-    assert set(live_places(*size)) == ALWAYS | {"cut", "camera", "signals", "hold"}
+    hold = "hold" if size == (160, 48) else "holdline"
+    assert set(live_places(*size)) == ALWAYS | {"person", "energy", "cut", "camera", "signals", hold}
 
 
 def test_the_small_screen_keeps_four_events_and_the_hold_line() -> None:
     places = live_places(80, 24)
     assert places["events"].height == 6
-    assert "holdline" in places
+    assert {"personline", "workline", "brief", "holdline"} <= set(places)
 
 
 @pytest.mark.parametrize("size", [(59, 40), (200, 19), (20, 5), (1, 1)])

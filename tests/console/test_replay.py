@@ -49,7 +49,7 @@ async def test_a_recording_plays_on_the_live_widgets(session: Path, time_of: lis
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         shown = await pressed(pilot, "full_stop")
-        for fact in ("RECORDED", "NOT SAFETY-RATED", "tick      1 / 599", "RUNNING", "K XY", "PAUSED", "1 stops"):
+        for fact in ("RECORDED", "NOT SAFETY-RATED", "tick      1 / 599", "RUNNING", "K across", "PAUSED", "1 stops"):
             assert fact in shown, fact
         assert "SPACE = STOP" not in shown, "there is no robot to stop"
 
@@ -64,6 +64,7 @@ async def test_steps_seeks_and_stops(session: Path, time_of: list[float]) -> Non
         assert screen.player.tick == recording.STOP_AT
         assert "LATCHED 12" in shown
         assert "STOP 12 cat 1 latched" in shown
+        assert "WHY IT STOPPED" in shown
         await pressed(pilot, "comma")
         assert screen.player.tick == recording.STOP_AT - 1
         await pressed(pilot, "right_square_bracket")
@@ -123,6 +124,19 @@ async def test_the_past_is_the_recording_s_own_after_a_seek(session: Path, time_
             screen.play()
             screen.draw()
         assert len(screen.history.signals) == 200 // recording.EVERY + 1
+
+
+async def test_the_ledger_and_the_trends_are_there_after_a_seek_too(session: Path, time_of: list[float]) -> None:
+    app = replaying(session, time_of)
+    async with app.run_test(size=(160, 48)) as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, ReplayScreen)
+        assert "no full stroke" in await pressed(pilot, "home")
+        screen.player.seek(recording.STOP_AT - 1)
+        assert "damping" in await pressed(pilot)
+        assert len(screen.history.layers) > 8
+        assert screen.history.stroke is not None
 
 
 async def test_the_table_opens_verifies_and_comes_back(session: Path) -> None:

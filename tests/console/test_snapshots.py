@@ -47,7 +47,7 @@ SMALL, DESIGN, LARGE = (80, 24), (120, 34), (160, 48)
 
 
 @pytest.mark.parametrize("size", [SMALL, DESIGN, LARGE], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("state", ["running", "stopped"])
+@pytest.mark.parametrize("state", ["running", "stopped", "separated", "stuck"])
 def test_live(snap_compare: Compare, size: tuple[int, int], state: str) -> None:
     assert snap_compare(live(getattr(scenes, state)()), terminal_size=size, run_before=after())
 
@@ -61,11 +61,29 @@ def test_live(snap_compare: Compare, size: tuple[int, int], state: str) -> None:
         ("disarmed", DESIGN, ("a",)),
         ("running", DESIGN, ("q",)),
         ("slowed", DESIGN, ("w",)),
+        ("slowed", SMALL, ("w",)),
+        ("separated", SMALL, ("l",)),
+        ("separated", DESIGN, ("l",)),
+        ("unsensed", SMALL, ()),
         ("running", DESIGN, ("question_mark",)),
         ("stopped", (40, 10), ()),
         ("running", (60, 20), ()),
     ],
-    ids=["slowed", "loading", "placeholder", "arming", "quitting", "why", "help", "too-small", "smallest"],
+    ids=[
+        "slowed",
+        "loading",
+        "placeholder",
+        "arming",
+        "quitting",
+        "why",
+        "why-small",
+        "layers-small",
+        "layers",
+        "unsensed",
+        "help",
+        "too-small",
+        "smallest",
+    ],
 )
 def test_states(snap_compare: Compare, state: str, size: tuple[int, int], keys: tuple[str, ...]) -> None:
     assert snap_compare(live(getattr(scenes, state)()), terminal_size=size, run_before=after(*keys))

@@ -7,24 +7,40 @@ import msgspec
 import pytest
 import scenes
 
+from console.keymap import Keymap
 from console.rows import plain, width_of
+from console.screens.help import NOTES, help_rows
 from console.view import History, View
 from console.widgets.camera import empty_rows, fresh
 from console.widgets.cut import cut_rows
+from console.widgets.energy import energy_rows, work_line
 from console.widgets.events import events_rows, loop_note, recorder_spans
 from console.widgets.footer import footer_rows
 from console.widgets.gains import gains_rows
 from console.widgets.header import header_rows, placeholder
 from console.widgets.hold import hold_line, hold_rows
+from console.widgets.layers import page_rows
+from console.widgets.person import person_line, person_rows
 from console.widgets.score import score_rows
 from console.widgets.signals import brief_rows, inference_note, signals_rows
 from console.widgets.small import small_rows
-from console.widgets.state import state_rows
+from console.widgets.state import explanation, next_step, state_rows
+from console.widgets.stopped import stopped_rows
 from console.widgets.strip import arm_rows
 from console.widgets.why import why_rows
 from engine.types import LAYERS, Inputs, ModelState, Reason, Snapshot
 
-SCENES = (scenes.running, scenes.slowed, scenes.disarmed, scenes.stopped, scenes.loading, scenes.placeholder)
+SCENES = (
+    scenes.running,
+    scenes.slowed,
+    scenes.disarmed,
+    scenes.stopped,
+    scenes.separated,
+    scenes.stuck,
+    scenes.unsensed,
+    scenes.loading,
+    scenes.placeholder,
+)
 
 
 def seen(snapshot: Snapshot | None, **changes: object) -> View:
@@ -36,39 +52,33 @@ def text(rows: object) -> str:
     return "\n".join(plain(rows))  # type: ignore[arg-type]
 
 
+PANELS = (score_rows, gains_rows, cut_rows, person_rows, energy_rows, stopped_rows, page_rows, why_rows)
+
+
 @pytest.mark.parametrize("make", SCENES)
 @pytest.mark.parametrize("width", [20, 34, 36, 76, 140])
 def test_every_widget_draws_every_scene_at_every_width(make: object, width: int) -> None:
     view = seen(make())  # type: ignore[operator]
     for height in (1, 3, 6, 11, 30):
-        for draw in (score_rows, gains_rows, cut_rows, signals_rows, events_rows, hold_rows, why_rows, small_rows):
+        for draw in (*PANELS, signals_rows, events_rows, hold_rows, small_rows):
             assert len(draw(view, width, height)) <= height, draw.__name__
-    for draw_line in (header_rows, state_rows, brief_rows, hold_line, arm_rows):
+    for draw_line in (header_rows, state_rows, brief_rows, hold_line, person_line, work_line, arm_rows):
         assert draw_line(view, width)
         assert draw_line(seen(None), width)
 
 
-@pytest.mark.parametrize(("width", "layers"), [(38, True), (28, False)])
-def test_the_score_names_the_layer_that_binds(width: int, layers: bool) -> None:
+@pytest.mark.parametrize(("width", "ages"), [(38, True), (28, False)])
+def test_the_score_names_the_layer_that_binds(width: int, ages: bool) -> None:
     shown = text(score_rows(seen(scenes.slowed()), width, 11))
     assert "SLOW" in shown
     assert "uncertainty" in shown
-    assert ("143 ms" in shown) is layers
-    assert "not configured" in text(score_rows(seen(scenes.slowed()), 38, 14))
+    assert ("143 ms" in shown) is ages
 
 
-def test_layers_without_a_source_say_so_and_the_others_give_their_age() -> None:
-    shown = text(score_rows(seen(scenes.running()), 60, 20))
-    for name in ("separation", "contact", "forecast", "vision"):
-        assert name in shown
-    assert shown.count("not configured") == 1
-    assert "1 latch/watchdog" in shown
-
-
-@pytest.mark.parametrize(("width", "height"), [(34, 6), (34, 11), (22, 4)])
+@pytest.mark.parametrize(("width", "height"), [(34, 6), (34, 11), (42, 16), (22, 4)])
 def test_limits_stand_in_newtons_and_metres_a_second_at_every_size(width: int, height: int) -> None:
     shown = text(gains_rows(seen(scenes.running()), width, height))
-    assert "K XY" in shown
+    assert "K across" in shown
     assert "716" in shown
     assert "N/m" in shown
     assert "55.3" in shown
@@ -83,12 +93,11 @@ def test_the_cut_shows_depth_in_mm_and_a_locked_line() -> None:
     assert "LOCKED" in shown
 
 
-def test_a_narrow_handle_gap_is_marked_in_words() -> None:
+def test_a_stuck_saw_is_named_and_a_narrow_handle_gap_marked_in_words() -> None:
     snapshot = scenes.running()
     tight = msgspec.structs.replace(snapshot, saw=msgspec.structs.replace(snapshot.saw, handle_gap=0.1, stuck=True))
-    shown = text(cut_rows(seen(tight), 40, 11))
-    assert "<120" in shown
-    assert "STUCK" in shown
+    assert "STUCK" in text(cut_rows(seen(tight), 40, 11))
+    assert "<120" in text(person_rows(seen(tight), 40, 6))
 
 
 def test_an_invalid_signal_is_invalid_and_never_zero() -> None:
@@ -133,7 +142,7 @@ def test_a_model_that_failed_is_a_placeholder_too() -> None:
 
 
 def test_a_latched_stop_says_why_its_number_and_what_to_do() -> None:
-    upper, lower = plain(state_rows(seen(scenes.stopped()), 100))
+    upper, lower = plain(state_rows(seen(scenes.stopped()), 120))
     assert "LATCHED 12" in upper
     assert "stop key, power off" in upper
     assert "SPACE = STOP" in upper
@@ -141,10 +150,28 @@ def test_a_latched_stop_says_why_its_number_and_what_to_do() -> None:
 
 
 def test_a_screen_that_is_behind_does_not_look_live() -> None:
-    upper, lower = plain(state_rows(seen(scenes.running(), behind=3.2), 100))
+    upper, lower = plain(state_rows(seen(scenes.running(), behind=3.2), 120))
     assert "FROZEN 3 s" in upper
     assert "RUNNING" not in upper
     assert "3.2 s behind" in lower
+
+
+@pytest.mark.parametrize("make", SCENES)
+@pytest.mark.parametrize("width", [80, 120])
+def test_neither_the_cause_nor_the_advice_is_cut_on_the_state_lines(make: object, width: int) -> None:
+    view = seen(make(), key_mode="REPEAT")  # type: ignore[operator]
+    rows = state_rows(view, width)
+    assert all(width_of(spans) <= width for spans in rows)
+    shown = text(rows)
+    assert "…" not in shown.replace(view.snapshot.run.model_note, "")  # type: ignore[union-attr]
+    assert explanation(view) in shown
+    assert next_step(view) in shown
+
+
+def test_a_long_message_takes_both_lines_on_a_small_screen() -> None:
+    said = "The terminal fell silent while Enter was held, so nothing was armed: let go and hold Enter again."
+    rows = plain(state_rows(seen(scenes.disarmed(), message=said), 80))
+    assert " ".join(line.strip() for line in rows[1:]) == said
 
 
 @pytest.mark.parametrize(
@@ -180,6 +207,22 @@ def test_the_newest_event_comes_first() -> None:
     assert len(lines) == 4
     assert "CONTINUE" in lines[0]
     assert "16:02:21.62" in lines[0]
+
+
+def test_a_long_event_goes_on_in_a_second_line() -> None:
+    lines = plain(events_rows(seen(scenes.running()), 39, 6))
+    assert lines[1].endswith("uncertainty 1.08")
+    assert lines[2].strip() == "× nominal, stops at 2.00"
+
+
+@pytest.mark.parametrize("width", [76, 116])
+def test_the_help_page_cuts_nothing(width: int) -> None:
+    shown = text(help_rows(Keymap(), "live", width))
+    assert all(len(line) <= width for line in shown.splitlines())
+    words = " ".join(shown.split())
+    for note in NOTES:
+        assert note in words
+    assert "Free a stuck saw while it goes" in words
 
 
 def test_a_recording_without_lateness_shows_none() -> None:
@@ -241,5 +284,6 @@ def test_nonsense_in_a_snapshot_does_not_break_the_screen() -> None:
     }
     inputs: Inputs = msgspec.structs.replace(snapshot.inputs, **wild)
     view = seen(msgspec.structs.replace(snapshot, inputs=inputs))
-    for draw in (score_rows, gains_rows, cut_rows, why_rows):
+    for draw in PANELS:
         assert draw(view, 80, 30)
+        assert "nan" not in text(draw(view, 80, 30)), draw.__name__

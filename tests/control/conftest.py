@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from engine.control import impedance
+from engine.control import impedance, pose
 from engine.control import reference as references
 from engine.control.pose import Floats
 from engine.limits import Limits
-from engine.safety import arbiter
-from engine.types import Action, Command, Decision, Inputs, ModelState, StopCategory, StopKind, Zone
+from engine.safety import arbiter, score
+from engine.types import Action, Command, Decision, Inputs, ModelState, SawState, Spring, StopCategory, StopKind, Zone
 
 DT = 0.01
 HOME = (0.5, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0)
@@ -84,19 +84,45 @@ def stopped(category: int = StopCategory.CAT2, **changed: object) -> Decision:
     )
 
 
+def saw(zone: int = Zone.AIR, **changed: object) -> SawState:
+    """A saw that touches the wood unless it is in the air."""
+    fields: dict[str, object] = dict.fromkeys(SawState.__struct_fields__, 0.0)
+    known: dict[str, object] = {
+        "zone": zone,
+        "blade_height": 0.06 if zone == Zone.AIR else -0.001,
+        "in_kerf": zone != Zone.AIR,
+        "stuck": False,
+        "partner_holding": True,
+        "stroke_count": 0,
+    }
+    return SawState(**(fields | known | changed))  # type: ignore[arg-type]
+
+
 @dataclass
 class PointMass:
-    """6 kg on the end of the commanded impedance, pulled by ``push`` (3,) N; wood at ``floor`` bears what presses on it."""
+    """6 kg on the end of the commanded impedance, pulled by ``push`` (3,) N; wood at ``floor`` bears what presses on it.
+
+    ``lets`` is the share of a commanded move of the spring's place that it lets come about, as an energy tank does.
+    """
 
     mass: float = 6.0
     pose: np.ndarray = field(default_factory=lambda: np.array(HOME))
     twist: np.ndarray = field(default_factory=lambda: np.zeros(6))
     push: np.ndarray = field(default_factory=lambda: np.zeros(3))
     floor: float = -np.inf
+    lets: float = 1.0
+    effect: Spring = field(init=False)
     inertia: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self.inertia = np.diag([self.mass] * 3 + [0.1] * 3)
+        self.effect = Spring(
+            pose_d=tuple(self.pose.tolist()),
+            stiffness=score.SOFTEST,
+            damping=(70.0,) * 3 + (3.0,) * 3,
+            force_max=60.0,
+            torque_max=8.0,
+        )
 
     def spring(self, command: Command) -> np.ndarray:
         """(6,) the spring's part alone."""
@@ -108,9 +134,17 @@ class PointMass:
     def obey(self, command: Command, dt: float = DT, step: float = 0.002) -> None:
         designed = impedance.damping(self.inertia, np.array(command.stiffness_d), 1.0)
         damping = impedance.yielding(designed) if command.hold else designed
+        move = pose.error(command.pose_d, self.effect.pose_d)
+        self.effect = Spring(
+            pose_d=command.pose_d if self.lets == 1.0 else pose.moved(self.effect.pose_d, tuple(self.lets * v for v in move)),
+            stiffness=command.stiffness_d,
+            damping=tuple(np.diag(damping).tolist()),
+            force_max=command.force_max,
+            torque_max=command.torque_max,
+        )
         for _ in range(round(dt / step)):
             tool = impedance.wrench(
-                self.pose, self.twist, command.pose_d, np.array(command.twist_d), command.stiffness_d, damping, command.force_max, 8.0
+                self.pose, self.twist, self.effect.pose_d, np.array(command.twist_d), command.stiffness_d, damping, command.force_max, 8.0
             )
             force = tool[:3] + self.push
             if self.pose[2] < self.floor:
@@ -137,7 +171,8 @@ class Rig:
             "log_top": 0.55,
             "dt": DT,
             "limits": LIMITS,
-            "zone": Zone.AIR,
+            "spring": self.plant.effect,
+            "saw": saw(),
         }
         self.reference, command = references.step(self.reference, tick, now, target, **(call | more))  # type: ignore[arg-type]
         self.springs.append(self.plant.spring(command))
@@ -156,6 +191,7 @@ class Material:
     inputs: Callable[..., Inputs]
     decision: Callable[..., Decision]
     stopped: Callable[..., Decision]
+    saw: Callable[..., SawState]
     rig: Callable[..., Rig]
     plant: Callable[..., PointMass]
     limits: Limits
@@ -165,4 +201,4 @@ class Material:
 
 @pytest.fixture(scope="session")
 def make() -> Material:
-    return Material(inputs, decision, stopped, Rig, PointMass, LIMITS, HOME, DT)
+    return Material(inputs, decision, stopped, saw, Rig, PointMass, LIMITS, HOME, DT)

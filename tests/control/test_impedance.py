@@ -126,7 +126,10 @@ def torque(jacobian, **changed):
         "q": np.zeros(7),
         "q_rest": np.zeros(7),
     }
-    return impedance.torque(**(call | changed))
+    call |= changed
+    law = ("pose", "twist", "pose_d", "twist_d", "stiffness", "damping", "force_max", "torque_max")
+    tool = impedance.wrench(**{name: call.pop(name) for name in law})
+    return impedance.torque(direction=impedance.self_motion(jacobian), tool=tool, **call)
 
 
 def test_at_rest_without_error_only_the_bias_is_carried():

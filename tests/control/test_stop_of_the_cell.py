@@ -74,7 +74,8 @@ def sawing_then_stopped(make, stop_at, seed, ticks=100):
             log_top=0.55,
             dt=DT,
             limits=LIMITS,
-            zone=seen.saw.zone,
+            spring=seen.spring,
+            saw=seen.saw,
         )
         if decision.armed and not was_armed:
             robot.resume()

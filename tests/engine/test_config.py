@@ -2,12 +2,37 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
+from annotated_types import Interval
 
 from engine.config import ConfigError, Settings, load, origins
 from engine.limits import Limits
+
+HINTS = get_type_hints(Limits, include_extras=True)
+NUMBERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is Annotated]
+CORNERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is tuple]
+
+
+def bounds(hint: Any) -> tuple[float, float]:
+    """(lowest, highest) of a number, open or closed."""
+    interval = get_args(hint)[1]
+    assert isinstance(interval, Interval)
+    low = interval.gt if interval.ge is None else interval.ge
+    high = interval.lt if interval.le is None else interval.le
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    return low, high
+
+
+def refusal(flags: dict[str, Any], path: Path | None = None) -> str:
+    """The one sentence."""
+    with pytest.raises(ConfigError) as raised:
+        load(flags, path)
+    text = str(raised.value)
+    assert "\n" not in text
+    return text
 
 
 @pytest.fixture(autouse=True)
@@ -29,10 +54,12 @@ def test_flags_win_over_environment_over_dotenv_over_file(tmp_path: Path, monkey
 def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "config.toml"
     file.write_text("[camera]\npixels = 64\n")
+    (tmp_path / ".env").write_text("SAWHORSE_DEVICE=cuda\n")
     monkeypatch.setenv("SAWHORSE_LIMITS__FORCE_MAX", "40")
     found = origins({"seed": 4}, file)
-    assert found["seed"] == (4, "flag")
-    assert found["limits.force_max"] == (40.0, "environment")
+    assert found["seed"] == (4, "flag --seed")
+    assert found["limits.force_max"] == (40.0, "environment variable SAWHORSE_LIMITS__FORCE_MAX")
+    assert found["device"] == ("cuda", f"SAWHORSE_DEVICE in {tmp_path / '.env'}")
     assert found["camera.pixels"] == (64, str(file))
     assert found["robot"] == ("cosaw", "default")
 
@@ -46,41 +73,89 @@ def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: py
         ({"policy": "compat"}, "did you mean 'compact'?"),
         ({"limits": {"force_mx": 1}}, "did you mean 'force_max'?"),
         ({"camera": {"pixel": 64}}, "did you mean 'pixels'?"),
-        ({"device": "gpu"}, "device"),
+        ({"device": "gpu"}, "device = 'gpu' from flag --device is not allowed: use cpu, cuda or cuda:N."),
         ({"limits": {"workspace_min": [0.1, 0.2]}}, "workspace_min"),
+        ({"camera": {"pixels": 8}}, "it must be at least 64 and at most 256 and a multiple of 16."),
+        ({"body": ""}, "name a folder or a file"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_nearest_match(flags: dict[str, Any], words: str) -> None:
-    with pytest.raises(ConfigError) as raised:
-        load(flags)
-    assert words in str(raised.value)
-    assert "\n" not in str(raised.value)
+def test_a_wrong_setting_is_named_with_what_would_be_right(flags: dict[str, Any], words: str) -> None:
+    assert words in refusal(flags)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Limits) if not field.name.startswith("workspace_m")])
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, 1e9])
-def test_no_limit_can_be_set_out_of_its_range(name: str, value: float) -> None:
-    with pytest.raises(ConfigError):
-        load({"limits": {name: value}})
+def test_every_number_of_the_limits_has_a_positive_lower_bound_and_an_upper_one() -> None:
+    assert len(NUMBERS) + len(CORNERS) == len(fields(Limits))
+    for name in NUMBERS:
+        low, high = bounds(HINTS[name])
+        assert 0.0 < low <= getattr(Limits(), name) <= high < float("inf"), name
+    for name in CORNERS:
+        for hint, value in zip(get_args(HINTS[name]), getattr(Limits(), name), strict=True):
+            low, high = bounds(hint)
+            assert low <= value <= high, name
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_no_limit_can_be_set_out_of_its_range(name: str) -> None:
+    low, high = bounds(HINTS[name])
+    for value in (0.0, -1.0, low * 0.99, high * 1.01, 1000.0 * high, float("nan"), float("inf"), "forty", True, None, [1.0]):
+        text = refusal({"limits": {name: value}})
+        assert f"The setting limits.{name} = {value!r} from flag --limits.{name.replace('_', '-')} is not allowed" in text
+        assert f"{low:g} and " in text
+        assert f" {high:g}" in text
+
+
+@pytest.mark.parametrize("name", CORNERS)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_no_corner_of_the_workspace_can_be_set_out_of_its_range(name: str, axis: int) -> None:
+    low, high = bounds(get_args(HINTS[name])[axis])
+    for value in (low - 0.01, high + 0.01, 1000.0 * getattr(Limits(), name)[axis], float("nan"), "far"):
+        corner = [*getattr(Limits(), name)]
+        corner[axis] = value
+        text = refusal({"limits": {name: corner}})
+        assert f"limits.{name}[{axis}] = {value!r} from" in text
+        assert f"at least {low:g} and at most {high:g} m" in text
+
+
+def test_a_lengths_unit_is_named_to_who_gave_millimetres(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[limits]\ncrush_gap = 120\n")
+    assert (
+        refusal({}, file) == f"The setting limits.crush_gap = 120 from {file} is not allowed: it must be at least 0.05 and at most 0.5 m."
+    )
 
 
 @pytest.mark.parametrize(
-    ("limits", "sentence"),
+    ("limits", "rule"),
     [
-        (
-            {"slow_below": 0.99, "continue_above": 0.55, "stop_below": 0.74},
-            "stop_below < slow_below <= continue_above must hold, not 0.74, 0.99, 0.55.",
-        ),
-        ({"slow_below": 0.6, "stop_below": 0.6}, "stop_below < slow_below <= continue_above must hold, not 0.6, 0.6, 0.8."),
-        ({"workspace_min": (0.9, -0.5, 0.3)}, "workspace_min must be less than workspace_max along x, not 0.9 and 0.78."),
-        ({"workspace_max": (0.78, 0.5, 0.3)}, "workspace_min must be less than workspace_max along z, not 0.3 and 0.3."),
-        ({"workspace_max": (0.78, float("nan"), 0.9)}, "workspace_min must be less than workspace_max along y, not -0.5 and nan."),
+        ({"slow_below": 0.99, "continue_above": 0.55}, "stop_below < slow_below <= continue_above must hold, not 0.5, 0.99, 0.55"),
+        ({"slow_below": 0.6, "stop_below": 0.6}, "stop_below < slow_below <= continue_above must hold, not 0.6, 0.6, 0.8"),
+        ({"tank_min": 5.0, "tank_max": 1.0}, "tank_min < tank_max must hold, not 5.0, 1.0"),
+        ({"rest_speed": 0.05, "speed_unsensed": 0.02}, "rest_speed < speed_unsensed must hold, not 0.05, 0.02"),
+        ({"reaction_floor": 0.02, "reaction_control": 0.1}, "reaction_control <= reaction_floor must hold, not 0.1, 0.02"),
+        ({"hand_speed": 0.5, "person_speed": 0.6}, "body_speed_min <= person_speed <= hand_speed must hold, not 0.5, 0.6, 0.5"),
+        ({"workspace_min": (0.9, -0.5, 0.3)}, "by over twice workspace_margin along x, not 0.9 and 0.78"),
+        ({"workspace_max": (0.78, 0.5, 0.3)}, "by over twice workspace_margin along z, not 0.3 and 0.3"),
+        ({"workspace_min": (0.2, 0.4, 0.3), "workspace_max": (0.7, 0.45, 0.9)}, "along y, not 0.4 and 0.45"),
     ],
 )
-def test_limits_that_contradict_each_other_are_refused_in_one_sentence(limits: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ConfigError) as raised:
-        load({"limits": limits})
-    assert str(raised.value) == f"The settings under limits contradict each other: {sentence}"
+def test_limits_that_contradict_each_other_are_refused_with_their_sources(limits: dict[str, Any], rule: str) -> None:
+    text = refusal({"limits": limits})
+    assert text.startswith("The settings under limits contradict each other: ")
+    assert rule in text
+    for name in limits:
+        assert f"{name} from flag --limits.{name.replace('_', '-')}" in text
+
+
+def test_a_refusal_names_the_variable_the_file_and_the_folders_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[limits]\nforce_max = -1\n")
+    assert refusal({}, file).startswith(f"The setting limits.force_max = -1 from {file} is not allowed")
+    (tmp_path / ".env").write_text("SAWHORSE_LIMITS__FORCE_MAX=-2\n")
+    assert f"= '-2' from SAWHORSE_LIMITS__FORCE_MAX in {tmp_path / '.env'}" in refusal({}, file)
+    monkeypatch.setenv("SAWHORSE_LIMITS", '{"force_max": -3}')
+    assert "= -3 from environment variable SAWHORSE_LIMITS is not allowed" in refusal({}, file)
+    monkeypatch.setenv("SAWHORSE_LIMITS__FORCE_MAX", "-4")
+    assert "= '-4' from environment variable SAWHORSE_LIMITS__FORCE_MAX is" in refusal({}, file)
 
 
 def test_an_unknown_variable_of_ours_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +175,13 @@ def test_a_file_that_is_not_toml_is_named(tmp_path: Path, text: str) -> None:
 def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load({}, tmp_path / "none.toml")
+
+
+def test_a_body_table_or_a_cell_that_cannot_be_used_is_refused_with_the_settings(tmp_path: Path) -> None:
+    for name in ("body", "cell"):
+        file = tmp_path / f"{name}.toml"
+        file.write_text("")
+        assert str(file) in refusal({name: str(file)})
 
 
 def test_settings_survive_the_way_to_the_engine_process() -> None:

@@ -12,7 +12,7 @@ S = 1_000_000_000
 LIMITS = Limits()
 
 
-@pytest.mark.parametrize("name", ["control", "camera", "inference", "recorder"])
+@pytest.mark.parametrize("name", ["control", "camera", "inference", "recorder", "server"])
 def test_each_thread_has_its_limit(name: str) -> None:
     beats = Heartbeats()
     setattr(beats, name, 10 * S)
@@ -23,6 +23,24 @@ def test_each_thread_has_its_limit(name: str) -> None:
 
 def test_a_thread_without_duty_is_never_late() -> None:
     assert Heartbeats().late(10**15, LIMITS) == Reason.OK
+    assert not Heartbeats().watchdog_late(10**15, LIMITS)
+
+
+def test_the_watchdog_has_its_own_limit() -> None:
+    beats = Heartbeats()
+    beats.watchdog = 10 * S
+    assert not beats.watchdog_late(10 * S + round(LIMITS.watchdog_self * S), LIMITS)
+    assert beats.watchdog_late(10 * S + round(LIMITS.watchdog_self * S) + 1, LIMITS)
+    assert beats.late(100 * S, LIMITS) == Reason.OK, "it is for the control thread to find"
+
+
+def test_time_in_which_nothing_ran_is_held_against_nobody() -> None:
+    beats = Heartbeats()
+    beats.control = beats.camera = beats.watchdog = 10 * S
+    resumed = 60 * S
+    assert beats.late(resumed + round(LIMITS.watchdog_control * S), LIMITS, resumed) == Reason.OK
+    assert beats.late(resumed + round(LIMITS.watchdog_control * S) + 1, LIMITS, resumed) == Reason.WATCHDOG_CONTROL
+    assert not beats.watchdog_late(resumed + round(LIMITS.watchdog_self * S), LIMITS, resumed)
 
 
 def test_the_control_thread_is_named_before_the_others() -> None:

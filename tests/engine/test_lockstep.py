@@ -11,7 +11,7 @@ from engine import demo, runs
 from engine.clock import SimulatedClock
 from engine.config import Settings
 from engine.engine import Engine
-from engine.faults import FreezingRig
+from engine.faults.parts import FaultyRig, standing_still
 from engine.messages import Arm, Go, Hold
 from engine.policy.scripted import Scripted
 from engine.safety import arbiter
@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self, folder: Path, *, seed: int = 3) -> None:
         self.robot, rig = cosaw.build(seed, 64)
-        self.rig = FreezingRig(rig)
+        self.rig = FaultyRig(rig)
         self.page = StopPage(folder / "stop", create=True)
         self.inputs: list[Inputs] = []
         self.delay = 8
@@ -83,7 +83,7 @@ def test_two_runs_from_one_seed_are_equal_to_the_bit(tmp_path: Path) -> None:
 
 def test_frozen_cameras_stop_the_robot(bench: Bench) -> None:
     bench.drive()
-    bench.rig.frozen = True
+    bench.rig.change = standing_still
     bench.run(120)
     assert bench.reasons == ["camera_stale"]
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.limits import Limits
-from engine.messages import AdjustForce, Alive, Arm, Hold, Intent, KeyTiming, MoveLine, SetMode
+from engine.messages import AdjustForce, Alive, Arm, Hold, Intent, KeyTiming, MoveLine, Recover, SetMode
 from engine.operator import DEADMAN_MIN, FORCE_DEFAULT, LINE_Y, LOG_TOP_Z, PROOF, Operator
 from engine.types import Mode
 
@@ -146,3 +146,25 @@ def test_no_number_moves_force_or_line_out_of_range(numbers: list[float]) -> Non
         assert LINE_Y[0] <= subject.line_y <= LINE_Y[1]
         assert LOG_TOP_Z[0] <= subject.log_top_z <= LOG_TOP_Z[1]
         assert DEADMAN_MIN <= subject.deadman <= 0.75
+
+
+@pytest.mark.parametrize(
+    ("armed", "going", "stuck", "why"),
+    [(True, True, False, "not stuck"), (True, False, True, "let it go"), (False, True, True, "arm it")],
+)
+def test_freeing_is_refused_unless_the_saw_is_stuck_and_the_robot_going(armed: bool, going: bool, stuck: bool, why: str) -> None:
+    subject = operator()
+    subject.apply(Recover(), 0, at_rest=True, in_kerf=True, armed=armed, going=going, stuck=stuck)
+    assert why in subject.refused
+    assert subject.recover_requests == 0
+
+
+def test_freeing_is_taken_once_at_a_time() -> None:
+    subject = operator()
+    subject.apply(Recover(), 0, at_rest=True, in_kerf=True, armed=True, going=True, stuck=True)
+    assert (subject.recover_requests, subject.refused) == (1, "")
+    subject.recovering = "lighten"
+    assert subject.state(0).recovering == "lighten"
+    subject.apply(Recover(), 0, at_rest=True, in_kerf=True, armed=True, going=True, stuck=True)
+    assert subject.recover_requests == 1
+    assert "already" in subject.refused

@@ -1,14 +1,16 @@
-"""A robot that works well, tick after tick, and the ways in which a test may disturb it."""
+"""A robot that works well, tick after tick, alone or with a person whom a sensor follows, and the ways in which a test may disturb it."""
 
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import pytest
 
 from engine.limits import Limits
 from engine.safety import arbiter
-from engine.types import Decision, Inputs, ModelState, Reason
+from engine.safety.cell import UNSENSED, Cell, Region
+from engine.types import PARTS, Decision, Inputs, ModelState, Reason
 
 TICK = 10_000_000  #: ns
 START = 1_000_000_000
@@ -65,6 +67,60 @@ def inputs(tick: int = 0, /, **changed: object) -> Inputs:
     return Inputs(**(well | changed))  # type: ignore[arg-type]
 
 
+#: ISO/TS 15066:2016, tables A.2 and A.3: N, N/cm^2, how many times that in a transient contact, N/mm, kg
+BODY = (
+    ("skull", 130, 110, 0, 150, 4.4),
+    ("face", 65, 110, 0, 75, 4.4),
+    ("neck", 150, 140, 2, 50, 1.2),
+    ("back", 210, 160, 2, 35, 40),
+    ("chest", 140, 120, 2, 25, 40),
+    ("abdomen", 110, 140, 2, 10, 40),
+    ("pelvis", 180, 210, 2, 25, 40),
+    ("upper arm", 150, 190, 2, 30, 3),
+    ("forearm", 160, 180, 2, 40, 2),
+    ("hand", 140, 190, 2, 75, 0.6),
+    ("thigh", 220, 220, 2, 50, 75),
+    ("lower leg", 130, 210, 2, 60, 75),
+)
+REGIONS = tuple(
+    Region(name=name, force=force, pressure=pressure * 1e4, transient=times, stiffness=k * 1e3, mass=mass)
+    for name, force, pressure, times, k, mass in BODY
+)
+SENSING = Cell(person_sensor=True, regions=REGIONS)
+
+#: m, the axes of PARTS of a person who saws: one hand on the handle, the other kept back
+STANDING = (
+    ((1.70, 0.0, 1.25), (1.70, 0.0, 1.40)),
+    ((1.70, 0.0, 0.60), (1.70, 0.0, 1.05)),
+    ((1.75, -0.25, 1.00), (1.80, -0.30, 0.75)),
+    ((1.80, -0.30, 0.75), (1.70, -0.35, 0.60)),
+    ((1.70, 0.20, 1.00), (1.35, 0.15, 0.80)),
+    ((1.35, 0.15, 0.80), (0.98, 0.0, 0.655)),
+)
+LINKS_AT = ((0.0, 0.0, 0.5), (0.10, 0.0, 0.80), (0.35, 0.0, 0.85), (0.36, 0.0, 0.74))
+
+
+def flat(points: Iterable[Iterable[Iterable[float]]]) -> tuple[float, ...]:
+    return tuple(value for one in points for point in one for value in point)
+
+
+def sensed(tick: int = 0, /, **changed: object) -> Inputs:
+    """The same, in mid-stroke, with a person on the handle whom a sensor saw 60 ms ago."""
+    t_ns = START + tick * TICK
+    well: dict[str, object] = {
+        "pose": (0.62, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0),
+        "links": flat((LINKS_AT,)),
+        "grip": (12.0, 0.0, -3.0),
+        "holds": True,
+        "person_seq": tick // 2 + 1,
+        "person_t_ns": t_ns - 10_000_000,
+        "person_exposed_ns": (t_ns - 60_000_000,) * len(PARTS),
+        "person_place": flat(STANDING),
+        "person_speed": (0.1, 0.1, math.nan, math.nan, math.nan, math.nan),
+    }
+    return inputs(tick, **(well | changed))
+
+
 @dataclass
 class World:
     """The arbiter and the next tick's number; requests and conditions in ``now`` last until changed."""
@@ -73,9 +129,10 @@ class World:
     tick: int
     now: dict[str, object]
     last: Decision | None = None
+    well: Callable[..., Inputs] = field(default=inputs)
 
     def step(self, **once: object) -> Decision:
-        self.state, self.last = arbiter.step(self.state, inputs(self.tick, **(self.now | once)))
+        self.state, self.last = arbiter.step(self.state, self.well(self.tick, **(self.now | once)))
         self.tick += 1
         return self.last
 
@@ -100,13 +157,13 @@ class World:
         return self.ask("clear_request")
 
 
-def fresh_world(limits: Limits | None = None) -> World:
-    return World(arbiter.initial(limits or Limits(), FRANKA), 0, {})
+def fresh_world(limits: Limits | None = None, cell: Cell = UNSENSED) -> World:
+    return World(arbiter.initial(limits or Limits(), FRANKA, cell), 0, {}, well=sensed if cell.person_sensor else inputs)
 
 
 @cache
-def _sawing() -> World:
-    world = fresh_world()
+def _sawing(cell: Cell) -> World:
+    world = fresh_world(cell=cell)
     world.run(110)
     world.ask("arm_request")
     world.ask("go_request")
@@ -114,9 +171,9 @@ def _sawing() -> World:
     return world
 
 
-def sawing_world() -> World:
+def sawing_world(cell: Cell = UNSENSED) -> World:
     """Armed, ramped up and going."""
-    return replace(_sawing(), now=dict(_sawing().now))
+    return replace(_sawing(cell), now=dict(_sawing(cell).now))
 
 
 def fold(state: arbiter.State, recorded: Iterable[Inputs]) -> list[Decision]:
@@ -130,16 +187,19 @@ def fold(state: arbiter.State, recorded: Iterable[Inputs]) -> list[Decision]:
 @dataclass(frozen=True)
 class Material:
     inputs: Callable[..., Inputs]
+    sensed: Callable[..., Inputs]
     fresh: Callable[..., World]
     sawing: Callable[[], World]
     fold: Callable[..., list[Decision]]
     robot: arbiter.RobotLimits
     tick_ns: int
+    sensing: Cell
+    standing: tuple[tuple[tuple[float, ...], ...], ...]
 
 
 @pytest.fixture(scope="session")
 def make() -> Material:
-    return Material(inputs, fresh_world, sawing_world, fold, FRANKA, TICK)
+    return Material(inputs, sensed, fresh_world, sawing_world, fold, FRANKA, TICK, SENSING, STANDING)
 
 
 @pytest.fixture
@@ -150,3 +210,9 @@ def world() -> World:
 @pytest.fixture
 def sawing() -> World:
     return sawing_world()
+
+
+@pytest.fixture
+def together() -> World:
+    """Sawing with a person whom a sensor follows."""
+    return sawing_world(SENSING)

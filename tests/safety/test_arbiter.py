@@ -63,12 +63,8 @@ def test_a_stop_on_the_ramp_does_not_raise_the_permitted_stiffness(world):
 def test_without_a_sensor_for_the_person_the_reduced_speed_holds(sawing):
     decision = sawing.step()
     assert decision.speed_limit == pytest.approx(0.25)
-    assert [LAYERS[i] for i, r in enumerate(decision.layer_reason) if r == Reason.NOT_CONFIGURED] == [
-        "separation",
-        "contact",
-        "forecast",
-        "vision",
-    ]
+    assert decision.layer_reason[LAYERS.index("separation")] == Reason.NOT_SENSED
+    assert [LAYERS[i] for i, r in enumerate(decision.layer_reason) if r == Reason.NOT_CONFIGURED] == ["contact", "forecast", "vision"]
 
 
 def test_without_a_contact_layer_the_force_stays_below_the_faces_limit(make):

@@ -49,8 +49,9 @@ def test_a_latching_request_comes_before_the_others(make):
 
 
 def test_the_watchdog_names_its_thread(make):
-    tick = make.inputs(stop_page=counted(Writer.WATCHDOG), watchdog=Reason.WATCHDOG_CAMERA)
-    assert latch.request(NONE, NONE, tick) == latch.Request(Reason.WATCHDOG_CAMERA, latched=False)
+    for thread in (Reason.WATCHDOG_CAMERA, Reason.WATCHDOG_SERVER, Reason.WATCHDOG_SELF):
+        tick = make.inputs(stop_page=counted(Writer.WATCHDOG), watchdog=thread)
+        assert latch.request(NONE, NONE, tick) == latch.Request(thread, latched=False)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,8 @@ def test_the_watchdog_names_its_thread(make):
         ({"engine_fault": True}, Reason.ENGINE_FAULT),
         ({"watchdog": Reason.WATCHDOG_CONTROL}, Reason.WATCHDOG_CONTROL),
         ({"watchdog": Reason.WATCHDOG_INFERENCE}, Reason.WATCHDOG_INFERENCE),
+        ({"watchdog": Reason.WATCHDOG_SERVER}, Reason.WATCHDOG_SERVER),
+        ({"watchdog": Reason.WATCHDOG_SELF}, Reason.WATCHDOG_SELF),
         ({"watchdog": 999}, Reason.ENGINE_FAULT),
         ({"recorder_fault": Reason.RECORDER_FULL}, Reason.RECORDER_FULL),
         ({"recorder_fault": 999}, Reason.RECORDER_FAILED),

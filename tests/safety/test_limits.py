@@ -23,6 +23,7 @@ def joint(value):
 def test_well_inside_everything_nothing_is_limited(make):
     layer = at(make)
     assert (layer.score, layer.scale, layer.reason) == (1.0, 1.0, Reason.OK)
+    assert layer.margin == pytest.approx(0.87)  # rad, the fourth joint's from -2.2 to -3.07
 
 
 @pytest.mark.parametrize(

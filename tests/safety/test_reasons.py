@@ -5,7 +5,7 @@ import math
 import pytest
 
 from engine.safety.reasons import advice, sentence
-from engine.types import LAYERS, Reason
+from engine.types import LAYERS, PARTS, Reason
 
 WIDTH = 60  # characters of the narrowest place a sentence is shown in
 
@@ -34,10 +34,26 @@ def test_every_reason_fits_and_says_something(reason):
         (Reason.UNCERTAIN, 0.6, 0.1, "uncertainty 1.40 × nominal, stops at 2.00"),
         (Reason.CONSOLE_LOST, 0.4, 0.6, "operator's line silent 600 ms, stops at 1.0 s"),
         (Reason.CONSOLE_LOST, math.nan, math.nan, "no console attached"),
+        (Reason.SEPARATION, -0.13, 0.06, "person 0.13 m nearer than the speed asked for needs"),
+        (Reason.PERSON_STALE, -0.012, 0.312, "person last seen 312 ms ago, limit 300 ms"),
+        (Reason.GRIP_FORCE, -3.0, 0.0, "grip past the hand's limit by 3 N"),
+        (Reason.GRIP_FORCE, 12.0, 0.0, "grip within 12 N of the hand's limit"),
+        (Reason.CONTACT_SPEED, -0.21, 0.0, "handle faster than the arm may bear by 0.21 m/s"),
+        (Reason.CRUSH, -0.011, 0.0, "11 mm too little for a hand at the cradle"),
+        (Reason.CRUSH, 0.02, 0.0, "20 mm more than a hand needs at the cradle"),
+        (Reason.NOT_SENSED, 0.25, math.nan, "person not sensed: at most 0.25 m/s"),
     ],
 )
 def test_a_sentence_holds_the_number_and_its_unit(reason, margin, age, text):
     assert sentence(reason, margin, age) == text
+
+
+def test_the_separation_names_the_part_of_the_person_and_both_distances():
+    for number, part in enumerate(PARTS):
+        text = sentence(Reason.SEPARATION, -0.13, 0.06, part=number, separation=0.31)
+        assert text == f"{part} 0.31 m away, needs 0.44 m at this speed"
+        assert len(sentence(Reason.SEPARATION, -10.0, 0.06, part=number, separation=-0.31)) <= WIDTH
+    assert sentence(Reason.SEPARATION, math.nan, part=3, separation=math.nan) == "the person's distance is not known"
 
 
 def test_a_layer_that_is_not_configured_names_its_cap():

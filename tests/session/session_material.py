@@ -1,6 +1,8 @@
 """Sessions to record: ticks, inferences, pictures and events made from a seed, with the arbiter's own decisions."""
 
+import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -10,7 +12,11 @@ from engine.limits import Limits
 from engine.safety import arbiter
 from engine.safety.cell import UNSENSED
 from engine.safety.limits import RobotLimits
+from engine.session.commit import COMMIT, Commit, sealed
+from engine.session.layout import encode, read_blocks, row_bytes
+from engine.session.reader import Session
 from engine.session.schema import SCHEMA_VERSION, UNITS, Header, software_versions
+from engine.session.table import Shard, chain_start
 from engine.types import (
     Command,
     Energy,
@@ -40,6 +46,7 @@ POLICY = PolicyInfo(
 )
 PLANT = 90
 DT_NS = 10_000_000
+STROKE = 259  #: ticks
 AXES = ("", "pull", "push", "+x")
 REFUSED = ("", "The cut line is locked: the blade is in the kerf.", "grün")
 
@@ -132,11 +139,12 @@ def ticks(seed: int, *, odd_values: bool = True) -> Iterator[Tick]:
                 "watchdog": 0,
                 "recorder_fault": 0,
                 "engine_fault": False,
+                "inference_fault": 0,
                 "mode": 0,
             }
         )
         state, decision = arbiter.step(state, inputs)
-        saw = _random_fields(SawState, rng)
+        saw = _random_fields(SawState, rng) | {"stroke_count": tick // STROKE}
         plant = rng.normal(size=PLANT)
         if odd_values and tick % 7 == 3:
             saw |= {"phase_error": float("nan"), "press_force": float("inf"), "cut_force": -0.0, "stroke_count": -(2**62)}
@@ -148,9 +156,25 @@ def ticks(seed: int, *, odd_values: bool = True) -> Iterator[Tick]:
             "refused": REFUSED[tick // 50 % len(REFUSED)],
         }
         command = Command(**_random_fields(Command, rng) | {"command_tick": tick})
-        spring, energy = Spring(**_random_fields(Spring, rng)), Energy(**_random_fields(Energy, rng))
-        yield Tick(inputs, decision, command, SawState(**saw), spring, energy, OperatorState(**operator), plant)
+        spring = Spring(**_random_fields(Spring, rng))
+        yield Tick(inputs, decision, command, SawState(**saw), spring, energy(tick), OperatorState(**operator), plant)
         tick += 1
+
+
+def energy(tick: int) -> Energy:
+    """An account that closes: what goes in goes out again, but for what swings between tank and spring."""
+    swing = 0.5 * math.sin(0.1 * tick)
+    return Energy(
+        tank=5.0 + swing,
+        share=1.0,
+        partner=0.02 * tick,
+        grant=0.03 * tick,
+        wood=0.04 * tick,
+        damping=0.01 * tick,
+        stored=1.0 - swing,
+        paid=0.05 * tick,
+        refill=0.02 * tick,
+    )
 
 
 def inference(number: int, end_ns: int, *, noise: int = 1) -> Inference:
@@ -206,3 +230,20 @@ def frames(number: int, t_ns: int, reading: Tick, *, side: int = 32) -> Frames:
 
 def event(number: int, tick: int, kind: str = "system", text: str = "begun") -> Event:
     return Event(seq=number, tick=tick, t_ns=1_000_000_000 + tick * DT_NS, wall=1767268800.0 + tick / 100, kind=kind, text=text)
+
+
+def edit(session: Path, name: str, row: int, value: object, *, reseal: bool = False) -> None:
+    """Change one row of an array in its shard; with ``reseal`` also mend the hash chain and the digest, as a forger would."""
+    column = Session.open(session).describe(name)
+    block, at = divmod(row, column.block_rows)
+    rows = read_blocks(session, column, block, block)[0].copy()
+    rows[at] = value
+    shard = Shard(session, column)
+    shard.put(block, encode(column, rows))
+    shard.close()
+    if reseal:
+        chain = chain_start(column)
+        chain.update(row_bytes(column, Session.open(session).rows(name)))
+        commit = msgspec.json.decode((session / COMMIT).read_bytes(), type=Commit)
+        arrays = commit.arrays | {name: msgspec.structs.replace(commit.arrays[name], sha256=chain.hexdigest())}
+        (session / COMMIT).write_bytes(msgspec.json.encode(sealed(msgspec.structs.replace(commit, arrays=arrays))))

@@ -6,29 +6,11 @@ import msgspec
 import numpy as np
 import pytest
 import zarr
+from session_material import edit
 
-from engine.session.commit import COMMIT, Commit, sealed
-from engine.session.layout import encode, read_blocks, row_bytes
+from engine.session.commit import COMMIT
 from engine.session.reader import Session
-from engine.session.table import Shard, chain_start
 from engine.session.verify import recompute, verify
-
-
-def edit(session, name, row, value, *, reseal=False):
-    """Change one row of an array in its shard; with ``reseal`` also mend the hash chain and the digest, as a forger would."""
-    column = Session.open(session).describe(name)
-    block, at = divmod(row, column.block_rows)
-    rows = read_blocks(session, column, block, block)[0].copy()
-    rows[at] = value
-    shard = Shard(session, column)
-    shard.put(block, encode(column, rows))
-    shard.close()
-    if reseal:
-        chain = chain_start(column)
-        chain.update(row_bytes(column, Session.open(session).rows(name)))
-        commit = msgspec.json.decode((session / COMMIT).read_bytes(), type=Commit)
-        arrays = commit.arrays | {name: msgspec.structs.replace(commit.arrays[name], sha256=chain.hexdigest())}
-        (session / COMMIT).write_bytes(msgspec.json.encode(sealed(msgspec.structs.replace(commit, arrays=arrays))))
 
 
 def test_a_whole_session_is_accepted_and_every_decision_recomputed(recorded):

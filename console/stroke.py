@@ -1,0 +1,82 @@
+"""The last full stroke in figures: its energy ledger and the partner's force, from the snapshots that came in while it lasted."""
+
+import math
+from dataclasses import dataclass, field
+
+from engine.types import Energy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stroke:
+    """Energies are changes over the stroke, J."""
+
+    number: int
+    seconds: float
+    partner: float  #: by the person on the saw
+    grant: float  #: let into the tank for the task
+    wood: float  #: on the wood
+    damping: float  #: to heat
+    kept: float  #: more in tank, spring, motion and height than before
+    throughput: float  #: of partner, grant, wood and damping together, back and forth
+    force_rms: float  #: N, on the partner along the stroke
+    force_peak: float  #: N
+
+    @property
+    def residue(self) -> float:
+        """J by which the ledger does not close."""
+        return self.kept - (self.partner + self.grant - self.wood - self.damping)
+
+    @property
+    def closure(self) -> float:
+        """The residue as a share of the throughput; NaN where nothing flowed."""
+        return abs(self.residue) / self.throughput if self.throughput > 0.0 else math.nan
+
+
+@dataclass
+class Meter:
+    """Cuts the run at each change of the stroke count. A stroke counts once both of its ends were seen."""
+
+    last: Stroke | None = None
+    _count: int | None = None
+    _began_ns: int | None = None  #: None until a stroke's beginning was seen
+    _begin: Energy | None = None
+    _before: Energy | None = None  #: the reading before this one
+    _flow: float = 0.0
+    _forces: list[float] = field(default_factory=list)
+
+    def observe(self, t_ns: int, count: int, force: float, energy: Energy) -> None:
+        """Take one reading in, at any rate: strokes so far, the partner's force in N, the account. Readings come in their order."""
+        if self._before is not None:
+            self._flow += _moved(self._before, energy)
+        if self._count is not None and count != self._count:
+            if self._begin is not None and self._began_ns is not None and count == self._count + 1:
+                self.last = self._stroke(count, (t_ns - self._began_ns) / 1e9, self._begin, energy)
+            self._began_ns, self._begin, self._flow, self._forces = t_ns, energy, 0.0, []
+        self._count, self._before = count, energy
+        self._forces.append(force)
+
+    def clear(self) -> None:
+        """Forget everything: another past begins."""
+        self.last = self._count = self._began_ns = self._begin = self._before = None
+        self._flow, self._forces = 0.0, []
+
+    def _stroke(self, number: int, seconds: float, before: Energy, after: Energy) -> Stroke:
+        forces = self._forces
+        return Stroke(
+            number=number,
+            seconds=seconds,
+            partner=after.partner - before.partner,
+            grant=after.grant - before.grant,
+            wood=after.wood - before.wood,
+            damping=after.damping - before.damping,
+            kept=after.tank + after.stored - before.tank - before.stored,
+            throughput=self._flow,
+            force_rms=math.sqrt(sum(force * force for force in forces) / len(forces)) if forces else math.nan,
+            force_peak=max(map(abs, forces), default=math.nan),
+        )
+
+
+def _moved(before: Energy, now: Energy) -> float:
+    """J that flowed between two readings, whichever way."""
+    terms = ((now.partner, before.partner), (now.grant, before.grant), (now.wood, before.wood), (now.damping, before.damping))
+    return sum(abs(after - was) for after, was in terms)

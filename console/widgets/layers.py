@@ -1,0 +1,150 @@
+"""The arbiter's nine layers: score, trend, speed, force, margin with its unit, age of the oldest input, and what each says."""
+
+import math
+from typing import ClassVar
+
+from console.panel import Panel
+from console.rows import NONE, Row, Span, age, number, row, wrapped
+from console.view import View
+from engine.limits import Limits
+from engine.safety.reasons import advice, sentence
+from engine.types import LAYERS, Decision, Reason
+
+NUMBERED = 41  #: cells from which a layer's name stands with its number
+SAYS_FROM = 104  #: cells from which each layer's sentence stands beside its numbers
+TRENDS = {1: ("↑", "good"), 0: ("→", "dim"), -1: ("↓", "warn")}
+
+# How a margin is shown: factor, unit, decimals.
+Unit = tuple[float, str, int]
+SECONDS: Unit = (1e3, "ms", 0)
+METRES: Unit = (1.0, "m", 2)
+NOMINAL: Unit = (1.0, "×", 2)
+NEWTONS: Unit = (1.0, "N", 0)
+SPEED: Unit = (1.0, "m/s", 2)
+
+BY_REASON: dict[int, Unit] = {
+    Reason.JOINT_POSITION: (1.0, "rad", 2),
+    Reason.JOINT_VELOCITY: (100.0, "%", 0),
+    Reason.JOINT_TORQUE: (100.0, "%", 0),
+    Reason.WORKSPACE: (1e3, "mm", 0),
+    Reason.SINGULARITY: (1.0, "m³", 3),
+    Reason.TOOL_SPEED: SPEED,
+    Reason.SEPARATION: METRES,
+    Reason.GRIP_FORCE: NEWTONS,
+    Reason.CONTACT_SPEED: SPEED,
+    Reason.CRUSH: (1e3, "mm", 0),
+    Reason.NOT_SENSED: SPEED,
+}
+BY_LAYER: dict[int, Unit] = {0: SECONDS, 1: SECONDS, 3: METRES, 4: NEWTONS, 5: NOMINAL, 8: SECONDS}
+
+
+def score_role(score: float, limits: Limits) -> str:
+    """good at or above the level that continues, bad below the level that stops."""
+    if not score >= limits.stop_below:
+        return "bad"
+    return "good" if score >= limits.continue_above else "warn"
+
+
+def margin_text(decision: Decision, layer: int, width: int = 9) -> str:
+    """How far the layer is from its limit, in its own unit; a dash where it gives no margin."""
+    reason, margin = decision.layer_reason[layer], decision.layer_margin[layer]
+    unit = BY_REASON.get(reason) or BY_LAYER.get(layer)
+    if reason == Reason.NOT_CONFIGURED or unit is None or not math.isfinite(margin):
+        return NONE.rjust(width)
+    factor, name, decimals = unit
+    return f"{number(margin * factor, width - len(name) - 1, decimals, sign=margin < 0)} {name}"
+
+
+def layer_row(view: View, decision: Decision, layer: int, width: int) -> Row:
+    """What fits of one layer: name and score always, then age, margin, speed, trend and force."""
+    limits = view.limits
+    binding = layer == decision.binding
+    scale, force = decision.layer_scale[layer], decision.layer_force[layer]
+    score = decision.layer_score[layer]
+    told = score_role(score, limits) if binding or not score >= limits.continue_above else "text"
+    spans: list[Span] = [
+        (("▶" if binding else " ") + _name(layer, width), "value" if binding else "text"),
+        (number(score, 5, 2), told),
+    ]
+    if width >= 24:
+        spans.append(TRENDS[view.history.trend(layer)])
+    if width >= 47:
+        spans.append((number(scale * limits.speed_max, 6, 2), "warn" if not scale >= 1.0 else "dim"))
+    if width >= 53:
+        spans.append((number(force, 5, 0), "dim" if math.isinf(force) else "warn"))
+    if width >= 38:
+        spans.append((margin_text(decision, layer), "value" if binding else "text"))
+    if width >= 32:
+        spans.append((age(decision.layer_age[layer], 8), "dim"))
+    if width >= SAYS_FROM:
+        said = sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)
+        spans.append(("  " + said, "value" if binding else "dim"))
+    return tuple(spans)
+
+
+def _name(layer: int, width: int) -> str:
+    return f"{layer + 1} {LAYERS[layer]}".ljust(16) if width >= NUMBERED else LAYERS[layer].ljust(14)
+
+
+def head_row(width: int) -> Row:
+    """The names of the columns that ``layer_row`` gives at this width."""
+    columns = (("m/s ≤", 6, 47), ("N ≤", 5, 53), ("margin", 9, 38), ("age", 8, 32))
+    text = f" {'layer':{len(_name(0, width))}}{'score':>5}" + " " * (width >= 24)
+    text += "".join(f"{name:>{cells}}" for name, cells, least in columns if width >= least)
+    return row((text + "  says" * (width >= SAYS_FROM), "dim"))
+
+
+def order(decision: Decision) -> list[int]:
+    """Layers from the one that limits most to the one that limits least."""
+    return sorted(
+        range(len(LAYERS)),
+        key=lambda i: (i != decision.binding, decision.layer_reason[i] == Reason.NOT_CONFIGURED, decision.layer_score[i], i),
+    )
+
+
+def layer_rows(view: View, decision: Decision, width: int, height: int) -> list[Row]:
+    """The table where nine rows fit; less room shows the layers that limit most, and layers without a source in one line."""
+    if height > len(LAYERS):
+        return [head_row(width), *(layer_row(view, decision, i, width) for i in range(len(LAYERS)))]
+    silent = [i for i in range(len(LAYERS)) if decision.layer_reason[i] == Reason.NOT_CONFIGURED]
+    rows = [layer_row(view, decision, i, width) for i in order(decision) if i not in silent]
+    room = max(0, height - bool(silent))
+    if height > len(rows) + bool(silent):
+        rows = [head_row(width), *(layer_row(view, decision, i, width) for i in range(len(LAYERS)) if i not in silent)]
+    shown = rows[:room]
+    if silent:
+        names = " · ".join(LAYERS[i] for i in silent)
+        shown.append(row((f" not configured: {names}"[:width], "dim")))
+    return shown[:height]
+
+
+def page_rows(view: View, width: int, height: int) -> list[Row]:
+    """The whole table, the sentences of the layers that limit, and the advice of the one that binds."""
+    if view.snapshot is None:
+        return [row(("nothing has been decided yet", "dim"))]
+    decision = view.snapshot.decision
+    rows = [*layer_rows(view, decision, width, max(10, height)), ()]
+    for layer in order(decision):
+        reason, binding = decision.layer_reason[layer], layer == decision.binding
+        if binding or (reason not in (Reason.OK, Reason.NOT_CONFIGURED) and width < SAYS_FROM):
+            said = f"{LAYERS[layer]}: {sentence(reason, decision.layer_margin[layer], decision.layer_age[layer], layer)}"
+            rows.append(row(("▶ " if binding else "  ", "value"), (said, "value" if binding else "text")))
+        if binding and reason != Reason.OK:
+            rows += [row(("  " + line, "dim")) for line in wrapped(advice(reason), width - 2)]
+    legend = (
+        f"m/s ≤, N ≤: the most this layer permits, of {view.limits.speed_max:.2f} m/s; ∞ sets none.",
+        "margin: distance to the limit. age: of the oldest input. ↑ ↓: over 4 s.",
+    )
+    rows += [(), *(row((line, "dim")) for text in legend for line in wrapped(text, width))]
+    return rows[:height]
+
+
+class LayersPanel(Panel):
+    TITLE: ClassVar[str] = "LAYERS"
+    DEFAULT_CSS = "LayersPanel { min-width: 60; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return page_rows(view, width, height)
+
+    def note(self, view: View) -> Row:
+        return row(("L", "key"), (" closes", "dim"))

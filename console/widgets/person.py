@@ -1,0 +1,143 @@
+"""The person: how far the part that limits most is, how far it has to be, and the hand on the far handle."""
+
+import math
+from typing import ClassVar
+
+from console.draw import marked_bar
+from console.panel import Panel
+from console.rows import Row, age, number, row, wrapped
+from console.view import View
+from engine.safety.reasons import sentence
+from engine.types import LAYERS, PARTS, Decision, Reason, Snapshot
+
+SEPARATION, CONTACT = LAYERS.index("separation"), LAYERS.index("contact")
+FULL = 1.5  #: m, a full gauge
+UNSEEN = (Reason.NOT_CONFIGURED, Reason.NOT_SENSED)
+
+
+def sensed(decision: Decision) -> bool:
+    """Whether a sensor follows the person at all."""
+    return decision.layer_reason[SEPARATION] not in UNSEEN
+
+
+def measured(decision: Decision) -> bool:
+    """Whether there is a distance to show."""
+    return math.isfinite(decision.separation) and 0 <= decision.separation_part < len(PARTS)
+
+
+def separation_role(decision: Decision) -> str:
+    """bad below what is required, warn within a fifth above it."""
+    if close(decision):
+        return "bad"
+    return "good" if decision.separation >= 1.2 * decision.separation_needed else "warn"
+
+
+def close(decision: Decision) -> bool:
+    """Whether the person is nearer than the wanted speed needs, or nobody can say that they are not."""
+    return not decision.separation >= decision.separation_needed
+
+
+def distance_row(decision: Decision, width: int) -> Row:
+    """The part's name, its distance, and the distance that the wanted speed needs."""
+    role, part = separation_role(decision), PARTS[decision.separation_part]
+    here, need = f"{decision.separation:.2f}", number(decision.separation_needed, 4, 2)
+    if len(part) + 18 > width:
+        return row((f"{part} ", "value"), (f"{here} m", role), (" < " if close(decision) else " ≥ ", "dim"), (need, "value"))
+    return row((f"{part} ", "value"), (f"{here} m", role), (", needs ", "dim"), (need, "value"))
+
+
+def gauge(decision: Decision, width: int) -> Row:
+    """The distance as a bar with a tick at what is required."""
+    need = decision.separation_needed
+    marks = (need / FULL,) if math.isfinite(need) else ()
+    return marked_bar(decision.separation / FULL, width, marks, separation_role(decision))
+
+
+def grip_force(s: Snapshot) -> float:
+    """N, size of the person's force on the far handle; NaN where the handle has no sensor."""
+    return math.sqrt(sum(force * force for force in s.inputs.grip))
+
+
+def grip_row(view: View, width: int) -> Row:
+    """The hand on the handle: held or not, its force, and the room between handle and cradle."""
+    s = view.snapshot
+    assert s is not None
+    gap, least = s.saw.handle_gap * 1e3, view.limits.crush_gap * 1e3
+    force = grip_force(s)
+    spans = row(("hand ", "dim"), ("ON " if s.saw.partner_holding else "OFF", "good" if s.saw.partner_holding else "warn"))
+    spans += row((number(force, 5, 0), "value"), (" N", "dim")) if math.isfinite(force) else row((" force not sensed", "dim"))
+    if width >= 28:
+        narrow = gap < least
+        spans += row(("  gap", "dim"), (number(gap, 4, 0), "bad" if narrow else "value"), (f" mm <{least:.0f}" if narrow else " mm", "dim"))
+    return spans
+
+
+def person_rows(view: View, width: int, height: int) -> list[Row]:
+    if view.snapshot is None:
+        return [row(("nobody is looked for yet", "dim"))]
+    d = view.snapshot.decision
+    margin, old = d.layer_margin[SEPARATION], d.layer_age[SEPARATION]
+    if not sensed(d):
+        rows = [row(("not sensed", "warn"), (": no sensor follows the person", "dim"))]
+        rows += [row((line, "dim")) for line in wrapped(f"so at most {view.limits.speed_unsensed:.2f} m/s, hold to run", width)]
+    elif not measured(d):
+        rows = [row((line, "bad")) for line in wrapped(sentence(d.layer_reason[SEPARATION], margin, old, SEPARATION), width)]
+    else:
+        rows = [distance_row(d, width), gauge(d, width), _permits(view, d, old, width)]
+    rows.append(grip_row(view, width))
+    contact = d.layer_reason[CONTACT]
+    if contact not in (Reason.OK, *UNSEEN) or height > len(rows):
+        said = sentence(contact, d.layer_margin[CONTACT], d.layer_age[CONTACT], CONTACT)
+        rows += [row((line, "warn" if contact not in (Reason.OK, *UNSEEN) else "dim")) for line in wrapped(f"contact: {said}", width)]
+    return rows[:height]
+
+
+def _permits(view: View, d: Decision, old: float, width: int) -> Row:
+    """The reaction time in force, the age of the sensor's word, and the speed that the distance permits."""
+    speed = d.layer_scale[SEPARATION] * view.limits.speed_max
+    wide = width >= 42
+    permits = "  permits" if wide else " ≤"
+    spans = row(
+        ("T_r", "dim"), (number(d.reaction, 5, 2), "text"), (" s" + permits, "dim"), (number(speed, 5, 2), "value"), (" m/s", "dim")
+    )
+    return (*spans, ("  seen" + age(old), "dim")) if wide else spans
+
+
+def person_line(view: View, width: int) -> list[Row]:
+    """The same in one line, for small screens."""
+    if view.snapshot is None:
+        return [row(("  nobody is looked for yet", "dim"))]
+    s = view.snapshot
+    d = s.decision
+    if not sensed(d):
+        return [row(("  person not sensed", "warn"), (f": at most {view.limits.speed_unsensed:.2f} m/s", "dim"))]
+    if not measured(d):
+        said = sentence(d.layer_reason[SEPARATION], d.layer_margin[SEPARATION], d.layer_age[SEPARATION], SEPARATION)
+        return [row("  ", (said, "bad"))]
+    spans: Row = (("  ", "text"), *distance_row(d, 40), ("  CLOSE " if close(d) else " ", "bad"))
+    spans += (*gauge(d, max(6, width - 68)), ("  T_r", "dim"), (number(d.reaction, 5, 2), "text"), (" s", "dim"))
+    force = grip_force(s)
+    if width >= 76 and math.isfinite(force):
+        spans += row(("  grip", "dim"), (number(force, 4, 0), "value"), (" N", "dim"))
+    return [spans]
+
+
+class PersonPanel(Panel):
+    TITLE: ClassVar[str] = "PERSON"
+    DEFAULT_CSS = "PersonPanel { min-width: 20; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return person_rows(view, width, height)
+
+    def note(self, view: View) -> Row:
+        decision = view.snapshot.decision if view.snapshot is not None else None
+        near = decision is not None and sensed(decision) and measured(decision) and close(decision)
+        return row(("TOO CLOSE", "bad")) if near else ()
+
+
+class PersonLine(Panel):
+    FRAMED: ClassVar[bool] = False
+    DEFAULT_CSS = "PersonLine { height: 1; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return person_line(view, width)

@@ -1,0 +1,114 @@
+"""Why it stopped, what holds now, and the way back step by step; on screen by itself from a stop until the robot is armed again."""
+
+from typing import ClassVar
+
+from console.panel import Panel
+from console.rows import Row, beside, number, row, wrapped
+from console.view import View
+from console.widgets.gains import measured_speed
+from engine.limits import Limits
+from engine.safety.reasons import advice, sentence
+from engine.types import LAYERS, Reason, Snapshot, StopKind
+
+DONE, NOW, LATER = ("✓", "good"), ("▶", "warn"), ("·", "dim")
+TOLD = (Reason.STOP_POWER_OFF, Reason.LATCHED)  #: their advice is the way back itself
+BESIDE = 70  #: cells from which cause and way back stand beside each other
+
+
+def stopped_last(snapshot: Snapshot) -> bool:
+    """Whether it was a stop that disarmed the robot, and nothing has been armed since."""
+    return next((event.kind == "stop" for event in reversed(snapshot.events) if event.kind in ("stop", "arm", "disarm")), False)
+
+
+def stands(snapshot: Snapshot | None) -> bool:
+    """Whether there is a stop to explain: one holds, or the last one disarmed the robot."""
+    if snapshot is None:
+        return False
+    decision = snapshot.decision
+    return bool(decision.stop_number) or (not decision.armed and decision.stop_count > 0 and stopped_last(snapshot))
+
+
+def persists(snapshot: Snapshot, limits: Limits) -> bool:
+    """Whether the layer that stopped it would stop it now."""
+    decision = snapshot.decision
+    return not decision.layer_score[decision.stop_layer] >= limits.stop_below
+
+
+def cause_rows(s: Snapshot, width: int) -> list[Row]:
+    """Number, category, kind; the cause with its numbers at that moment; what holds now."""
+    d = s.decision
+    kind = "LATCHED" if d.stop_kind == StopKind.LATCHED else "PROTECTIVE"
+    told = f"category {d.stop_category} · {kind}" if d.stop_number else "is over"
+    rows = [row((f"STOP {d.stop_number or d.stop_count} ", "bad"), (told, "value"))]
+    why = f"{LAYERS[d.stop_layer]}: {sentence(d.stop_reason, d.stop_margin, d.stop_age, d.stop_layer)}"
+    rows += [row((line, "value")) for line in wrapped(why, width)]
+    return rows + [row((line, "text")) for line in wrapped(f"now: {holds(s)}", width)]
+
+
+def holds(s: Snapshot) -> str:
+    """What the robot does at this moment, in figures."""
+    if s.command.brakes:
+        return "on its brakes where it stands, power off"
+    if not s.command.hold:
+        return f"coming to rest,{number(measured_speed(s), 5, 2)} m/s"
+    k = s.spring.stiffness
+    return f"stroke yields at {k[0]:.0f} N/m up to {s.spring.force_max:.0f} N; across holds at {k[1]:.0f} N/m"
+
+
+def way_back(s: Snapshot, limits: Limits) -> list[tuple[tuple[str, str], str]]:
+    """The steps back to work in their order, each with its mark: done, to be done now, or later."""
+    d = s.decision
+    lasting, moving = persists(s, limits), not measured_speed(s) <= limits.rest_speed
+    layer = d.stop_layer
+    first = "cause gone, robot at rest"
+    if lasting:
+        now = sentence(d.layer_reason[layer], d.layer_margin[layer], d.layer_age[layer], layer)
+        first = f"cause not gone: {now}"
+    elif moving:
+        first = f"cause gone; not at rest:{number(measured_speed(s), 5, 2)} m/s"
+    clears = f"C clears stop {d.stop_number}" if d.stop_kind == StopKind.LATCHED else "the stop clears by itself"
+    texts = [first, clears if d.stop_number else "the stop is cleared", "A, then Enter held 1 s, arms", "G lets it move"]
+    done = [not lasting and not moving, not d.stop_number, d.armed, d.going]
+    at = next((i for i, is_done in enumerate(done) if not is_done), len(done))
+    return [(DONE if i < at else NOW if i == at else LATER, text) for i, text in enumerate(texts)]
+
+
+def way_rows(s: Snapshot, limits: Limits, width: int) -> list[Row]:
+    rows: list[Row] = []
+    for step, ((mark, role), text) in enumerate(way_back(s, limits), 1):
+        lines = wrapped(text, width - 4)
+        rows.append(row((f"{step} ", "key"), (mark + " ", role), (lines[0], "dim" if role == "dim" else "value")))
+        rows += [row(("    " + line, "value")) for line in lines[1:]]
+    return rows
+
+
+def stopped_rows(view: View, width: int, height: int) -> list[Row]:
+    s = view.snapshot
+    if s is None or not stands(s):
+        return [row(("nothing has stopped it", "dim"))]
+    half = width // 2 - 1 if width >= BESIDE else width
+    told = [] if s.decision.stop_reason in TOLD else [row((line, "dim")) for line in wrapped(advice(s.decision.stop_reason), half)]
+    if width >= BESIDE:
+        left, right = cause_rows(s, half), way_rows(s, view.limits, width - half - 2)
+        if height >= len(right) + len(told):
+            right += told
+        return beside(left, right, half)[:height]
+    rows = cause_rows(s, width)
+    back = way_rows(s, view.limits, width)
+    if height > len(rows) + len(back):
+        rows.append(())
+    return (rows[: max(0, height - len(back))] + back)[:height]
+
+
+class StoppedPanel(Panel):
+    TITLE: ClassVar[str] = "WHY IT STOPPED"
+    DEFAULT_CSS = "StoppedPanel { min-width: 30; }"
+
+    def content(self, view: View, width: int, height: int) -> list[Row]:
+        return stopped_rows(view, width, height)
+
+    def title(self, view: View) -> Row:
+        return row((self.TITLE, "bad"))
+
+    def note(self, view: View) -> Row:
+        return row(("the way back", "title"))

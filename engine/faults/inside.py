@@ -1,0 +1,222 @@
+"""The faults of cameras, policy, threads, recorder, clock and the person's sensor, put into the real engine while it saws."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+
+from adapters.base import AdapterError
+from engine.faults.bench import PAST, Bench, tried
+from engine.faults.fault import Fault, Trial
+from engine.faults.workshop import Workshop
+from engine.limits import Limits
+from engine.loops.control import DT
+from engine.server import TELEMETRY_HZ
+from engine.session import commit, recorder, writer
+from engine.types import U8, Frames, Inference, Observation, Person, Reason
+
+STALL = 0.3  #: s that the control thread stands still
+STEP = 5.0  #: s that the clock jumps
+
+
+def fault(
+    name: str,
+    inject: Callable[[Bench], None],
+    reason: Reason,
+    keeps: str,
+    *,
+    also: tuple[Reason, ...] = (),
+    more: float = 0.0,
+    known: str = "",
+) -> Fault:
+    """A fault that is put into an engine in this process. It is bound by the limit ``keeps``, if any, and ``more`` s."""
+
+    def limit(limits: Limits) -> float:
+        return (getattr(limits, keeps) if keeps else 0.0) + more
+
+    def run(workshop: Workshop) -> Trial:
+        ticks = math.ceil(limit(workshop.settings.limits) / DT) + PAST
+        return tried(inject, ticks, name, workshop.rig, workshop.policy, workshop)
+
+    return Fault(name=name, run=run, reasons=(reason, *also), limit=limit, keeps=(keeps,), known=known)
+
+
+# --- cameras ---
+
+
+def _pictures(change: Callable[[U8], U8]) -> Callable[[Bench], None]:
+    """Every picture becomes another, however fresh its exposure."""
+
+    def changed(fresh: Frames, last: Frames) -> Frames:
+        return msgspec.structs.replace(fresh, images={name: change(image) for name, image in fresh.images.items()})
+
+    def inject(bench: Bench) -> None:
+        bench.rig.change = changed
+
+    return inject
+
+
+def _freeze(bench: Bench) -> None:
+    bench.rig.change = lambda fresh, last: msgspec.structs.replace(fresh, images=last.images)
+
+
+def _unplug(bench: Bench) -> None:
+    def gone(fresh: Frames, last: Frames) -> Frames:
+        raise AdapterError("the camera does not answer")
+
+    bench.rig.change = gone
+
+
+# --- policy ---
+
+
+def _answers(change: Callable[[Bench, Inference, Inference], Inference]) -> Callable[[Bench], None]:
+    def inject(bench: Bench) -> None:
+        bench.policy.change = lambda fresh, last: change(bench, fresh, last)
+
+    return inject
+
+
+def _hang(bench: Bench, fresh: Inference, last: Inference) -> Inference:
+    bench.over.wait()
+    return fresh
+
+
+def _raise(bench: Bench, fresh: Inference, last: Inference) -> Inference:
+    raise RuntimeError("the model ran out of memory")
+
+
+def _not_numbers(bench: Bench, fresh: Inference, last: Inference) -> Inference:
+    """The policy itself still says that its answer is finite."""
+    return msgspec.structs.replace(fresh, chunks=np.full_like(fresh.chunks, np.nan))
+
+
+def _old(bench: Bench, fresh: Inference, last: Inference) -> Inference:
+    return last
+
+
+def _doubles(bench: Bench, fresh: Inference, last: Inference) -> Inference:
+    return msgspec.structs.replace(fresh, chunks=fresh.chunks.astype(np.float64))
+
+
+def _short(bench: Bench, fresh: Inference, last: Inference) -> Inference:
+    return msgspec.structs.replace(fresh, chunks=fresh.chunks[:, :, :1])
+
+
+# --- threads and clock ---
+
+
+def _stall_control(bench: Bench) -> None:
+    def stall(observation: Observation) -> Observation:
+        bench.robot.change = None
+        time.sleep(STALL)
+        return observation
+
+    bench.robot.change = stall
+
+
+def _stall_server(bench: Bench) -> None:
+    bench.serving.clear()
+
+
+def _kill_watchdog(bench: Bench) -> None:
+    bench.clock.fatal_to = "watchdog"
+
+
+def _step_clock(bench: Bench) -> None:
+    bench.clock.stepped_ns = round(STEP * 1e9)
+
+
+# --- the person's sensors ---
+
+
+def _drop_out(bench: Bench) -> None:
+    """The sensor delivers nothing new: its last word grows old."""
+    kept: list[Person | None] = []
+
+    def same(observation: Observation) -> Observation:
+        kept[:] = kept or [observation.person]
+        return msgspec.structs.replace(observation, person=kept[0])
+
+    bench.robot.change = same
+
+
+def _blind(bench: Bench) -> None:
+    def nowhere(observation: Observation) -> Observation:
+        if observation.person is None:
+            return observation
+        person = msgspec.structs.replace(observation.person, place=np.full_like(observation.person.place, np.nan))
+        return msgspec.structs.replace(observation, person=person)
+
+    bench.robot.change = nowhere
+
+
+def _numb(bench: Bench) -> None:
+    bench.robot.change = lambda observation: msgspec.structs.replace(observation, grip=np.full(3, np.nan))
+
+
+# --- recorder ---
+
+
+def _slow_disk(bench: Bench) -> None:
+    """Every wait for the disk takes until the run is over."""
+    real = commit.sync_disk
+
+    def slow(folder: object) -> None:
+        if threading.current_thread().name == "recorder":
+            bench.over.wait()
+        real(bench.session)
+
+    vars(writer)["sync_disk"] = slow  # the name by which the writer calls it
+    bench.mending.callback(setattr, writer, "sync_disk", real)
+
+
+def _pull_disk(bench: Bench) -> None:
+    """The session's folder is not there any more; it comes back before the session is closed."""
+    away = bench.session.with_name("away")
+    bench.session.rename(away)
+    bench.mending.callback(away.rename, bench.session)
+
+
+COMMIT = recorder.COMMIT_EVERY + recorder.POLL  #: s until the recorder next writes
+
+INSIDE = (
+    fault("camera frozen", _freeze, Reason.CAMERA_FROZEN, "frame_age_max"),
+    fault("camera black", _pictures(np.zeros_like), Reason.CAMERA_DARK, "frame_age_max"),
+    fault("camera wrong size", _pictures(lambda image: image[::2, ::2]), Reason.CAMERA_WRONG, "frame_age_max"),
+    fault("camera gone", _unplug, Reason.CAMERA_STALE, "frame_age_max"),
+    fault("model hangs", _answers(_hang), Reason.CHUNK_STALE, "inference_age_max"),
+    fault("model raises", _answers(_raise), Reason.MODEL_FAILED, "inference_age_max"),
+    fault("model says NaN", _answers(_not_numbers), Reason.CHUNK_NOT_FINITE, "inference_age_max"),
+    fault("model repeats an old chunk", _answers(_old), Reason.CHUNK_STALE, "inference_age_max"),
+    fault("model's chunk of a wrong dtype", _answers(_doubles), Reason.CHUNK_WRONG, "inference_age_max"),
+    fault("model's chunk of a wrong horizon", _answers(_short), Reason.CHUNK_WRONG, "inference_age_max"),
+    fault("control thread stalls", _stall_control, Reason.WATCHDOG_CONTROL, "watchdog_control"),
+    fault(
+        "server thread stalls",
+        _stall_server,
+        Reason.WATCHDOG_SERVER,
+        "watchdog_server",
+        more=1.0 / TELEMETRY_HZ,
+        known="the end of the server's round",
+    ),
+    fault("watchdog dies", _kill_watchdog, Reason.WATCHDOG_SELF, "watchdog_self"),
+    fault("clock steps", _step_clock, Reason.CLOCK_STEPPED, "", more=DT),
+    fault(  # an older sight of a person asks for more distance: that may stop first
+        "person's sensor drops out", _drop_out, Reason.PERSON_STALE, "person_age_max", also=(Reason.SEPARATION,)
+    ),
+    fault("person's sensor says NaN", _blind, Reason.PERSON_NOT_FINITE, "", more=DT),
+    fault("grip sensor says NaN", _numb, Reason.GRIP_NOT_FINITE, "", more=DT),
+    fault(
+        "disk slow",
+        _slow_disk,
+        Reason.WATCHDOG_RECORDER,
+        "watchdog_recorder",
+        more=COMMIT,
+        known="the first write that does not end",
+    ),
+    fault("disk gone", _pull_disk, Reason.RECORDER_FAILED, "", more=COMMIT, known="the first write that fails"),
+)

@@ -1,0 +1,268 @@
+"""An engine in a process of its own, a line to it, and the real console in a real terminal: what faults between processes need."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.faults.fault import FaultError
+from engine.faults.workshop import Workshop
+from engine.messages import Alive, Arm, Go, Hello, Intent, Refused, Telemetry
+from engine.runs import Run
+from engine.stop import StopPage
+from engine.types import Snapshot
+from engine.wire import Unframer, framed, report_decoder
+
+PATIENCE = 60.0  #: s before a run is given up
+LOOK = 0.01  #: s
+ALIVE_EVERY = 0.05  #: s
+STROKES = 1  #: begun before a fault is put in
+PROGRAM = "import sys; sys.argv[0] = 'sawhorse'; from console.cli import main; main()"
+SIZE = (34, 120)  #: lines, columns
+REPEAT = 0.033  #: s between two of a held key's repeats
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait. Raises FaultError where it does not come about."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise FaultError(f"It did not come about within {seconds:.0f} s that {what}.")
+        time.sleep(LOOK)
+
+
+class Line:
+    """A console's end of the engine's socket, read and kept alive by a thread of its own."""
+
+    def __init__(self, run: Run, *, readonly: bool = False) -> None:
+        self.newest: Snapshot | None = None
+        self.refusals: list[str] = []
+        self._unframer = Unframer()
+        self._over = threading.Event()
+        self._saying = threading.Lock()
+        self._readonly = readonly
+        self._socket = socket.socket(socket.AF_UNIX)
+        until(lambda: self._socket.connect_ex(str(run.socket)) == 0, "the engine answered")
+        self._socket.settimeout(ALIVE_EVERY)
+        self.say(Hello(console="observer" if readonly else "test", readonly=readonly))
+        self._thread = threading.Thread(target=self._run, name="line", daemon=True)
+        self._thread.start()
+
+    @property
+    def tick(self) -> int:
+        """The newest that was told of."""
+        return self.newest.inputs.tick if self.newest is not None else 0
+
+    def say(self, intent: Intent) -> None:
+        with self._saying:
+            self._socket.sendall(framed(intent))
+
+    def seen(self, condition: Callable[[Snapshot], bool]) -> bool:
+        newest = self.newest
+        return newest is not None and condition(newest)
+
+    def arm(self) -> None:
+        """As an operator would. Raises FaultError."""
+        until(lambda: self.seen(lambda s: s.inference is not None and s.inputs.frame_seq > 0), "pictures and policy were there")
+        self._again_until(Arm(robot="cosaw"), lambda s: s.decision.armed, "the robot was armed")
+
+    def drive(self) -> None:
+        """Arm, go, and saw. Raises FaultError."""
+        self.arm()
+        self._again_until(Go(), lambda s: s.decision.going, "it was let go")
+        until(lambda: self.seen(sawing), "it sawed")
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join(2.0)
+        self._socket.close()
+
+    def _again_until(self, intent: Intent, condition: Callable[[Snapshot], bool], what: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while not self.seen(condition):
+            if time.monotonic() > end:
+                raise FaultError(f"It did not come about within {PATIENCE:.0f} s that {what}.")
+            self.say(intent)
+            with contextlib.suppress(FaultError):
+                until(lambda: self.seen(condition), what, 0.5)
+
+    def _run(self) -> None:
+        spoken = 0.0
+        while not self._over.is_set():
+            try:
+                if not self._readonly and time.monotonic() - spoken >= ALIVE_EVERY:
+                    spoken = time.monotonic()
+                    self.say(Alive())
+                data = self._socket.recv(1 << 20)
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            if not data:
+                return
+            for body in self._unframer.feed(data):
+                report = report_decoder.decode(body)
+                if isinstance(report, Telemetry):
+                    self.newest = report.snapshot
+                elif isinstance(report, Refused):
+                    self.refusals.append(report.text)
+
+
+def sawing(snapshot: Snapshot) -> bool:
+    """Going, with some way behind it."""
+    return snapshot.decision.going and snapshot.saw.stroke_count >= STROKES
+
+
+class EngineProcess:
+    """``python -m engine`` on the simulated cell; killed with the workshop if it is still there."""
+
+    def __init__(self, workshop: Workshop) -> None:
+        self.runtime = workshop.place()
+        folder = self.runtime / "sawhorse" / "runs" / "saw1"
+        folder.mkdir(parents=True, mode=0o700)
+        self.store = self.runtime / "sessions"
+        self.run = Run(folder)
+        small = workshop.settings.camera.model_copy(update={"pixels": 64})
+        settings = workshop.settings.model_copy(update={"store": self.store, "policy": "scripted", "camera": small})
+        self.run.settings.write_text(settings.model_dump_json())
+        with (self.runtime / "engine.out").open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "engine", str(folder)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+        workshop.ending.callback(kill, self.process)
+
+    @property
+    def session(self) -> Path:
+        """Raises FaultError where there is none yet."""
+        found = [path for path in self.store.iterdir() if (path / "commit.json").exists()] if self.store.is_dir() else []
+        if len(found) != 1:
+            raise FaultError("The engine has not begun a session.")
+        return found[0]
+
+    @property
+    def page(self) -> StopPage:
+        return StopPage(self.run.page)
+
+    def end(self) -> None:
+        """Ask it to end, and wait until it has committed. Raises FaultError."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            raise FaultError("The engine did not end.") from error
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that may have ended already."""
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    process.wait()
+
+
+class Desk:
+    """The real console in a pseudo-terminal, attached to a run, and the operator's hand and screen at the other end.
+
+    A thread reads the screen, and answers the console's questions for signs of life as a terminal does, unless ``silent`` or ``stalled``.
+    """
+
+    def __init__(self, engine: EngineProcess, workshop: Workshop) -> None:
+        self.stalled = threading.Event()  #: the terminal takes no output
+        self.silent = threading.Event()  #: the terminal takes output and answers nothing
+        self._over = threading.Event()
+        self._master, slave = pty.openpty()
+        self.resize(*SIZE)
+        until(lambda: engine.run.alive, "the engine started")
+        environment = {
+            name: value for name, value in os.environ.items() if name not in ("TMUX", "STY", "ZELLIJ", "NO_COLOR", "COLUMNS", "LINES")
+        }
+        environment |= {"XDG_RUNTIME_DIR": str(engine.runtime), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, "attach", engine.run.name],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environment,
+            preexec_fn=_own_terminal,
+        )
+        os.close(slave)
+        workshop.ending.callback(kill, self.process)
+        workshop.ending.callback(self.close)
+        self.output = bytearray()
+        self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
+        self._thread.start()
+
+    def resize(self, lines: int, columns: int) -> None:
+        """The kernel tells the console by SIGWINCH."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._master, keys)
+
+    def hold(self, key: bytes, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+        """Press a key and keep it down, as a terminal without releases tells it, until ``condition``. Raises FaultError."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise FaultError(f"It did not come about within {seconds:.0f} s that {what}.")
+            self.type(key)
+            time.sleep(REPEAT)
+
+    def drive(self, observer: Line) -> None:
+        """Arm by the gesture, go, and saw. Raises FaultError."""
+        until(lambda: observer.seen(lambda s: s.run.controller.startswith("console")), "the console held control")
+        until(lambda: observer.seen(lambda s: s.inference is not None and s.inputs.frame_seq > 0), "pictures and policy were there")
+        until(lambda: b"SAFETY-RATED" in self.output, "the screen was drawn")
+        time.sleep(0.5)
+        end = time.monotonic() + PATIENCE
+        while not observer.seen(lambda s: s.decision.armed):
+            self.type(b"a")
+            time.sleep(0.3)
+            with contextlib.suppress(FaultError):
+                self.hold(b"\r", lambda: observer.seen(lambda s: s.decision.armed), "the robot was armed", 2.5)
+            if time.monotonic() > end:
+                raise FaultError("The console did not arm the robot.")
+        time.sleep(0.3)
+        self.type(b"g")
+        until(lambda: observer.seen(sawing), "it sawed", 20.0)
+
+    def close(self) -> None:
+        """The terminal's window is closed: the kernel hangs up on the console. Idempotent."""
+        if not self._over.is_set():
+            self._over.set()
+            self._thread.join(2.0)
+            os.close(self._master)
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            if self.stalled.is_set():
+                time.sleep(LOOK)
+                continue
+            if not select.select([self._master], [], [], 0.02)[0]:
+                continue
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                return
+            before = max(0, len(self.output) - 3)
+            self.output += data
+            questions = self.output.count(b"\x1b[5n", before)
+            if questions and not self.silent.is_set():
+                with contextlib.suppress(OSError):
+                    os.write(self._master, b"\x1b[0n" * questions)
+
+
+def _own_terminal() -> None:
+    """Make the terminal on standard input the new session's own, so that the kernel hangs up on its end."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

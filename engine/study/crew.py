@@ -1,0 +1,110 @@
+"""Processes that play plans, one scene a task, and a file of what they found that a later run goes on from."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import msgspec
+
+from engine.study.plan import Outcome, Plan
+
+Tell = Callable[[str], None]
+
+
+class StudyError(Exception):
+    """A study cannot go on. The text is one sentence for the operator."""
+
+
+def outcomes(plans: Sequence[Plan], workers: int, out: Path | None, tell: Tell) -> list[Outcome]:
+    """What came of every plan, in their order. What ``out`` already holds is not played again; what is played is added to it.
+
+    Raises StudyError, OSError, KeyboardInterrupt; what was finished before is then in ``out``.
+    """
+    known = kept(out) if out is not None else {}
+    missing = [plan for plan in plans if plan not in known]
+    if len(missing) < len(plans):
+        tell(f"{len(plans) - len(missing)} of {len(plans)} scenes are in {out} already")
+    for count, outcome in enumerate(_played(missing, min(workers, len(missing))), 1):
+        known[outcome.plan] = outcome
+        if out is not None:
+            append(out, outcome)
+        tell(f"{count} of {len(missing)} scenes: {_line(outcome)}")
+    return [known[plan] for plan in plans]
+
+
+def _line(outcome: Outcome) -> str:
+    plan = outcome.plan
+    what = f"seed {plan.seed}" + (f" without {plan.without}" if plan.without else f" {plan.gains}" if plan.study == "sawing" else "")
+    return f"{what}: {outcome.error or ', '.join(outcome.harms) or 'no harm'}, {sum(outcome.stops.values())} stops"
+
+
+def kept(out: Path) -> dict[Plan, Outcome]:
+    """The outcomes in a file; a last line that was cut off, and scenes that failed, do not count. Raises StudyError, OSError."""
+    if not out.exists():
+        return {}
+    found: dict[Plan, Outcome] = {}
+    lines = out.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            outcome = msgspec.json.decode(line, type=Outcome) if line else None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if number == len(lines):
+                continue
+            raise StudyError(f"Line {number} of {out} is not a scene's outcome ({error}); name another file.") from error
+        if outcome is not None and not outcome.error:
+            found[outcome.plan] = outcome
+    return found
+
+
+def append(out: Path, outcome: Outcome) -> None:
+    """Add a line, whole; one that was cut off before it is cut away."""
+    with out.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(msgspec.json.encode(outcome) + b"\n")
+
+
+def _played(plans: Sequence[Plan], workers: int) -> Iterator[Outcome]:
+    """Outcomes as they come."""
+    if not plans:
+        return
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
+    try:
+        yield pool.submit(_play, plans[0]).result()  # alone: it compiles the cameras' kernels, which the others then find compiled
+        coming: list[Future[Outcome]] = [pool.submit(_play, plan) for plan in plans[1:]]
+        for future in as_completed(coming):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise StudyError("A process that played scenes was ended from outside, perhaps for want of memory: use fewer workers.") from error
+    finally:
+        ours = set(multiprocessing.active_children()) - others
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in ours:
+            process.terminate()
+        for process in ours:
+            process.join()
+
+
+def _begin() -> None:
+    """A worker's start: an interrupt is its parent's to handle, and only the parent writes to stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(2, 1)
+
+
+def _play(plan: Plan) -> Outcome:
+    from engine.study import play
+
+    try:
+        return play.play(plan, play.lent(plan))
+    except Exception as error:  # one scene that fails is told, and does not end the study
+        return Outcome(plan=plan, error=f"{type(error).__name__}: {error}")

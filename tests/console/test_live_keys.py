@@ -1,0 +1,190 @@
+"""Keys on the live screen: they become intents, stops raise the page, observers command nothing."""
+
+import msgspec
+import pytest
+import scenes
+from bench import PATIENT, SIZES, Open
+from textual import events
+
+from console.app import Options
+from console.screens.live import LiveScreen
+from console.screens.sessions import SessionsScreen
+from engine.messages import (
+    AdjustForce,
+    Disarm,
+    Go,
+    Hold,
+    MoveLine,
+    Pause,
+    Recover,
+    SetJog,
+    SetMode,
+    WatchPicture,
+)
+from engine.types import LAYERS, Mode, Writer
+
+
+@pytest.mark.parametrize(
+    ("size", "before"),
+    [*((size, ()) for size in SIZES), *(((80, 24), (key,)) for key in ("a", "w", "question_mark", "q", "s"))],
+)
+async def test_space_stops_in_every_screen_and_strip(opened: Open, size: tuple[int, int], before: tuple[str, ...]) -> None:
+    snapshot = scenes.disarmed() if before == ("s",) else scenes.running()
+    async with opened(snapshot, size) as bench:
+        await bench.press(*before)
+        await bench.press("space")
+        assert bench.page.counts()[Writer.CONSOLE] == 1
+        assert bench.page.latching()[Writer.CONSOLE] == 0
+        await bench.press("x")
+        assert bench.page.latching()[Writer.CONSOLE] == 1
+        assert "STOP ASKED" in bench.text()
+
+
+async def test_space_stops_in_a_terminal_that_is_too_small(opened: Open) -> None:
+    async with opened(scenes.stopped(), (58, 18)) as bench:
+        assert "LATCHED 12" in bench.text()
+        assert "58×18 is too small" in bench.text()
+        await bench.press("space")
+        assert bench.page.counts()[Writer.CONSOLE] == 1
+
+
+async def test_keys_become_intents(opened: Open) -> None:
+    async with opened(scenes.disarmed()) as bench:
+        await bench.press("g", "p", "d", "u", "m", "r", "tab", "left", "pageup")
+        assert bench.said() == [
+            Go(),
+            Pause(),
+            Disarm(),
+            AdjustForce(delta=5.0),
+            AdjustForce(delta=-5.0),
+            AdjustForce(delta=0.0),
+            SetMode(mode=Mode.JOG_XYZ),
+            MoveLine(dy=-0.05, dz=0.0),
+            MoveLine(dy=0.0, dz=0.02),
+        ]
+
+
+async def test_arrows_act_in_the_present_mode_only(opened: Open) -> None:
+    snapshot = scenes.running()
+    operator = msgspec.structs.replace(snapshot.operator, mode=Mode.JOG_XYZ)
+    async with opened(msgspec.structs.replace(snapshot, operator=operator)) as bench:
+        await bench.press("up", "equals_sign", "full_stop")
+        hold, step, speed = bench.said()
+        assert isinstance(hold, Hold)
+        assert (hold.axis, hold.down) == ("+x", True)
+        assert (step, speed) == (SetJog(step=0.02), SetJog(speed=0.1))
+        await bench.show(snapshot)
+        await bench.press("right", "left_square_bracket", "right_square_bracket")
+        assert bench.said()[3:] == [MoveLine(dy=0.05, dz=0.0)]
+
+
+async def test_holds_are_numbered_upwards_and_repeats_marked(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.press("k", "k", "j")
+        holds = [intent for intent in bench.said() if isinstance(intent, Hold)]
+        assert [(hold.axis, hold.repeat) for hold in holds] == [("pull", False), ("pull", True), ("push", False)]
+        assert holds[0].seq < holds[1].seq < holds[2].seq
+
+
+async def test_losing_the_focus_ends_every_hold(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.press("k")
+        bench.app.post_message(events.AppBlur())
+        await bench.drawn()
+        last = bench.said()[-1]
+        assert isinstance(last, Hold)
+        assert (last.axis, last.down) == ("pull", False)
+
+
+async def test_a_key_that_waited_too_long_is_dropped_and_a_stop_is_not(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        for key in ("k", "g", "space"):
+            late = events.Key(key, None)
+            late.time -= 2 * PATIENT
+            bench.app.post_message(late)
+        await bench.drawn()
+        assert bench.said() == []
+        assert bench.page.counts()[Writer.CONSOLE] == 1
+        assert "dropped" in bench.text()
+
+
+async def test_a_stop_key_ends_every_hold(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.press("k", "space")
+        last = bench.said()[-1]
+        assert isinstance(last, Hold)
+        assert (last.axis, last.down) == ("pull", False)
+
+
+async def test_an_observer_stops_by_its_own_slot_and_commands_nothing(opened: Open) -> None:
+    async with opened(scenes.running(), options=Options(readonly=True, key_age_max=PATIENT)) as bench:
+        await bench.press("k", "g", "p", "d", "a", "c")
+        assert bench.said() == []
+        assert "READ ONLY" in bench.text()
+        assert "only observes" in bench.text()
+        await bench.press("space")
+        assert bench.page.counts()[Writer.OBSERVER] == 1
+        assert bench.page.counts()[Writer.CONSOLE] == 0
+        await bench.press("q")
+        assert bench.said() == [], "an observer does not end the engine"
+
+
+async def test_a_console_without_control_observes_and_says_so(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        bench.link.name = "console-2"
+        await bench.show(scenes.running())
+        bench.app.poll()
+        await bench.press("k", "p")
+        assert bench.said() == []
+        assert "READ ONLY" in bench.text()
+        await bench.press("space")
+        assert bench.page.counts()[Writer.OBSERVER] == 1
+
+
+async def test_sessions_open_only_while_disarmed(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.press("s")
+        assert isinstance(bench.app.screen, LiveScreen)
+        await bench.show(scenes.disarmed())
+        await bench.press("s")
+        assert isinstance(bench.app.screen, SessionsScreen)
+        assert "DISARMED" in bench.text(), "the robot's state stays on screen"
+        await bench.press("escape")
+        assert isinstance(bench.app.screen, LiveScreen)
+
+
+async def test_the_picture_asked_for_fits_its_place_and_changes_with_v(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.drawn()
+        await bench.press("v")
+        wishes = [intent for intent in bench.link.said if isinstance(intent, WatchPicture)]
+        assert [wish.camera for wish in wishes] == ["front", "side"]
+        assert wishes[0].width == wishes[0].height == 28
+
+
+async def test_e_frees_a_stuck_saw_and_nothing_else(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.press("e")
+        assert bench.said() == []
+        assert "not stuck" in bench.text()
+        bench.clock.t += 5.0
+        await bench.show(scenes.stuck())
+        assert "E frees it" in bench.text()
+        await bench.press("e")
+        assert bench.said() == [Recover()]
+        await bench.show(scenes.stuck(recovering="reverse"))
+        assert "lighten → REVERSE → resume" in bench.text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_l_opens_the_nine_layers_and_closes_them(opened: Open, size: tuple[int, int]) -> None:
+    async with opened(scenes.separated(), size) as bench:
+        await bench.press("l")
+        shown = bench.text()
+        for name in LAYERS:
+            assert name in shown, name
+        assert "SPACE = STOP" in shown
+        await bench.press("w")
+        assert "what the binding layer read" in bench.text()
+        await bench.press("escape")
+        assert "what the binding layer read" not in bench.text()

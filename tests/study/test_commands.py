@@ -1,0 +1,59 @@
+"""The commands of the studies: what is mistyped is answered in a sentence, and a study of scenes already played is only told."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from console.cli import main
+from engine.study.harms import CONTACT
+from engine.study.plan import LAYERS, Outcome, Plan, ablation_plans, safety_plans, sawing_plans
+
+
+def written(out: Path, plans: list[Plan], **changes: object) -> Path:
+    out.write_bytes(b"".join(msgspec.json.encode(Outcome(plan=plan, **changes)) + b"\n" for plan in plans))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["safety", "--without", "separaton"], 2, "did you mean 'separation'?"),
+        (["safety", "--policy", "scriptd"], 2, "did you mean 'scripted'?"),
+        (["sawing", "--device", "gpu"], 2, "use cpu, cuda or cuda:N"),
+        (["safety", "--policy", "scripted", "--out", "."], 3, "cannot be used"),
+    ],
+)
+def test_bad_input_gets_one_sentence(arguments: list[str], code: int, words: str) -> None:
+    result = CliRunner().invoke(main, ["evaluate", *arguments])
+    assert result.exit_code == code, result.output
+    assert words in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_scenes_that_are_all_there_are_reported_without_playing(tmp_path: Path) -> None:
+    out = written(tmp_path / "scenes.jsonl", safety_plans(3, 0, "scripted", "cpu"))
+    asked = ["evaluate", "safety", "--scenes", "3", "--policy", "scripted", "--out", str(out), "--json"]
+    result = CliRunner().invoke(main, asked)
+    assert result.exit_code == 0, result.output
+    tree = json.loads(result.stdout)
+    assert (tree["policy"], tree["scenes"], tree["contacts"]) == ("scripted", 3, 0)
+    assert tree["contacts_upper_95"] == round(1 - 0.05 ** (1 / 3), 5)
+    written(out, safety_plans(3, 0, "scripted", "cpu"), harms={CONTACT: 1})
+    assert CliRunner().invoke(main, asked).exit_code == 1
+
+
+def test_each_layer_gets_a_row_and_so_do_nothing_and_all(tmp_path: Path) -> None:
+    out = written(tmp_path / "scenes.jsonl", ablation_plans((*LAYERS, "all"), 1, 4, "scripted", "cpu"))
+    asked = ["evaluate", "safety", "--without", "each", "--scenes", "1", "--seed", "4", "--policy", "scripted", "--out", str(out), "--json"]
+    tree = json.loads(CliRunner().invoke(main, asked).stdout)
+    assert [row["without"] for row in tree["rows"]] == ["nothing", *LAYERS, "all"]
+
+
+def test_the_sawing_table_is_printed_for_people_too(tmp_path: Path) -> None:
+    out = written(tmp_path / "scenes.jsonl", sawing_plans(2, 0, "scripted", "cpu"), depth_mm=10.0)
+    result = CliRunner().invoke(main, ["evaluate", "sawing", "--seeds", "2", "--policy", "scripted", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "24.00 [24.00, 24.00]" in result.stdout
