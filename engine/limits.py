@@ -50,7 +50,7 @@ class Limits:
     reaction_control: Annotated[float, Interval(ge=0.005, le=0.2)] = 0.02  #: s, from a reading to the command it leads to
     reaction_window: Annotated[float, Interval(ge=0.2, le=10.0)] = 2.0  #: s over which the sensor's greatest age counts
     person_age_max: Annotated[float, Interval(ge=0.02, le=0.5)] = 0.30  #: s, of any part that binds
-    braking: Annotated[float, Interval(ge=0.2, le=10.0)] = 2.0  #: m/s^2, deceleration that the stopping distance was measured with
+    braking: Annotated[float, Interval(ge=0.2, le=10.0)] = 1.4  #: m/s^2, deceleration that the stopping distance was measured with
     intrusion: Annotated[float, Interval(ge=0.001, le=0.5)] = 0.03  #: m, C
     person_error: Annotated[float, Interval(ge=0.001, le=0.2)] = 0.03  #: m, Z_d
     robot_error: Annotated[float, Interval(ge=0.001, le=0.1)] = 0.01  #: m, Z_r

@@ -134,7 +134,7 @@ def _drawn(kind: Kind, at: float, rng: np.random.Generator) -> Hazard:
         up=float(rng.uniform(least, 0.10)),
         speed=float(rng.uniform(0.25, 0.5) if kind == Kind.LEANS_IN else rng.uniform(0.4, 2.0)),
         depth=float(rng.uniform(0.10, 0.40)),
-        force=float(rng.uniform(20.0, 40.0) if kind == Kind.PULLS_EARLY else rng.uniform(60.0, 150.0)),
+        force=float(rng.uniform(20.0, 40.0) if kind == Kind.PULLS_EARLY else rng.uniform(60.0, 130.0)),
     )
 
 

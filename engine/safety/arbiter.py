@@ -122,9 +122,10 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
     uncertain_ns = 0
     if state.going and blocks(now.uncertainty, bounds):
         uncertain_ns = state.uncertain_ns if state.uncertain_ns > 0 else t_ns
-    causes = _causes(state, inputs, now, uncertain_ns) if state.armed else ()
+    causes = _causes(state, inputs, now, uncertain_ns) if state.armed else _reached(stop, now, bounds)
     if causes:
-        return stops.raised(stop, count, causes, now.of(causes[0]), latched=False, t_ns=t_ns), count, 0
+        category = StopCategory.CAT1 if SEPARATION in causes else StopCategory.CAT2
+        return stops.raised(stop, count, causes, now.of(causes[0]), latched=False, t_ns=t_ns, category=category), count, 0
     graver = stops.failing(stop, t_ns, bounds) if stop is not None else StopCategory.NONE
     if stop is None and moving_ns > 0 and not (t_ns - moving_ns) / 1e9 <= bounds.rest_within:
         graver = StopCategory.CAT1
@@ -152,6 +153,12 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
     if uncertain_ns > 0 and not (inputs.t_ns - uncertain_ns) / 1e9 <= uncertainty.PATIENCE:
         causes.append(UNCERTAINTY)
     return tuple(causes)
+
+
+def _reached(stop: Stop | None, now: Readings, bounds: Limits) -> tuple[int, ...]:
+    """Separation, where somebody may reach a blade that a stop still lets give way."""
+    yields = stop is not None and stop.category == StopCategory.CAT2
+    return (SEPARATION,) if yields and blocks(now.separation.layer, bounds) else ()
 
 
 def _persists(stop: Stop, state: State, now: Readings) -> bool:

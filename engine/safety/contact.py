@@ -9,7 +9,7 @@ skull or the face: their transient multiplier is 0, and so is the speed that fol
 - Transient, the handle running into a hand, a forearm or an upper arm (annex A.3): two masses and a spring between them give
   F = sqrt(mu k) v, hence v <= min(F_lim, p_lim A) / sqrt(mu k), with 1/mu = 1/m_h + 1/m_r and m_r = M/2 + m_L, the robot's moving
   mass and its payload.
-- Crush: between handle and cradle a hand keeps ``crush_gap``. Jogging may open it again.
+- Crush: between handle and cradle a hand keeps ``crush_gap``, the way of stopping taken off. Jogging may open it again.
 """
 
 import math
@@ -90,6 +90,12 @@ def crush_gap(inputs: Inputs, ahead: capsules.Point, cell: Cell) -> float:
     return inputs.pose[0] + cell.handle_ahead * ahead[0] - cell.handle_radius - cell.cradle_front
 
 
+def _closing_way(speed: float, limits: Limits) -> float:
+    """m that the gap still loses if the tool, at ``speed`` m/s away from the person, stops now: v T + v^2 / 2a."""
+    closing = -speed if speed < 0.0 else 0.0
+    return closing * (limits.reaction_control + 0.5 * closing / limits.braking)
+
+
 def layer(inputs: Inputs, limits: Limits, cell: Cell, may: Bearable) -> Layer:
     """The worst of grip (margin in N), handle speed (m/s) and crush gap (m)."""
     old = age(inputs.t_ns, inputs.obs_t_ns)
@@ -103,7 +109,7 @@ def layer(inputs: Inputs, limits: Limits, cell: Cell, may: Bearable) -> Layer:
         x, y, z = inputs.grip
         grip = math.sqrt(x * x + y * y + z * z)
     ahead, _ = capsules.axes(inputs.pose)
-    gap = crush_gap(inputs, ahead, cell) - limits.crush_gap
+    gap = crush_gap(inputs, ahead, cell) - _closing_way(inputs.twist[0], limits) - limits.crush_gap
     found = (
         (Reason.GRIP_FORCE, graded((may.grip - grip) / (SLOWING * may.grip)), may.grip - grip),
         (Reason.CONTACT_SPEED, *_speed(handle_speed(inputs, ahead, cell), may.speed)),

@@ -4,7 +4,8 @@ Categories as in IEC 60204-1: 2 stands with the drives on, watched; 1 brakes and
 off at once. A stop that is not at rest within ``rest_within``, or that creeps away from where it rested, becomes a latched one of
 category 1; if that is not at rest within another ``rest_within`` either, or creeps on, of category 0. Along the stroke a
 person's hand may move the saw at up to ``STROKE_YIELD``, which is what a held stroke axis gives way to on purpose, and at up to
-``STROKE_DRAG`` if the handle feels that hand pull that way with more than the axis holds.
+``STROKE_DRAG`` if the handle feels that hand pull that way with more than the axis holds. Not where separation is lost: a blade that
+somebody may reach must not give way to that person's other hand, so such a stop is of category 1 and ends on the brakes.
 """
 
 import math

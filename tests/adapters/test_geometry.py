@@ -12,7 +12,7 @@ from engine.limits import Limits
 from engine.types import PARTS
 
 LIMITS = Limits()
-SAWING = 0.25  #: m/s
+SAWING = 0.24  #: m/s
 REACTION = 0.14  #: s: latency, a period and an exposure missed, and the control's share
 BINDING = PARTS[:4]
 STROKE = np.linspace(-layout.STROKE_REACH, layout.STROKE_REACH, 9)

@@ -167,3 +167,10 @@ def test_the_gap_is_the_handles_not_the_tools(make):
     turned = (0.62, 0.0, 0.6, math.cos(0.3), 0.0, 0.0, math.sin(0.3))  # about z by 0.6 rad
     gap = contact.crush_gap(make.sensed(100, pose=turned), capsules.axes(turned)[0], make.sensing)
     assert gap == pytest.approx(0.62 + 0.36 * math.cos(0.6) - 0.016 - 0.71)
+
+
+def test_a_saw_that_closes_the_gap_stops_a_stopping_way_before_it(make, together):
+    together.now["pose"] = at_gap(0.13, make.sensing)
+    assert together.run(3).stop_number == 0
+    closing = together.step(twist=(-0.2, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert closing.stop_reason == Reason.CRUSH

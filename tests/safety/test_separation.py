@@ -127,7 +127,7 @@ def test_a_hand_on_its_way_to_the_blade_slows_and_then_stops_the_robot(together)
     assert any(0.0 < speed < 0.2 for speed in permitted)
     assert scores == sorted(scores, reverse=True)
     stopped = together.last
-    assert (stopped.stop_reason, stopped.stop_layer, stopped.stop_category) == (Reason.SEPARATION, LAYER, StopCategory.CAT2)
+    assert (stopped.stop_reason, stopped.stop_layer, stopped.stop_category) == (Reason.SEPARATION, LAYER, StopCategory.CAT1)
     assert PARTS[stopped.separation_part] == "free hand"
     assert stopped.separation < stopped.separation_needed
     assert stopped.stop_margin == pytest.approx(stopped.separation - stopped.separation_needed)

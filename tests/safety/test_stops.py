@@ -123,7 +123,16 @@ def test_a_hand_that_pulls_hard_may_drag_the_saw_that_has_stood(together):
 def test_what_no_hand_pulls_along_the_stroke_is_not_dragged(together, but):
     together.now["frame_fault"] = Reason.CAMERA_DARK
     together.run(50)
-    assert together.run(40, **(PULLED | but)).stop_category == StopCategory.CAT1
+    assert together.run(40, **(PULLED | but)).stop_category in (StopCategory.CAT1, StopCategory.CAT0)
+
+
+def test_a_hand_near_the_blade_puts_a_stop_that_yields_on_the_brakes(together):
+    together.press(Writer.CONSOLE)
+    assert together.run(5).stop_category == StopCategory.CAT2
+    place = list(together.well(0).person_place)
+    place[18:24] = together.well(0).pose[:3] * 2
+    near = together.step(person_place=tuple(place))
+    assert (near.stop_category, near.stop_kind, near.stop_reason) == (StopCategory.CAT1, StopKind.PROTECTIVE, Reason.SEPARATION)
 
 
 @pytest.mark.parametrize("but", NOT_PULLED)
