@@ -21,8 +21,8 @@ def fits(width: int, height: int) -> bool:
 
 
 def state_lines(width: int) -> int:
-    """Lines of the state bar: narrow screens give each sentence a line of its own, so that none is cut."""
-    return 2 if width >= 110 else 3
+    """Lines of the state bar: narrow screens give the sentences one more, so that none is cut."""
+    return 2 if width >= 76 else 3
 
 
 def live_places(width: int, height: int, *, strip: int = 0, page: str = "", stopped: bool = False) -> dict[str, Place]:
@@ -88,7 +88,7 @@ def _roomy(width: int, top: int, bottom: int) -> dict[str, Place]:
 
 
 def _wide(width: int, top: int, bottom: int) -> dict[str, Place]:
-    """The same with the signals' curves left out and the hold in one line."""
+    """The same with shorter curves and the hold in one line."""
     right, gains = max(31, width * 34 // 120), max(33, width * 34 // 120)
     left = width - right
     upper, person = 13, 6

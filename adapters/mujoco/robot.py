@@ -30,8 +30,8 @@ HOLD_TORQUE: Final = 8.0  #: N m
 SLIP_SPEED: Final = 0.10  #: m/s, of the slipping reference
 REST_SPEED: Final = 0.01  #: m/s
 REST_WITHIN: Final = 0.3  #: s from a stop to standstill, then the brakes close (category 1)
-BRAKE_STIFFNESS: Final = 2000.0  #: N m/rad, of a closed brake before it slips
-BRAKE_DAMPING: Final = 25.0  #: N m s/rad
+BRAKE_STIFFNESS: Final = np.array((10000.0,) * 4 + (6000.0,) * 3)  #: N m/rad, of a closed brake before it slips
+BRAKE_DAMPING: Final = np.array((150.0,) * 4 + (60.0,) * 3)  #: N m s/rad
 
 START_ABOVE: Final = 0.06  #: m, tool over the log at rest
 
@@ -340,14 +340,16 @@ class Cosaw:
         return pull, force
 
     def _brake(self) -> F64:
-        """(7,) N m of the closed brakes: stiff up to their torque, then they slip."""
-        c = self._cell.control
+        """(7,) N m of the closed brakes: stiff up to their torque, then they slip. Implicit, for they are too stiff for a step."""
+        c, dt = self._cell.control, layout.PHYSICS_S
         anchor = np.array(c.brake_q)
-        tau: F64 = BRAKE_STIFFNESS * (anchor - self._q) - BRAKE_DAMPING * self._dq
+        resisting = BRAKE_DAMPING + dt * BRAKE_STIFFNESS
+        wanted = BRAKE_STIFFNESS * (anchor - self._q) - resisting * self._dq
+        tau: F64 = self._mass @ np.linalg.solve(self._mass + np.diag(dt * resisting), wanted)
         beyond = np.abs(tau) > self._brake_limit
         if beyond.any():
             tau = np.clip(tau, -self._brake_limit, self._brake_limit)
-            anchor[beyond] = self._q[beyond] + tau[beyond] / BRAKE_STIFFNESS
+            anchor[beyond] = self._q[beyond] + tau[beyond] / BRAKE_STIFFNESS[beyond]
             c.brake_q = anchor.tolist()
         return tau
 

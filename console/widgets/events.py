@@ -5,7 +5,7 @@ import time
 from typing import ClassVar
 
 from console.panel import Panel
-from console.rows import Row, duration, number, one_cell_each, row, wrapped
+from console.rows import Row, cut, duration, number, one_cell_each, row, wrapped
 from console.view import View
 from engine.types import Event
 
@@ -48,6 +48,8 @@ def events_rows(view: View, width: int, height: int) -> list[Row]:
     rows: list[Row] = []
     for event in reversed(events[-height:] if height > 0 else ()):
         rows += event_rows(event, width)
+    if len(rows) > height > 0 and rows[height][0][0].isspace():
+        rows[height - 1] = cut((*rows[height - 1], (" …", "dim")), width)
     return rows[: max(0, height)]
 
 

@@ -4,7 +4,7 @@ import math
 
 from console.draw import bar
 from console.panel import Panel
-from console.rows import Row, number, row
+from console.rows import Row, number, row, wrapped
 from console.view import View
 from console.widgets.layers import score_role
 from engine.types import Snapshot
@@ -16,7 +16,7 @@ SETTLED = 1.01  #: a spring stiffer than this many times what is permitted is st
 def gains_rows(view: View, width: int, height: int) -> list[Row]:
     """From top to bottom in the order of the chain; what does not fit is left out, never what is permitted."""
     if view.snapshot is None:
-        return [row(("no limits yet: the robot may do nothing", "dim"))]
+        return [row((line, "dim")) for line in wrapped("no limits yet: the robot may do nothing", max(1, width))][:height]
     s = view.snapshot
     d, now = s.decision, s.spring
     head = _head(view, width)
@@ -64,11 +64,11 @@ def _head(view: View, width: int) -> Row:
     assert view.snapshot is not None
     decision = view.snapshot.decision
     first, norm, permitted, effect = _columns(width)
-    words = ("→permitted", "→in effect") if permitted > 6 else ("→limit" if norm else "limit", "→ now")
+    allowed = "→ allowed" if permitted > 6 else "→ max" if norm else "max"
     return row(
         (f"{decision.score:.2f} →".ljust(first), score_role(decision.score, view.limits)),
         (f"{'norm' if norm else '':>{norm}}", "dim"),
-        (f"{words[0]:>{permitted}}{words[1]:>{effect}}", "dim"),
+        (f"{allowed:>{permitted}}{'→ now':>{effect}}", "dim"),
     )
 
 

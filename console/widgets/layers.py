@@ -55,6 +55,12 @@ def margin_text(decision: Decision, layer: int, width: int = 9) -> str:
     return f"{number(margin * factor, width - len(name) - 1, decimals, sign=margin < 0)} {name}"
 
 
+def layer_sentence(decision: Decision, layer: int) -> str:
+    """What a layer says at this tick, with its margin, its age and, for the separation, the part of the person."""
+    margin, old = decision.layer_margin[layer], decision.layer_age[layer]
+    return sentence(decision.layer_reason[layer], margin, old, layer, decision.separation_part, decision.separation)
+
+
 def layer_row(view: View, decision: Decision, layer: int, width: int) -> Row:
     """What fits of one layer: name and score always, then age, margin, speed, trend and force."""
     limits = view.limits
@@ -77,8 +83,7 @@ def layer_row(view: View, decision: Decision, layer: int, width: int) -> Row:
     if width >= 32:
         spans.append((age(decision.layer_age[layer], 8), "dim"))
     if width >= SAYS_FROM:
-        said = sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)
-        spans.append(("  " + said, "value" if binding else "dim"))
+        spans.append(("  " + layer_sentence(decision, layer), "value" if binding else "dim"))
     return tuple(spans)
 
 
@@ -113,8 +118,8 @@ def layer_rows(view: View, decision: Decision, width: int, height: int) -> list[
         rows = [head_row(width), *(layer_row(view, decision, i, width) for i in range(len(LAYERS)) if i not in silent)]
     shown = rows[:room]
     if silent:
-        names = " · ".join(LAYERS[i] for i in silent)
-        shown.append(row((f" not configured: {names}"[:width], "dim")))
+        told = f" not configured: {' · '.join(LAYERS[i] for i in silent)}"
+        shown.append(row((told if len(told) <= width else f" {len(silent)} not configured", "dim")))
     return shown[:height]
 
 
@@ -127,7 +132,7 @@ def page_rows(view: View, width: int, height: int) -> list[Row]:
     for layer in order(decision):
         reason, binding = decision.layer_reason[layer], layer == decision.binding
         if binding or (reason not in (Reason.OK, Reason.NOT_CONFIGURED) and width < SAYS_FROM):
-            said = f"{LAYERS[layer]}: {sentence(reason, decision.layer_margin[layer], decision.layer_age[layer], layer)}"
+            said = f"{LAYERS[layer]}: {layer_sentence(decision, layer)}"
             rows.append(row(("▶ " if binding else "  ", "value"), (said, "value" if binding else "text")))
         if binding and reason != Reason.OK:
             rows += [row(("  " + line, "dim")) for line in wrapped(advice(reason), width - 2)]

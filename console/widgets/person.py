@@ -7,7 +7,7 @@ from console.draw import marked_bar
 from console.panel import Panel
 from console.rows import Row, age, number, row, wrapped
 from console.view import View
-from engine.safety.reasons import sentence
+from console.widgets.layers import layer_sentence
 from engine.types import LAYERS, PARTS, Decision, Reason, Snapshot
 
 SEPARATION, CONTACT = LAYERS.index("separation"), LAYERS.index("contact")
@@ -76,18 +76,18 @@ def person_rows(view: View, width: int, height: int) -> list[Row]:
     if view.snapshot is None:
         return [row(("nobody is looked for yet", "dim"))]
     d = view.snapshot.decision
-    margin, old = d.layer_margin[SEPARATION], d.layer_age[SEPARATION]
+    old = d.layer_age[SEPARATION]
     if not sensed(d):
         rows = [row(("not sensed", "warn"), (": no sensor follows the person", "dim"))]
         rows += [row((line, "dim")) for line in wrapped(f"so at most {view.limits.speed_unsensed:.2f} m/s, hold to run", width)]
     elif not measured(d):
-        rows = [row((line, "bad")) for line in wrapped(sentence(d.layer_reason[SEPARATION], margin, old, SEPARATION), width)]
+        rows = [row((line, "bad")) for line in wrapped(layer_sentence(d, SEPARATION), width)]
     else:
         rows = [distance_row(d, width), gauge(d, width), _permits(view, d, old, width)]
     rows.append(grip_row(view, width))
     contact = d.layer_reason[CONTACT]
     if contact not in (Reason.OK, *UNSEEN) or height > len(rows):
-        said = sentence(contact, d.layer_margin[CONTACT], d.layer_age[CONTACT], CONTACT)
+        said = layer_sentence(d, CONTACT)
         rows += [row((line, "warn" if contact not in (Reason.OK, *UNSEEN) else "dim")) for line in wrapped(f"contact: {said}", width)]
     return rows[:height]
 
@@ -112,7 +112,7 @@ def person_line(view: View, width: int) -> list[Row]:
     if not sensed(d):
         return [row(("  person not sensed", "warn"), (f": at most {view.limits.speed_unsensed:.2f} m/s", "dim"))]
     if not measured(d):
-        said = sentence(d.layer_reason[SEPARATION], d.layer_margin[SEPARATION], d.layer_age[SEPARATION], SEPARATION)
+        said = layer_sentence(d, SEPARATION)
         return [row("  ", (said, "bad"))]
     spans: Row = (("  ", "text"), *distance_row(d, 40), ("  CLOSE " if close(d) else " ", "bad"))
     spans += (*gauge(d, max(6, width - 68)), ("  T_r", "dim"), (number(d.reaction, 5, 2), "text"), (" s", "dim"))

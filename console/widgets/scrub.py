@@ -44,7 +44,8 @@ def scrub_rows(player: Player, events: Sequence[Event], stops: int, width: int) 
         (f" of {duration(player.length)}", "dim"),
         (f"   tick {player.tick:>6} / {len(player.times) - 1}", "dim"),
     )
-    right = row((f"{stops} stops   {len(player.inferences)} inferences " if width >= 100 else f"{stops} stops ", "dim"))
+    stopped = f"{stops} stop{'s' * (stops != 1)}"
+    right = row((f"{stopped}   {len(player.inferences)} inferences " if width >= 100 else f"{stopped} ", "dim"))
     return [row(" ", *scrub_bar(player, events, width - 2)), joined(left, right, width)]
 
 

@@ -31,6 +31,27 @@ SHORT = (
     "exec mismatch",
     "joint margin",
 )
+SHORTEST = (
+    "epistemic",
+    "aleatoric",
+    "flow gap",
+    "variance",
+    "overlap",
+    "entropy",
+    "magnitude",
+    "jerk",
+    "reversal",
+    "divergence",
+    "ep. trend",
+    "ep. peak",
+    "lat. drift",
+    "from train",
+    "sens. mean",
+    "sens. max",
+    "mismatch",
+    "joint room",
+)
+BRIEF_PAST = 8  #: inferences by whose largest quantile the signal of the one line is chosen, so that it does not flicker
 
 
 def quantile_role(quantile: float) -> str:
@@ -40,32 +61,45 @@ def quantile_role(quantile: float) -> str:
     return "bad" if quantile >= 0.99 else "warn" if quantile >= 0.95 else "info"
 
 
-def signal_row(view: View, inference: InferenceBrief, index: int, width: int) -> Row:
-    """One signal in ``width`` cells: name, value, quantile, curve."""
-    name = SHORT[index] if width < 48 else SIGNALS[index]
-    name_width = 14 if width < 48 else 22
-    room = max(0, width - name_width - 14)
+def quantile_text(quantile: float) -> str:
+    """Three cells: the quantile without its zero, 1.0 from where it rounds to one; blank where there is none."""
+    if not math.isfinite(quantile):
+        return "   "
+    return "1.0" if quantile >= 0.995 else f"{quantile:.2f}"[1:]
+
+
+def signal_row(view: View, inference: InferenceBrief, index: int, width: int, mark: str = "") -> Row:
+    """One signal in ``width`` cells: name, value, quantile after its ``mark``, curve."""
+    names, name_width, value_width, gap = (SHORTEST, 10, 6, 1) if width < 30 else (SHORT, 14, 7, 2) if width < 48 else (SIGNALS, 22, 7, 2)
+    name = names[index].ljust(name_width)
+    room = max(0, width - name_width - value_width - len(mark) - 4 - gap)
     if not inference.valid[index]:
-        gap = "     — " if room else "  — "
-        return row((name.ljust(name_width), "dim"), (gap, "dim"), ("INVALID", "warn"), (" " * room, "dim"))
+        return row((name, "dim"), ("—".rjust(value_width), "dim"), (" INVALID".ljust(width - name_width - value_width), "warn"))
     quantile = inference.quantile[index]
     role = quantile_role(quantile)
-    curve = ""
-    if math.isfinite(quantile):
-        shown = " q1.0" if quantile >= 0.995 else f" q{quantile:.2f}".replace("0.", ".")
-        if room:
-            curve = spark(view.history.quantile(index), room)
-    else:
-        shown = "     "
-        if room:
-            curve = scaled_spark(view.history.signal(index), room)
+    known = math.isfinite(quantile)
+    curve = spark(view.history.quantile(index), room) if known else scaled_spark(view.history.signal(index), room)
     usual = role == "info"
-    spans = row(
-        (name.ljust(name_width), "text"),
-        (compact(inference.signals[index], 7), "value"),
-        (shown.ljust(5), "text" if usual else role),
+    return row(
+        (name, "text"),
+        (compact(inference.signals[index], value_width - 1).rjust(value_width), "value"),
+        (f" {mark if known else ' ' * len(mark)}{quantile_text(quantile)}", "text" if usual else role),
+        (" " * gap, "text"),
+        (curve, "curve" if usual else role),
     )
-    return (*spans, ("  ", "text"), (curve, "curve" if usual else role)) if room else spans
+
+
+def most_telling(view: View, inference: InferenceBrief) -> int:
+    """Index of the valid signal whose quantile has been largest of late; the first one where no quantile is known."""
+
+    recent = [*list(view.history.quantiles)[-BRIEF_PAST:], inference.quantile]
+
+    def largest(index: int) -> float:
+        if not inference.valid[index]:
+            return -math.inf
+        return max((values[index] for values in recent if math.isfinite(values[index])), default=-1.0)
+
+    return max(range(len(SIGNALS)), key=largest)
 
 
 def signals_rows(view: View, width: int, height: int) -> list[Row]:
@@ -111,20 +145,21 @@ def inference_note(view: View) -> Row:
 
 
 def brief_rows(view: View, width: int) -> list[Row]:
-    """One line for small screens: the leading signal, latency, rate, and the age of inference and picture."""
+    """One line for small screens: the signal that tells most, latency, rate, and the age of inference and picture."""
     snapshot = view.snapshot
     inference = snapshot.inference if snapshot is not None else None
     if snapshot is None or inference is None:
         return [row(("  no inference yet", "dim"))]
     old = inference.age > view.limits.inference_age_max
-    spans: Row = (("  ", "text"), *signal_row(view, inference, 0, 32 if width >= 76 else 26))
+    wide = width >= 76
+    spans: Row = (("  ", "text"), *signal_row(view, inference, most_telling(view, inference), 34 if wide else 27, "q"))
     spans += (
         ("  ", "text"),
         (f"{inference.latency_ms:4.0f} ms {inference.rate_hz:4.1f}/s", "value"),
         ("  age", "dim"),
         (age(inference.age, 7), "bad" if old else "value"),
     )
-    if width >= 76:
+    if wide:
         spans += (("  frame", "dim"), (age(snapshot.frame_age, 7), "value"))
     return [spans]
 
@@ -138,7 +173,8 @@ class SignalsPanel(Panel):
 
     def title(self, view: View) -> Row:
         policy = view.snapshot.run.policy if view.snapshot is not None else None
-        return row(("ENSEMBLE", "title"), (f" {policy.members} members" if policy else "", "dim"))
+        columns = " · value, quantile, past" if view.snapshot is not None and view.snapshot.inference is not None else ""
+        return row(("ENSEMBLE", "title"), (f" {policy.members} members{columns}" if policy else "", "dim"))
 
     def note(self, view: View) -> Row:
         return inference_note(view)

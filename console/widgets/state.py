@@ -1,11 +1,14 @@
 """The lines whose place never moves: what the robot may do now, why, and what the operator can do about it."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from console.draw import merged
 from console.panel import Panel
 from console.places import state_lines
-from console.rows import Row, cut, joined, one_cell_each, row, width_of, wrapped
+from console.rows import Row, Span, cut, joined, one_cell_each, row, width_of
 from console.view import View
+from console.widgets.layers import layer_sentence
 from console.widgets.stopped import stopped_last
 from engine.safety.reasons import advice, sentence
 from engine.types import LAYERS, Action, Decision, ModelState, Reason, Snapshot, StopKind
@@ -59,7 +62,7 @@ def reason_sentence(snapshot: Snapshot) -> str:
     layer = decision.binding
     if decision.layer_reason[layer] == Reason.OK:
         return ""
-    said = sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)
+    said = layer_sentence(decision, layer)
     return said if said.startswith(LAYERS[layer]) else f"{LAYERS[layer]}: {said}"
 
 
@@ -116,7 +119,7 @@ def next_step(view: View) -> str:
 
 
 def state_rows(view: View, width: int) -> list[Row]:
-    """Two lines, or three where the state and its two sentences would not fit beside each other."""
+    """State and cause beside each other, then the operator's next step; sentences too long for that flow on."""
     word, role = state_word(view)
     filled = role == "state bad"
     ground = role if filled else "text"
@@ -124,34 +127,64 @@ def state_rows(view: View, width: int) -> list[Row]:
         stop = row((" ", ground))
     else:
         stop = row(("SPACE = STOP ", role)) if filled else row(("SPACE", "key"), (" = STOP ", "bad"))
-    state = row((" ", ground), (f" {word} ", role))
+    state = row((" ", ground), (f" {word} ", role), ("  ", ground))
     told, step = one_cell_each(explanation(view)), one_cell_each(next_step(view))
-    step_role = "warn" if view.message or (view.snapshot is not None and view.snapshot.operator.refused) else "dim"
-    facts = _facts(view, width)
-    if state_lines(width) == 2:
-        upper = joined(cut((*state, ("  ", ground), (told, role if filled else "value")), width - 14), stop, width, ground)
-        kept = facts if len(step) + 3 + width_of(facts) <= width else ()
-        return [upper, joined(row("  ", (step, step_role)), kept, width)]
-    room = width - width_of(state) - width_of(stop) - 2
-    plain_facts = row(("".join(text for text, _ in facts), role)) if filled else facts
-    upper = joined((*state, ("  ", ground), *(plain_facts if width_of(facts) <= room else ())), stop, width, ground)
-    lines = [(line, step_role) for line in wrapped(step, width - 3)]
-    if len(lines) < 2:
-        told_lines = [(line, "value") for line in wrapped(told, width - 3)]
-        lines = told_lines[: 2 - len(lines)] + lines
-    return [upper, *(row("  ", line) for line in lines[:2])]
+    urgent = bool(view.message or (view.snapshot is not None and view.snapshot.operator.refused))
+    rooms = (max(1, width - width_of(state) - width_of(stop) - 3), *[width - 3] * (state_lines(width) - 1))
+    first, *others = _poured(told, step, rooms, urgent=urgent)
+    beside = row(("".join(text for text, _ in first), role)) if filled else first
+    rows = [joined((*state, *beside), stop, width, ground), *(row("  ", *line) for line in others)]
+    room = width - width_of(rows[-1]) - 3
+    facts = next((facts for facts in ((*_keys(view, width), *_behind(view)), _behind(view)) if width_of(facts) <= room), ())
+    return [*rows[:-1], joined(rows[-1], facts, width)]
 
 
-def _facts(view: View, width: int) -> Row:
-    """What the keyboard was measured to do, and how far behind the screen is."""
-    facts: Row = ()
-    if view.key_mode:
-        interval = f" {view.repeat_interval * 1e3:.0f} ms" if view.repeat_interval and width >= 100 else ""
-        facts += row(("keys ", "dim"), (view.key_mode + interval, "value"), "   ")
-    if view.link == "connected" and view.snapshot is not None:
-        late = "bad" if view.behind > 1.0 else "value"
-        facts += row(("screen ", "dim"), (f"{min(view.behind, 999.9):4.1f} s", late), (" behind ", "dim"))
-    return facts
+def _poured(told: str, step: str, rooms: Sequence[int], *, urgent: bool) -> list[Row]:
+    """Cause and step in as many lines as ``rooms`` has cells for: the step on its own where it fits, else behind the cause.
+
+    Where both are too long together, an urgent step stands alone; any other is cut.
+    """
+    cause = [(word, "value") for word in told.split(" ") if word]
+    after = [(word, "warn" if urgent else "dim") for word in step.split(" ") if word]
+    for taken in range(1, len(rooms)):
+        lines = _flowed(cause, rooms[:taken]) + _flowed(after, rooms[taken:])
+        if _fit(lines, rooms):
+            return lines
+    lines = _flowed([*cause, *([("·", "dim")] if after else []), *after], rooms)
+    if urgent and not _fit(lines, rooms):
+        lines = _flowed(after, rooms)
+    return [cut(line, room) for line, room in zip(lines, rooms, strict=True)]
+
+
+def _flowed(words: Sequence[Span], rooms: Sequence[int]) -> list[Row]:
+    """The words in one line for each of ``rooms``; what does not fit stays on the last one."""
+    lines: list[list[Span]] = [[] for _ in rooms]
+    at = 0
+    for word, role in words:
+        while at < len(rooms) - 1 and width_of(tuple(lines[at])) + bool(lines[at]) + len(word) > rooms[at]:
+            at += 1
+        lines[at].append((" " + word if lines[at] else word, role))
+    return [merged(line) for line in lines]
+
+
+def _fit(lines: Sequence[Row], rooms: Sequence[int]) -> bool:
+    return all(width_of(line) <= room for line, room in zip(lines, rooms, strict=True))
+
+
+def _keys(view: View, width: int) -> Row:
+    """What the keyboard was measured to do."""
+    if not view.key_mode:
+        return ()
+    interval = f" {view.repeat_interval * 1e3:.0f} ms" if view.repeat_interval and width >= 100 else ""
+    return row(("keys ", "dim"), (view.key_mode + interval, "value"), "   ")
+
+
+def _behind(view: View) -> Row:
+    """How far behind the screen is."""
+    if view.link != "connected" or view.snapshot is None:
+        return ()
+    late = "bad" if view.behind > 1.0 else "value"
+    return row(("screen ", "dim"), (f"{min(view.behind, 999.9):4.1f} s", late), (" behind ", "dim"))
 
 
 class StateBar(Panel):

@@ -6,6 +6,7 @@ from console.panel import Panel
 from console.rows import Row, beside, number, row, wrapped
 from console.view import View
 from console.widgets.gains import measured_speed
+from console.widgets.layers import layer_sentence
 from engine.limits import Limits
 from engine.safety.reasons import advice, sentence
 from engine.types import LAYERS, Reason, Snapshot, StopKind
@@ -62,7 +63,7 @@ def way_back(s: Snapshot, limits: Limits) -> list[tuple[tuple[str, str], str]]:
     layer = d.stop_layer
     first = "cause gone, robot at rest"
     if lasting:
-        now = sentence(d.layer_reason[layer], d.layer_margin[layer], d.layer_age[layer], layer)
+        now = layer_sentence(d, layer)
         first = f"cause not gone: {now}"
     elif moving:
         first = f"cause gone; not at rest:{number(measured_speed(s), 5, 2)} m/s"

@@ -8,11 +8,11 @@ from console.panel import Panel
 from console.rows import Row, number, row, wrapped
 from console.view import View
 from console.widgets.gains import measured_force, measured_speed
-from console.widgets.layers import SAYS_FROM, layer_row, score_role
+from console.widgets.layers import SAYS_FROM, head_row, layer_row, layer_sentence, score_role
 from console.widgets.person import grip_force, measured
 from console.widgets.score import ACTIONS
 from engine.limits import Limits
-from engine.safety.reasons import advice, sentence
+from engine.safety.reasons import advice
 from engine.types import LAYERS, PARTS, SIGNALS, Action, ModelState, Reason, Snapshot
 
 
@@ -78,19 +78,19 @@ def _inputs(s: Snapshot, layer: int) -> list[Row]:
             ("console heard", _since(i.t_ns, i.console_t_ns)),
         ]
     else:
-        facts = [("source", sentence(s.decision.layer_reason[layer], s.decision.layer_margin[layer], s.decision.layer_age[layer], layer))]
+        facts = [("source", layer_sentence(s.decision, layer))]
     return [row((f"   {name:22}", "dim"), (value, "value")) for name, value in facts]
 
 
 def _layers(view: View, s: Snapshot, width: int, layers: Iterable[int]) -> list[Row]:
     """A row a layer; under the one that binds what it says, where its row has no room for it, and what to do."""
     d = s.decision
-    rows = []
+    rows = [row("  ", *head_row(width - 2))]
     for n in layers:
         reason = Reason(d.layer_reason[n])
         rows.append(row("  ", *layer_row(view, d, n, width - 2)))
         if n == d.binding and reason is not Reason.OK:
-            said = sentence(reason, d.layer_margin[n], d.layer_age[n], n) + ". "
+            said = layer_sentence(d, n) + ". "
             told = (said if width < SAYS_FROM + 2 else "") + advice(reason)
             rows += [row((" " * 5 + line, "dim")) for line in wrapped(told, max(20, width - 6))]
     return rows

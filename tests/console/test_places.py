@@ -38,7 +38,7 @@ def test_state_score_limits_and_events_have_a_place_at_every_size(width: int, he
 
 @given(st.integers(60, 220), st.integers(20, 70), pages, st.booleans(), st.sampled_from([0, 5]))
 def test_the_stop_line_never_moves(width: int, height: int, page: str, stopped: bool, strip: int) -> None:
-    assert live_places(width, height, strip=strip, page=page, stopped=stopped)["state"] == Place(0, 1, width, 2 if width >= 110 else 3)
+    assert live_places(width, height, strip=strip, page=page, stopped=stopped)["state"] == Place(0, 1, width, 2 if width >= 76 else 3)
 
 
 @given(st.integers(60, 220), st.integers(20, 70))
