@@ -33,7 +33,14 @@ def stop(decision: Decision, tick: int, dt: float) -> StopEvent:
 def binding(decision: Decision) -> str:
     """The layer that limits most, and why."""
     layer = decision.binding
-    why = sentence(decision.layer_reason[layer], decision.layer_margin[layer], decision.layer_age[layer], layer)
+    why = sentence(
+        decision.layer_reason[layer],
+        decision.layer_margin[layer],
+        decision.layer_age[layer],
+        layer,
+        decision.separation_part,
+        decision.separation,
+    )
     return f"{LAYERS[layer]}: {why}"
 
 
@@ -42,7 +49,7 @@ def between(before: Decision, now: Decision) -> list[Found]:
     found: list[Found] = []
     if now.stop_count > before.stop_count:
         kind = "latched" if now.stop_kind == StopKind.LATCHED else "protective"
-        why = sentence(now.stop_reason, now.stop_margin, now.stop_age, now.stop_layer)
+        why = sentence(now.stop_reason, now.stop_margin, now.stop_age, now.stop_layer, now.separation_part, now.separation)
         found.append(("stop", f"STOP {now.stop_number} category {now.stop_category} {kind}: {why}"))
     elif before.stop_number and not now.stop_number:
         found.append(("clear", f"CLEAR stop {before.stop_number}: its cause is gone"))

@@ -46,7 +46,7 @@ class Limits:
     watchdog_server: Annotated[float, Interval(ge=0.1, le=10.0)] = 2.0  #: s
     watchdog_self: Annotated[float, Interval(ge=0.05, le=5.0)] = 0.5  #: s, of the watchdog's own thread
     # separation (ISO/TS 15066, 5.5.4)
-    reaction_floor: Annotated[float, Interval(ge=0.02, le=1.0)] = 0.10  #: s, least T_r, as commissioned
+    reaction_floor: Annotated[float, Interval(ge=0.02, le=1.0)] = 0.10  #: s, least sensor age that counts in T_r, as commissioned
     reaction_control: Annotated[float, Interval(ge=0.005, le=0.2)] = 0.02  #: s, from a reading to the command it leads to
     reaction_window: Annotated[float, Interval(ge=0.2, le=10.0)] = 2.0  #: s over which the sensor's greatest age counts
     person_age_max: Annotated[float, Interval(ge=0.02, le=0.5)] = 0.30  #: s, of any part that binds

@@ -46,7 +46,6 @@ HAND_AXES = ("pull", "push", "press")
 @dataclass
 class _Grant:
     until_ns: int
-    first_ns: int
     repeats: int = 0
 
 
@@ -143,7 +142,7 @@ class Operator:
             if self.mode is Mode.CUT:
                 self.refused = "Tab changes to a jog mode first."
                 return
-        grant = self._grants.setdefault(hold.axis, _Grant(now_ns, now_ns))
+        grant = self._grants.setdefault(hold.axis, _Grant(now_ns))
         if hold.repeat:
             grant.repeats += 1
         self._grants[hold.axis] = grant

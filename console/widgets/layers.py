@@ -78,9 +78,12 @@ def layer_row(view: View, decision: Decision, layer: int, width: int) -> Row:
         spans.append((number(scale * limits.speed_max, 6, 2), "warn" if not scale >= 1.0 else "dim"))
     if width >= 53:
         spans.append((number(force, 5, 0), "dim" if math.isinf(force) else "warn"))
-    if width >= 38:
+    if width >= 38 and decision.layer_reason[layer] == Reason.NOT_CONFIGURED:
+        spans.append((f"{'not configured':>17}", "dim"))
+    elif width >= 38:
         spans.append((margin_text(decision, layer), "value" if binding else "text"))
-    if width >= 32:
+        spans.append((age(decision.layer_age[layer], 8), "dim"))
+    elif width >= 32:
         spans.append((age(decision.layer_age[layer], 8), "dim"))
     if width >= SAYS_FROM:
         spans.append(("  " + layer_sentence(decision, layer), "value" if binding else "dim"))

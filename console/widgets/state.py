@@ -30,8 +30,7 @@ def state_word(view: View) -> tuple[str, str]:
         return "○ NO ENGINE", "state idle"
     if snapshot is None:
         return f"{SPINNER[view.spinner % 8]} STARTING ENGINE", "state idle"
-    patience = LOADING_BEHIND if snapshot.run.model_state == ModelState.LOADING else 1.0
-    if view.behind > patience:
+    if frozen(view, snapshot):
         return f"✖ FROZEN {min(view.behind, 999):.0f} s", "state bad"
     decision = snapshot.decision
     if decision.stop_number:
@@ -50,6 +49,11 @@ def state_word(view: View) -> tuple[str, str]:
     if decision.action == Action.SLOW:
         return "▶ RUNNING SLOW", "state warn"
     return "■ HELD BY " + LAYERS[decision.binding].upper(), "state bad"
+
+
+def frozen(view: View, snapshot: Snapshot) -> bool:
+    """Whether what the screen shows is too old to be taken for the present."""
+    return view.behind > (LOADING_BEHIND if snapshot.run.model_state == ModelState.LOADING else 1.0)
 
 
 def reason_sentence(snapshot: Snapshot) -> str:
@@ -81,8 +85,7 @@ def explanation(view: View) -> str:
         return "recorded sessions; no robot is attached"
     if snapshot is None:
         return "the engine process is coming up; the robot is at rest"
-    patience = LOADING_BEHIND if snapshot.run.model_state == ModelState.LOADING else 1.0
-    if view.behind > patience:
+    if frozen(view, snapshot):
         return "Nothing new arrives: what stands below is old. Space still stops."
     if snapshot.run.model_state == ModelState.LOADING and not snapshot.decision.stop_number:
         return snapshot.run.model_note or "the model is being loaded"
@@ -96,7 +99,7 @@ def next_step(view: View) -> str:
     snapshot = view.snapshot
     if view.message:
         return view.message
-    if snapshot is None or view.link != "connected":
+    if snapshot is None or view.link != "connected" or frozen(view, snapshot):
         return ""
     decision = snapshot.decision
     if snapshot.operator.refused:

@@ -29,7 +29,6 @@ DT: Final = 0.01  #: s
 ARM_AT, GO_AT = 120, 130  #: ticks
 SAWING_FROM: Final = 800  #: ticks, by then every seed saws
 PHASE: Final = 26  #: ticks by which each seed stops later than the one before, a tenth of a stroke
-REPLAN: Final = 5  #: ticks
 WATCHED: Final = 150  #: ticks after the stop
 
 HAND_STIFFNESS: Final = 600.0  #: N/m

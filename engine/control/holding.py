@@ -1,8 +1,8 @@
 """Stopping and holding in the way that yields to a person on the other handle.
 
 The reference brakes; the press ramps out within 100 ms; once the robot rests, the reference slides to the pose measured there, no
-faster than the force on a partner's hand may change. Along the stroke the spring goes to its softest and never pulls with more
-than ``STROKE_HOLD``; damping adds to that. Once it rests, a pull beyond ``CLUTCH`` moves the hold along at up to ``SLIP_SPEED``.
+faster than the force on a partner's hand may change. Along the stroke the spring goes to its softest and, as fast as that force may
+fall, to a pull of ``STROKE_HOLD`` at most; damping adds to that. Once it rests, a pull beyond ``CLUTCH`` moves the hold along at up to ``SLIP_SPEED``.
 Across and rotation keep the spring they have, never more. The blade is never lifted.
 """
 

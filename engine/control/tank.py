@@ -170,11 +170,13 @@ def settled(level: float, damped: float, held: float, frozen: bool, limits: Limi
     not finite.
     """
     net = damped - held
+    if not math.isfinite(net):
+        return 0.0, 0.0, level, math.inf
     if net >= 0.0:
         refill = 0.0 if frozen else min(limits.tank_refill * net, max(0.0, limits.tank_max - level))
         return level + refill, refill, 0.0, 0.0
     if not level + net >= 0.0:
-        return 0.0, 0.0, level, -(level + net) if math.isfinite(net) else math.inf
+        return 0.0, 0.0, level, -(level + net)
     return level + net, 0.0, -net, 0.0
 
 

@@ -19,16 +19,17 @@ class Heartbeats:
         self.watchdog = 0
 
     def late(self, now_ns: int, limits: Limits, since_ns: int = 0) -> Reason:
-        """Reason of the first thread past its limit, the one nearest to the robot first; OK if none is.
+        """Reason of the first thread past its limit; OK if none is.
 
+        Those that stop the robot in every mode come first, lest one that only the policy needs hide them while somebody jogs.
         Time before ``since_ns`` counts against nobody: nothing ran in it.
         """
         for beat, limit, reason in (
             (self.control, limits.watchdog_control, Reason.WATCHDOG_CONTROL),
             (self.recorder, limits.watchdog_recorder, Reason.WATCHDOG_RECORDER),
+            (self.server, limits.watchdog_server, Reason.WATCHDOG_SERVER),
             (self.camera, limits.watchdog_camera, Reason.WATCHDOG_CAMERA),
             (self.inference, limits.watchdog_inference, Reason.WATCHDOG_INFERENCE),
-            (self.server, limits.watchdog_server, Reason.WATCHDOG_SERVER),
         ):
             if _late(beat, limit, now_ns, since_ns):
                 return reason

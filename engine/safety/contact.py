@@ -9,7 +9,7 @@ skull or the face: their transient multiplier is 0, and so is the speed that fol
 - Transient, the handle running into a hand, a forearm or an upper arm (annex A.3): two masses and a spring between them give
   F = sqrt(mu k) v, hence v <= min(F_lim, p_lim A) / sqrt(mu k), with 1/mu = 1/m_h + 1/m_r and m_r = M/2 + m_L, the robot's moving
   mass and its payload.
-- Crush: between handle and cradle a hand keeps ``crush_gap``, the way of stopping taken off. Jogging may open it again.
+- Crush: between handle and cradle a hand keeps ``crush_gap``, the way of stopping taken off. Jogging may open it again, never close it.
 """
 
 import math
@@ -113,7 +113,7 @@ def layer(inputs: Inputs, limits: Limits, cell: Cell, may: Bearable) -> Layer:
     found = (
         (Reason.GRIP_FORCE, graded((may.grip - grip) / (SLOWING * may.grip)), may.grip - grip),
         (Reason.CONTACT_SPEED, *_speed(handle_speed(inputs, ahead, cell), may.speed)),
-        (Reason.CRUSH, _closing(gap, inputs.mode), gap),
+        (Reason.CRUSH, _closing(gap, inputs, limits), gap),
     )
     reason, worst, margin = min(found, key=lambda one: one[1])
     return Layer(
@@ -133,8 +133,8 @@ def _speed(speed: float, permitted: float) -> tuple[float, float]:
     return graded((permitted - speed) / (SLOWING * permitted)), permitted - speed
 
 
-def _closing(gap: float, mode: int) -> float:
-    """Score of a gap beyond the least one, m; an operator may jog it open again, slowly."""
+def _closing(gap: float, inputs: Inputs, limits: Limits) -> float:
+    """Score of a gap beyond the least one, m; an operator may jog it open again, slowly, and stops where it closes further."""
     score = graded(gap / CLOSING)
-    recoverable = mode != Mode.CUT and gap == gap and not score >= CRAWL_SCORE
-    return CRAWL_SCORE if recoverable else score
+    opening = inputs.mode != Mode.CUT and inputs.twist[0] >= -limits.rest_speed
+    return CRAWL_SCORE if opening and gap == gap and not score >= CRAWL_SCORE else score

@@ -13,7 +13,7 @@ is seen, Z_d and Z_r what sensor and robot may be wrong by. Solved for v_r it gi
   ``reaction_floor``), plus ``reaction_control``. A model's latency does not enter: the position comes from the sensor.
 - v_h: head and torso as measured, plus what they may have gained since, at least ``body_speed_min``; ``person_speed`` where
   that is not measured. An arm ``person_speed``, ``hand_speed`` within ``hand_near``, and more where more is measured.
-- The tool's speed stands for the robot's: what is nearer to the base is slower.
+- The tool's speed stands for the robot's: what is nearer to the base is slower. The blade's own turning is not counted.
 - Score: 1 where ISO 10218-1's reduced speed (``speed_unsensed``) or more is permitted, from there straight down to 0.5 at no
   speed, and 0.1, a stop, where none is permitted or the tool has been faster than permitted for as long as a stop may take.
 - No sensor: "not sensed", and the reduced speed holds. A sensor that says nothing, or nothing that can be trusted, stops.

@@ -112,5 +112,5 @@ def problems(session: Session) -> Iterator[str]:
 
 def _flow(account: Mapping[str, Rows]) -> F64:
     """(n - 1,) J turned over between one tick and the next."""
-    flow: F64 = sum((np.abs(np.diff(account[name])) for name in TERMS), np.zeros(len(account["tank"]) - 1))
+    flow: F64 = np.abs(np.diff([account[name] for name in TERMS])).sum(axis=0)
     return flow

@@ -14,7 +14,7 @@ ENDLESS = 1e6  #: J, W
 
 
 def fixed(normalised: float, decide: Decide = arbiter.step) -> Decide:
-    """Stiffness and force that go with one score whatever the score is; stops, speed and ramps stay the arbiter's."""
+    """Stiffness and force that go with one score whatever the score is, also while arming ramps up; stops and speed stay the arbiter's."""
     xy, z, force = score.impedance_xy(normalised), score.impedance_z(normalised), score.force(normalised)
 
     def step(state: State, inputs: Inputs) -> tuple[State, Decision]:

@@ -361,7 +361,7 @@ def separated() -> Snapshot:
     snapshot = scene(tick=6200, armed=False, going=False, score=0.1, binding=3, reason=Reason.SEPARATION, margin=-0.08)
     decision = msgspec.structs.replace(
         snapshot.decision,
-        stop_category=2,
+        stop_category=1,
         stop_kind=StopKind.PROTECTIVE,
         stop_number=13,
         stop_count=13,
@@ -373,16 +373,16 @@ def separated() -> Snapshot:
         separation_needed=0.39,
         layer_scale=tuple(0.0 if i == 3 else scale for i, scale in enumerate(snapshot.decision.layer_scale)),
     )
-    spring = msgspec.structs.replace(snapshot.spring, stiffness=(200.0, *snapshot.spring.stiffness[1:]), force_max=30.0)
+    command = msgspec.structs.replace(snapshot.command, brakes=True)
     stop = Event(
         seq=9,
         tick=6150,
         t_ns=0,
         wall=WALL - 0.5,
         kind="stop",
-        text=f"STOP 13 category 2 protective: {sentence(Reason.SEPARATION, -0.04, 0.064, 3)}",
+        text=f"STOP 13 category 1 protective: {sentence(Reason.SEPARATION, -0.04, 0.064, 3)}",
     )
-    return msgspec.structs.replace(snapshot, decision=decision, spring=spring, events=(*snapshot.events, stop))
+    return msgspec.structs.replace(snapshot, decision=decision, command=command, events=(*snapshot.events, stop))
 
 
 def stuck(*, recovering: str = "") -> Snapshot:

@@ -49,7 +49,7 @@ async def test_a_recording_plays_on_the_live_widgets(session: Path, time_of: lis
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         shown = await pressed(pilot, "full_stop")
-        for fact in ("RECORDED", "NOT SAFETY-RATED", "tick      1 / 599", "RUNNING", "K across", "PAUSED", "1 stops"):
+        for fact in ("RECORDED", "NOT SAFETY-RATED", "tick      1 / 599", "RUNNING", "K across", "PAUSED", "1 stop "):
             assert fact in shown, fact
         assert "SPACE = STOP" not in shown, "there is no robot to stop"
 

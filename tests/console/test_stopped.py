@@ -33,9 +33,9 @@ def test_a_latched_stop_is_named_with_category_kind_cause_and_what_holds() -> No
 def test_a_protective_stop_gives_the_numbers_it_had_and_those_it_has() -> None:
     shown = text(scenes.separated(), 104, 11)
     assert "0.04 m" in shown, "the margin at the moment of the stop"
-    assert "0.08 m" in shown, "and the one now"
-    assert "200 N/m" in shown
-    assert "30 N" in shown
+    assert "free hand 0.31 m away, needs" in shown, "and where the person is now"
+    assert "STOP 13 category 1 · PROTECTIVE" in shown
+    assert "on its brakes" in shown
 
 
 def test_the_first_step_not_done_is_the_one_to_do_now() -> None:
@@ -80,8 +80,9 @@ def test_it_stands_from_the_stop_until_the_robot_is_armed_again() -> None:
 
 
 def test_what_holds_is_said_in_newtons() -> None:
-    assert holds(scenes.separated()) == "stroke yields at 200 N/m up to 30 N; across holds at 260 N/m"
-    moving = msgspec.structs.replace(scenes.separated(), command=msgspec.structs.replace(scenes.separated().command, hold=False))
+    drives_on = scenes.stopped(latched=False)
+    assert holds(drives_on) == "stroke yields at 200 N/m up to 30 N; across holds at 260 N/m"
+    moving = msgspec.structs.replace(drives_on, command=msgspec.structs.replace(drives_on.command, hold=False))
     assert holds(moving).startswith("coming to rest")
 
 

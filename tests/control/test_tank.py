@@ -203,7 +203,8 @@ def test_what_damping_did_not_take_is_charged_also_in_a_stop_and_told_when_the_t
     for frozen in (False, True):
         assert tank.settled(5.0, 0.1, 0.3, frozen, LIMITS) == pytest.approx((4.8, 0.0, 0.2, 0.0))
         assert tank.settled(0.1, 0.1, 0.3, frozen, LIMITS) == pytest.approx((0.0, 0.0, 0.1, 0.1))
-    assert tank.settled(5.0, math.nan, 0.0, False, LIMITS)[3] == math.inf
+    for value in (math.nan, math.inf, -math.inf):
+        assert tank.settled(5.0, value, 0.0, False, LIMITS) == (0.0, 0.0, 5.0, math.inf)
 
 
 def test_what_does_not_fit_is_not_granted():

@@ -1,4 +1,4 @@
-"""A thread past its limit is found, and the one nearest to the robot is named first."""
+"""A thread past its limit is found, and of several the one that binds most is named."""
 
 from dataclasses import fields
 
@@ -41,6 +41,12 @@ def test_time_in_which_nothing_ran_is_held_against_nobody() -> None:
     assert beats.late(resumed + round(LIMITS.watchdog_control * S), LIMITS, resumed) == Reason.OK
     assert beats.late(resumed + round(LIMITS.watchdog_control * S) + 1, LIMITS, resumed) == Reason.WATCHDOG_CONTROL
     assert not beats.watchdog_late(resumed + round(LIMITS.watchdog_self * S), LIMITS, resumed)
+
+
+def test_what_only_the_policy_needs_hides_no_thread_that_binds_always() -> None:
+    beats = Heartbeats()
+    beats.camera = beats.inference = beats.server = 1
+    assert beats.late(100 * S, LIMITS) == Reason.WATCHDOG_SERVER
 
 
 def test_the_control_thread_is_named_before_the_others() -> None:

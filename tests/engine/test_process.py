@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from engine.control.reference import SLIP_SPEED
+from engine.control.holding import SLIP_SPEED
 from engine.messages import Ended, Shutdown
 from engine.session.verify import recompute, verify
 from engine.types import ModelState, Reason, StopKind, Writer

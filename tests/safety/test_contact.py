@@ -163,6 +163,16 @@ def test_a_hand_at_the_cradle_stops_the_sawing_and_can_be_jogged_free(make, toge
     assert 0.0 < crawling.speed_limit <= 0.10
 
 
+def test_no_jog_closes_on_a_hand_at_the_cradle(make, together):
+    together.now |= {"pose": at_gap(0.11, make.sensing), "mode": Mode.JOG_XYZ}
+    together.run(100)
+    assert together.ask("arm_request").armed
+    together.now["jogging"] = True
+    assert together.run(20).stop_number == 0
+    closing = together.step(twist=(-0.02, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert (closing.stop_reason, closing.armed) == (Reason.CRUSH, False)
+
+
 def test_the_gap_is_the_handles_not_the_tools(make):
     turned = (0.62, 0.0, 0.6, math.cos(0.3), 0.0, 0.0, math.sin(0.3))  # about z by 0.6 rad
     gap = contact.crush_gap(make.sensed(100, pose=turned), capsules.axes(turned)[0], make.sensing)

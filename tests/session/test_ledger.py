@@ -40,6 +40,12 @@ def test_a_stroke_in_which_a_term_is_wrong_does_not_close(account, term, wrong):
     assert [stroke.closes for stroke in ledger.strokes(COUNT, account)] == [True, False]
 
 
+def test_of_no_ticks_there_is_no_stroke_and_no_excess(account):
+    nothing = {name: rows[:0] for name, rows in account.items()}
+    assert ledger.strokes(COUNT[:0], nothing) == []
+    assert ledger.excess(nothing) == 0.0
+
+
 def test_work_to_and_fro_is_throughput_though_it_cancels(account):
     account["partner"] += 0.2 * (np.arange(ROWS) % 2)
     assert ledger.strokes(COUNT, account)[0].throughput > 50.0

@@ -11,6 +11,7 @@ from session_material import same
 from engine.session.commit import COMMIT, Commit, sealed
 from engine.session.layout import SessionError
 from engine.session.reader import Session
+from engine.session.schema import SCHEMA_VERSION
 
 
 def test_rows_cross_blocks_and_stop_at_the_commit(recorded, rows):
@@ -45,7 +46,7 @@ def test_a_time_finds_the_tick_at_or_before_it(recorded, rows):
 def test_a_snapshot_holds_what_the_screen_needs(recorded, rows):
     session = Session.open(recorded)
     shown = session.snapshot(1234)
-    assert same((shown.inputs, shown.decision, shown.command, shown.saw, shown.operator), rows[1234][:5])
+    assert same((shown.inputs, shown.decision, shown.command, shown.saw, shown.spring, shown.energy, shown.operator), tuple(rows[1234][:7]))
     assert shown.inference.id == 61
     assert shown.inference.age == pytest.approx((rows[1234].inputs.t_ns - rows[1220].inputs.t_ns) / 1e9 + 0.09)
     assert shown.inference.rate_hz == 5.0
@@ -74,10 +75,12 @@ def test_no_session_is_one_sentence(tmp_path):
 
 def test_another_schema_version_says_so(damaged):
     commit = json.loads((damaged / COMMIT).read_text())
-    commit["schema"] = 2
+    commit["schema"] = SCHEMA_VERSION + 1
     commit["something new"] = commit.pop("arrays")
     (damaged / COMMIT).write_text(json.dumps(commit))
-    with pytest.raises(SessionError, match=r"was written with schema 2, and this program reads schema 1: open it with the version"):
+    with pytest.raises(
+        SessionError, match=rf"was written with schema {SCHEMA_VERSION + 1}, and this program reads schema {SCHEMA_VERSION}: open it with"
+    ):
         Session.open(damaged)
 
 
@@ -88,7 +91,7 @@ def test_an_edited_commit_is_refused(damaged):
         Session.open(damaged)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', "null"])
+@pytest.mark.parametrize("text", ["", "{", "[]", f'{{"schema": {SCHEMA_VERSION}}}', "null"])
 def test_a_damaged_commit_is_one_sentence(damaged, text):
     (damaged / COMMIT).write_text(text)
     with pytest.raises(SessionError, match=r"commit\.json of session .* is damaged"):
