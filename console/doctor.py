@@ -337,14 +337,15 @@ def faults(settings: Settings, only: str, tell: Callable[[str], None]) -> list["
 def fault_lines(found: Sequence["Verdict"]) -> list[str]:
     """The matrix as text: one line a fault."""
     width = max(len(one.fault) for one in found)
-    shown = [f"{'':4} {'fault':{width}}  category  ticks  limit  rest    lost  reason"]
+    shown = [f"{'':4} {'fault':{width}}  category  ticks  limit  speed     rest    lost  reason"]
     for one in found:
         category = "none" if one.stop_category is None else str(one.stop_category)
         ticks = "-" if one.ticks_to_stop is None else str(one.ticks_to_stop)
         limit = "-" if one.limit_ticks is None else str(one.limit_ticks)
+        speed = "-" if one.stop_speed is None else f"{one.stop_speed:.2f} m/s"
         rest = "-" if one.rest_s is None else f"{one.rest_s:.2f} s"
         head = f"{'ok' if one.ok else 'FAIL':4} {one.fault:{width}}"
-        shown.append(f"{head}  {category:8}  {ticks:>5}  {limit:>5}  {rest:6}  {one.rows_lost:4}  {one.reason}".rstrip())
+        shown.append(f"{head}  {category:8}  {ticks:>5}  {limit:>5}  {speed:8}  {rest:6}  {one.rows_lost:4}  {one.reason}".rstrip())
         if one.note:
             shown.append(f"{'':4} {'':{width}}  → {one.note}")
     return shown

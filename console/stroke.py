@@ -1,7 +1,7 @@
 """The last full stroke in figures: its energy ledger and the partner's force, from the snapshots that came in while it lasted."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engine.types import Energy
 
@@ -42,7 +42,9 @@ class Meter:
     _begin: Energy | None = None
     _before: Energy | None = None  #: the reading before this one
     _flow: float = 0.0
-    _forces: list[float] = field(default_factory=list)
+    _squares: float = 0.0  #: sum of the forces squared
+    _peak: float = 0.0  #: N
+    _readings: int = 0
 
     def observe(self, t_ns: int, count: int, force: float, energy: Energy) -> None:
         """Take one reading in, at any rate: strokes so far, the partner's force in N, the account. Readings come in their order."""
@@ -51,17 +53,23 @@ class Meter:
         if self._count is not None and count != self._count:
             if self._begin is not None and self._began_ns is not None and count == self._count + 1:
                 self.last = self._stroke(count, (t_ns - self._began_ns) / 1e9, self._begin, energy)
-            self._began_ns, self._begin, self._flow, self._forces = t_ns, energy, 0.0, []
+            self._began_ns, self._begin = t_ns, energy
+            self._empty()
         self._count, self._before = count, energy
-        self._forces.append(force)
+        self._squares += force * force
+        self._peak = max(self._peak, abs(force))
+        self._readings += 1
 
     def clear(self) -> None:
         """Forget everything: another past begins."""
         self.last = self._count = self._began_ns = self._begin = self._before = None
-        self._flow, self._forces = 0.0, []
+        self._empty()
+
+    def _empty(self) -> None:
+        self._flow = self._squares = self._peak = 0.0
+        self._readings = 0
 
     def _stroke(self, number: int, seconds: float, before: Energy, after: Energy) -> Stroke:
-        forces = self._forces
         return Stroke(
             number=number,
             seconds=seconds,
@@ -71,8 +79,8 @@ class Meter:
             damping=after.damping - before.damping,
             kept=after.tank + after.stored - before.tank - before.stored,
             throughput=self._flow,
-            force_rms=math.sqrt(sum(force * force for force in forces) / len(forces)) if forces else math.nan,
-            force_peak=max(map(abs, forces), default=math.nan),
+            force_rms=math.sqrt(self._squares / self._readings) if self._readings else math.nan,
+            force_peak=self._peak if self._readings else math.nan,
         )
 
 

@@ -19,7 +19,7 @@ from engine.clock import Clock, RealClock, SimulatedClock
 from engine.config import Settings
 from engine.loops.camera import CameraLoop
 from engine.loops.control import DT, Boxes, Controlling, ControlLoop, Decide
-from engine.loops.heartbeats import Heartbeats
+from engine.loops.heartbeats import Heartbeats, Standstill
 from engine.loops.inference import InferenceLoop, Policy
 from engine.loops.worker import Worker
 from engine.mailbox import Latest
@@ -50,7 +50,6 @@ from engine.types import (
 log = logging.getLogger(__name__)
 
 WATCH_EVERY = 0.01  #: s
-FROZEN = 0.25  #: s between two looks at the clock by a thread that looks every 0.01 s: the whole process stood still
 LOCKSTEP_EXPOSE_EVERY = 16  #: ticks between exposures in lock-step
 LOCKSTEP_EXPOSURE = 5  #: ticks from the moment of an exposure to its pictures
 LOCKSTEP_LATENCY = 8  #: ticks from the pictures to their inference
@@ -83,9 +82,7 @@ class Engine:
         self.clock = clock or RealClock()
         self._beats = Heartbeats()
         self._late = Reason.OK
-        self._since_ns = 0  # when the process last went on after standing still, as the watchdog saw it
-        self._asked_ns = 0  # when the control thread last asked for the watchdog
-        self._resumed_ns = 0  # the same as _since_ns, as the control thread saw it
+        self._watching, self._asking = Standstill(), Standstill()  # of the process, as the watchdog and the control thread see it
         self._boxes = Boxes(Latest(), Latest(), Latest(), deque())
         self._controlling = Controlling(console_required)
         self._controller = ""
@@ -173,14 +170,12 @@ class Engine:
 
     def _watch(self) -> None:
         """One round of the watchdog. A gap in its own rounds was the whole process standing still, for which no thread is blamed."""
-        now, before = self.clock.now_ns(), self._beats.watchdog
+        now = self._beats.watchdog = self.clock.now_ns()
         limits = self.settings.limits
-        if before and now - before > FROZEN * 1e9:
-            self._since_ns = now
-        self._beats.watchdog = now
+        since = self._watching.seen(now)
         if self._recorder is not None:
             self._beats.recorder = self._recorder.heartbeat_ns
-        late = self._beats.late(now, limits, self._since_ns)
+        late = self._beats.late(now, limits, since)
         if late == Reason.WATCHDOG_CONTROL and self._late != late and self.armed():
             self.page.raise_stop(Writer.WATCHDOG)
             self._note("fault", "the control thread is late")
@@ -191,11 +186,8 @@ class Engine:
 
     def _watched(self) -> Reason:
         """What the watchdog last found, or that it is late itself; asked by the control thread every tick."""
-        now, before = self.clock.now_ns(), self._asked_ns
-        self._asked_ns = now
-        if before and now - before > FROZEN * 1e9:
-            self._resumed_ns = now
-        if self._beats.watchdog_late(now, self.settings.limits, self._resumed_ns):
+        now = self.clock.now_ns()
+        if self._beats.watchdog_late(now, self.settings.limits, self._asking.seen(now)):
             return Reason.WATCHDOG_SELF
         return self._late
 

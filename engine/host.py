@@ -98,6 +98,7 @@ class Host:
         self.engine.on_shutdown = self.shutdown
         self.server = Server(run.socket, self.engine, settings.console.picture_hz)
         self._server_worker = Worker("server", self._serve, self.worker_failed, nice=2)
+        self.engine.served()
         self._server_worker.start()
 
     def _serve(self) -> None:

@@ -3,7 +3,8 @@
 What it keeps from step to step is in ``plant.Control``, so the plant vector carries it. The account's terms are each computed from
 forces and displacements, F_k . (x_{k+1} - x_k), F held over the step. Damping counts the drives' whole work beside the spring's (posture
 and torque limits included), what carrying the weight costs beyond lifting it, joint friction, brakes, what softening lets go, and the
-dv.M dv / 2 a step that semi-implicit Euler loses. What stays open is the held spring's own, up to dx.K dx / 2 a step: it makes that much, and the tank is charged with it.
+dv.M dv / 2 a step that semi-implicit Euler loses. What stays open is the held spring's own, up to dx.K dx / 2 a step: it makes that
+much, and the tank is charged with it.
 """
 
 from collections.abc import Sequence

@@ -7,6 +7,7 @@ Whatever the physics step recomputes from these (torques, applied forces) is not
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -125,17 +126,34 @@ def fresh(seed: int) -> Cell:
     return cell
 
 
-def _flat(value: Any, out: list[float]) -> None:
-    if isinstance(value, list) and isinstance(value[0], float):
-        out.extend(value)
-    elif is_dataclass(value):
-        for f in fields(value):
-            _flat(getattr(value, f.name), out)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _flat(item, out)
-    else:
-        out.append(float(value))
+Writer = Callable[[Any, list[float]], None]
+
+
+def _writer(like: Any) -> Writer:
+    """What appends the numbers of a value shaped as ``like``; put together once, since every control tick packs a plant."""
+    if isinstance(like, (list, tuple)):
+        if all(isinstance(item, float) for item in like):
+            return lambda value, out: out.extend(value)
+        items = [_writer(item) for item in like]
+
+        def write_items(value: Any, out: list[float]) -> None:
+            for item, write in zip(value, items, strict=True):
+                write(item, out)
+
+        return write_items
+    if not is_dataclass(like):
+        return lambda value, out: out.append(value)
+    names = [f.name for f in fields(like)]
+    get = attrgetter(*names)
+    if len(names) > 1 and not any(is_dataclass(value) or isinstance(value, (list, tuple)) for value in get(like)):
+        return lambda value, out: out.extend(get(value))
+    parts = [_writer(getattr(like, name)) for name in names]
+
+    def write_parts(value: Any, out: list[float]) -> None:
+        for name, write in zip(names, parts, strict=True):
+            write(getattr(value, name), out)
+
+    return write_parts
 
 
 def _reader(like: Any) -> Callable[[Iterator[float]], Any]:
@@ -163,12 +181,13 @@ def _template() -> Cell:
 
 _TEMPLATE = _template()
 _READ_CELL = _reader(_TEMPLATE)
+_WRITE_CELL = _writer(_TEMPLATE)
 _HEAD = 22
 
 
 def _size() -> int:
     out: list[float] = []
-    _flat(_TEMPLATE, out)
+    _WRITE_CELL(_TEMPLATE, out)
     return _HEAD + len(out)
 
 
@@ -178,8 +197,8 @@ SIZE: int = _size()  #: P
 def pack(plant: Plant) -> F64:
     """(P,) of a plant."""
     out: list[float] = [plant.time, *plant.q.tolist(), *plant.dq.tolist(), *plant.warm.tolist()]
-    _flat(plant.cell, out)
-    return np.array(out)
+    _WRITE_CELL(plant.cell, out)
+    return np.array(out, np.float64)
 
 
 def unpack(vector: F64) -> Plant:

@@ -9,6 +9,7 @@ from console.widgets.gains import measured_speed
 from console.widgets.layers import layer_sentence
 from engine.limits import Limits
 from engine.safety.reasons import advice, sentence
+from engine.safety.stops import STROKE_YIELD
 from engine.types import LAYERS, Reason, Snapshot, StopKind
 
 DONE, NOW, LATER = ("✓", "good"), ("▶", "warn"), ("·", "dim")
@@ -50,8 +51,8 @@ def holds(s: Snapshot) -> str:
     """What the robot does at this moment, in figures."""
     if s.command.brakes:
         return "on its brakes where it stands, power off"
-    if not s.command.hold:
-        return f"coming to rest,{number(measured_speed(s), 5, 2)} m/s"
+    if not s.command.hold or measured_speed(s) > STROKE_YIELD:
+        return f"not at rest,{number(measured_speed(s), 5, 2)} m/s"
     k = s.spring.stiffness
     return f"stroke yields at {k[0]:.0f} N/m up to {s.spring.force_max:.0f} N; across holds at {k[1]:.0f} N/m"
 

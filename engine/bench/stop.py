@@ -15,6 +15,7 @@ import msgspec
 from adapters.mujoco.expert import chunk_from
 from adapters.mujoco.robot import Cosaw
 from engine.bench.figure import Alternative, Figure, Tell, figure
+from engine.commissioning import commissioned
 from engine.config import Settings
 from engine.control import pose as poses
 from engine.control import reference as references
@@ -61,7 +62,7 @@ class Stopped:
     peak: float  #: N, of the force on the hand
     travel: float  #: m, the farthest that the saw went along the stroke
     fastest: float  #: m/s along the stroke, from 0.1 s after the stop on
-    rest: float  #: s until at rest; the whole time watched if never
+    rest: float  #: s until first at rest (along the stroke within 0.10 m/s), before the hand drags it; the whole time watched if never
     category: int  #: the gravest
 
 
@@ -91,7 +92,7 @@ def figures(own: list[Stopped], firm: list[Stopped], loose: list[Stopped]) -> tu
             bar=PEAK_BAR,
             against=against("a stiff hold of the last target", max(one.peak for one in firm)),
         ),
-        figure("stop to rest", max(one.rest for one in own), "s", "lower", bar=REST_BAR),
+        figure("stop to standstill, before the hand drags it", max(one.rest for one in own), "s", "lower", bar=REST_BAR),
         figure(
             "how far the saw is then dragged",
             max(one.travel for one in own),
@@ -141,7 +142,7 @@ class Bench:
     """The cell under the real arbiter and the real reference, its policy the scripted expert."""
 
     def __init__(self, seed: int, limits: Limits) -> None:
-        self.robot = Cosaw(seed)
+        self.robot = Cosaw(seed, commissioned(None, None, limits), limits)
         self.robot.connect()
         self.limits = limits
         self.start = arbiter.initial(limits, arbiter.RobotLimits.of(self.robot), self.robot.cell)

@@ -2,8 +2,8 @@
 
 The reference brakes; the press ramps out within 100 ms; once the robot rests, the reference slides to the pose measured there, no
 faster than the force on a partner's hand may change. Along the stroke the spring goes to its softest and, as fast as that force may
-fall, to a pull of ``STROKE_HOLD`` at most; damping adds to that. Once it rests, a pull beyond ``CLUTCH`` moves the hold along at up to ``SLIP_SPEED``.
-Across and rotation keep the spring they have, never more. The blade is never lifted.
+fall, to a pull of ``STROKE_HOLD`` at most; damping adds to that. Once it rests, a pull beyond ``CLUTCH`` moves the hold along at up to
+``SLIP_SPEED``. Across and rotation keep the spring they have, never more. The blade is never lifted.
 """
 
 import math

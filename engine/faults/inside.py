@@ -16,7 +16,7 @@ from engine.limits import Limits
 from engine.loops.control import DT
 from engine.server import TELEMETRY_HZ
 from engine.session import commit, recorder, writer
-from engine.types import U8, Frames, Inference, Observation, Person, Reason
+from engine.types import U8, Frames, Inference, Observation, Person, Reason, StopCategory
 
 STALL = 0.3  #: s that the control thread stands still
 STEP = 5.0  #: s that the clock jumps
@@ -31,6 +31,7 @@ def fault(
     also: tuple[Reason, ...] = (),
     more: float = 0.0,
     known: str = "",
+    category: StopCategory = StopCategory.CAT2,
 ) -> Fault:
     """A fault that is put into an engine in this process. It is bound by the limit ``keeps``, if any, and ``more`` s."""
 
@@ -41,7 +42,7 @@ def fault(
         ticks = math.ceil(limit(workshop.settings.limits) / DT) + PAST
         return tried(inject, ticks, name, workshop.rig, workshop.policy, workshop)
 
-    return Fault(name=name, run=run, reasons=(reason, *also), limit=limit, keeps=(keeps,), known=known)
+    return Fault(name=name, run=run, reasons=(reason, *also), limit=limit, keeps=(keeps,), known=known, category=category)
 
 
 # --- cameras ---
@@ -206,9 +207,14 @@ INSIDE = (
     fault("watchdog dies", _kill_watchdog, Reason.WATCHDOG_SELF, "watchdog_self"),
     fault("clock steps", _step_clock, Reason.CLOCK_STEPPED, "", more=DT),
     fault(  # an older sight of a person asks for more distance: that may stop first
-        "person's sensor drops out", _drop_out, Reason.PERSON_STALE, "person_age_max", also=(Reason.SEPARATION,)
+        "person's sensor drops out",
+        _drop_out,
+        Reason.PERSON_STALE,
+        "person_age_max",
+        also=(Reason.SEPARATION,),
+        category=StopCategory.CAT1,
     ),
-    fault("person's sensor says NaN", _blind, Reason.PERSON_NOT_FINITE, "", more=DT),
+    fault("person's sensor says NaN", _blind, Reason.PERSON_NOT_FINITE, "", more=DT, category=StopCategory.CAT1),
     fault("grip sensor says NaN", _numb, Reason.GRIP_NOT_FINITE, "", more=DT),
     fault(
         "disk slow",

@@ -25,6 +25,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     fault: str
     stop_category: int | None  #: None where there was no stop
     ticks_to_stop: int | None
+    speed: float | None  #: m/s of the tool when the fault was put in
+    stop_speed: float | None  #: m/s of the tool when the stop came: what is brought to rest
     rest_s: float | None  #: s from the stop until the readings show standstill, and go on to
     rows_lost: int
     ok: bool
@@ -38,6 +40,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     category: int | None = None
     ticks: int | None = None
+    speed: float | None = None
+    stop_speed: float | None = None
     rest_s: float | None = None
     reason: Reason | None = None
     lost: int = 0
@@ -56,13 +60,19 @@ def judge(fault: Fault, trial: Trial, limits: Limits) -> Verdict:
         fault=fault.name,
         stop_category=seen.category,
         ticks_to_stop=seen.ticks,
-        rest_s=None if seen.rest_s is None else round(seen.rest_s, 3),
+        speed=_rounded(seen.speed),
+        stop_speed=_rounded(seen.stop_speed),
+        rest_s=_rounded(seen.rest_s),
         rows_lost=seen.lost,
         ok=not wrong,
         limit_ticks=limit,
         reason="" if seen.reason is None else seen.reason.name.lower(),
         note="; ".join((*wrong, *((trial.note,) if trial.note else ()))),
     )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _shortcomings(fault: Fault, seen: Seen, limit: int | None) -> list[str]:
@@ -96,15 +106,17 @@ def read(name: str, trial: Trial) -> Seen:
         lost = _lost(session)
         if at is None:
             return Seen(lost=lost, wrong=(*report.problems, "the session does not show when the fault was put in"))
-        after = session.ticks - 1 - at
+        after, speed = session.ticks - 1 - at, _speed(session, at)
         stop = None if trial.plant is not None else _first_stop(session, at, trial.until_ns)
         if stop is None:
-            return Seen(lost=lost, after=after, wrong=tuple(report.problems))
+            return Seen(speed=speed, lost=lost, after=after, wrong=tuple(report.problems))
         decision = session.structs(Decision, stop, stop + 1)[0]
         numbers = session.rows("tick/tick")
         return Seen(
             category=decision.stop_category,
             ticks=int(numbers[stop] - numbers[at]),
+            speed=speed,
+            stop_speed=_speed(session, stop),
             rest_s=_rest(session, stop),
             reason=Reason(decision.stop_reason),
             lost=lost,
@@ -131,6 +143,11 @@ def _first_stop(session: Session, after: int, until_ns: int) -> int | None:
     counts = session.rows("tick/stop_count", 0, end)
     rows = np.flatnonzero(counts[after + 1 :] > counts[after])
     return after + 1 + int(rows[0]) if len(rows) else None
+
+
+def _speed(session: Session, row: int) -> float:
+    x, y, z = session.structs(Inputs, row, row + 1)[0].twist[:3]
+    return math.sqrt(x * x + y * y + z * z)
 
 
 def _rest(session: Session, stop: int) -> float | None:

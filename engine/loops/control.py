@@ -309,13 +309,14 @@ class ControlLoop:
 
     def _send(self, command: Command, decision: Decision, page: StopCounters) -> None:
         """The stop page is read once more right before the command goes out; a stop raised meanwhile is the robot's own to make."""
-        if decision.armed and not self._was_armed:
-            self._robot.resume()
+        begins = decision.armed and not self._was_armed
         self._was_armed = decision.armed
         if self._page.counts() != page:
             self._robot.stop(2)
-        else:
-            self._robot.command(command)
+            return
+        if begins:
+            self._robot.resume()
+        self._robot.command(command)
 
     def _pass_on(self, tick: Tick) -> None:
         self.previous = self.last.decision if self.last else None

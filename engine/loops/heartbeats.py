@@ -3,6 +3,8 @@
 from engine.limits import Limits
 from engine.types import Reason
 
+FROZEN = 0.25  #: s between two looks, after which the process counts as having stood still
+
 
 class Heartbeats:
     """One time a thread, in ns of the engine's clock; 0 = the thread has no duty yet, so it cannot be late.
@@ -42,3 +44,23 @@ class Heartbeats:
 
 def _late(beat_ns: int, limit: float, now_ns: int, since_ns: int) -> bool:
     return beat_ns > 0 and now_ns - max(beat_ns, since_ns) > limit * 1e9
+
+
+class Standstill:
+    """When the whole process last went on after it had stood still, as one thread sees it that looks every 0.01 s.
+
+    Nobody is late for the time in which nothing ran. One long gap is excused; a second one in a row is a slow thread.
+    """
+
+    def __init__(self) -> None:
+        self._since_ns = 0
+        self._before_ns = 0
+        self._gap = False
+
+    def seen(self, now_ns: int) -> int:
+        """ns at which the process last went on; 0 = it never stood still."""
+        gap = self._before_ns > 0 and now_ns - self._before_ns > FROZEN * 1e9
+        if gap and not self._gap:
+            self._since_ns = now_ns
+        self._before_ns, self._gap = now_ns, gap
+        return self._since_ns

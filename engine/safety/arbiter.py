@@ -146,7 +146,7 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
     if blocks(now.limits, bounds):
         causes.append(LIMITS)
     moving = going or _jogs(inputs)
-    if moving and blocks(now.separation.layer, bounds):
+    if blocks(now.separation.layer, bounds):
         causes.append(SEPARATION)
     if blocks(now.contact, bounds) and (moving or now.contact.reason in _GRIPPING):
         causes.append(CONTACT)

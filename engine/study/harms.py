@@ -1,4 +1,4 @@
-"""What must not happen, each counted from the simulation's truth and from what was commanded, never from what the arbiter thinks."""
+"""What must not happen, counted from the simulation's truth, the sensors and what was commanded, never from what the arbiter thinks."""
 
 from collections import Counter
 

@@ -18,7 +18,6 @@ def safety(outcomes: Sequence[Outcome]) -> Tree:
     return _head(outcomes) | {
         "contacts": contacts,
         "contacts_upper_95": round(chance.upper_bound(contacts, len(played)), 5) if played else None,
-        "contacts_rule_of_three": round(3.0 / len(played), 5) if played and not contacts else None,
         "harms": {harm: _with(played, harm) for harm in HARMS},
         **_figures(played),
         "ok": bool(played) and len(played) == len(outcomes) and not contacts,

@@ -83,7 +83,7 @@ def test_what_holds_is_said_in_newtons() -> None:
     drives_on = scenes.stopped(latched=False)
     assert holds(drives_on) == "stroke yields at 200 N/m up to 30 N; across holds at 260 N/m"
     moving = msgspec.structs.replace(drives_on, command=msgspec.structs.replace(drives_on.command, hold=False))
-    assert holds(moving).startswith("coming to rest")
+    assert holds(moving).startswith("not at rest")
 
 
 @pytest.mark.parametrize("size", SIZES)

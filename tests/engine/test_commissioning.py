@@ -100,7 +100,6 @@ def test_a_region_too_many_is_refused(tmp_path: Path) -> None:
     [
         (Limits(crush_gap=0.16), "cradle.handle_gap = 0.154 m must be at least limits.crush_gap = 0.16 m"),
         (Limits(braking=9.0), "must be at least limits.braking = 9.0 m/s^2"),
-        (Limits(rest_within=0.05), "must be at most limits.rest_within = 0.05 s"),
     ],
 )
 def test_limits_that_the_cell_cannot_keep_are_refused(limits: Limits, words: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from engine.limits import Limits
-from engine.loops.heartbeats import Heartbeats
+from engine.loops.heartbeats import Heartbeats, Standstill
 from engine.types import Reason
 
 S = 1_000_000_000
@@ -53,3 +53,10 @@ def test_the_control_thread_is_named_before_the_others() -> None:
     beats = Heartbeats()
     beats.control = beats.camera = beats.inference = beats.recorder = 1
     assert beats.late(100 * S, LIMITS) == Reason.WATCHDOG_CONTROL
+
+
+def test_one_gap_of_the_whole_process_is_excused_and_a_slow_watchdog_is_not() -> None:
+    frozen = Standstill()
+    assert [frozen.seen(at * S // 100) for at in (100, 101, 400, 401)] == [0, 0, 4 * S, 4 * S]
+    slow = Standstill()
+    assert [slow.seen(at * S // 10) for at in (10, 13, 16, 19)] == [0, 13 * S // 10, 13 * S // 10, 13 * S // 10]

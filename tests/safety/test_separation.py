@@ -144,11 +144,11 @@ def test_a_separation_stop_lasts_while_the_person_is_near_and_ends_when_they_lea
     assert together.ask("arm_request").armed
 
 
-def test_a_person_who_is_near_stops_no_robot_that_only_stands(make, together):
+def test_a_person_who_is_near_puts_an_armed_robot_that_only_stands_on_its_brakes(make, together):
     together.ask("pause_request")
     decision = together.run(50, person_place=moved(make, TORSO, (-0.5, 0.0, 0.0)))
-    assert (decision.armed, decision.stop_count) == (True, 0)
-    assert decision.layer_reason[LAYER] == Reason.SEPARATION
+    assert (decision.armed, decision.stop_count, decision.stop_category) == (False, 1, StopCategory.CAT1)
+    assert decision.stop_reason == Reason.SEPARATION
 
 
 def test_a_hand_that_is_near_counts_as_faster(make):
