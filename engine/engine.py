@@ -185,11 +185,12 @@ class Engine:
         time.sleep(WATCH_EVERY)
 
     def _watched(self) -> Reason:
-        """What the watchdog last found, or that it is late itself; asked by the control thread every tick."""
+        """What the watchdog found, or will at its next round, or that it is late itself; asked by the control thread every tick."""
         now = self.clock.now_ns()
-        if self._beats.watchdog_late(now, self.settings.limits, self._asking.seen(now)):
+        since = self._asking.seen(now)
+        if self._beats.watchdog_late(now, self.settings.limits, since):
             return Reason.WATCHDOG_SELF
-        return self._late
+        return self._late if self._late != Reason.OK else self._beats.late(now, self.settings.limits, since)
 
     def served(self) -> None:
         """The server thread has moved on."""

@@ -28,7 +28,7 @@ SAWING = 150  #: ticks without a stop before a fault is put in
 AFTER = 60  #: ticks recorded after the stop: to rest, and a little more
 READY_WITHIN = 60.0  #: s for the engine to arm and saw
 FAST = 0.12  #: m/s along the stroke: more than what counts as standing still there
-FAST_WITHIN = 2.0  #: s to wait for that; a careful policy may never go so fast
+FAST_WITHIN = 20.0  #: s to wait for that
 PAST = 100  #: ticks waited for a stop beyond its limit
 LOOK = 0.01  #: s
 
@@ -48,8 +48,9 @@ class _LentPolicy(FaultyPolicy):
 class Bench:
     """One run: ``saw``, put a fault in, ``watch``, ``close``. Everything that was changed is put right in ``mending`` before the end."""
 
-    def __init__(self, rig: CameraRig, policy: Policy, workshop: Workshop) -> None:
-        """Raises AdapterError, OSError, SessionError."""
+    def __init__(self, name: str, rig: CameraRig, policy: Policy, workshop: Workshop) -> None:
+        """``name`` of the fault. Raises AdapterError, OSError, SessionError."""
+        self._name, self._marked = name, False
         folder = workshop.place()
         settings = workshop.settings
         robot, _ = open_robot(settings)
@@ -80,7 +81,15 @@ class Bench:
     def session(self) -> Path:
         return self.recorder.path
 
+    def mark(self) -> None:
+        """Say in the session that the fault is in, the first time; by the thread it is put into, if it is put into one."""
+        if not self._marked:
+            self._marked = True
+            self.engine.note("hazard", self._name)
+
     def _serve(self) -> None:
+        if not self.serving.is_set():
+            self.mark()
         self.serving.wait()
         self._server.once()
         self.engine.served()
@@ -121,9 +130,14 @@ class Bench:
             time.sleep(LOOK)
 
     def hasten(self) -> bool:
-        """Wait for a moment of the stroke in which there is something to stop; False where something else has stopped the robot."""
+        """Wait for a moment of the stroke in which there is something to stop; False where something else has stopped the robot.
+
+        Raises FaultError where no such moment comes.
+        """
         end = time.monotonic() + FAST_WITHIN
-        while time.monotonic() < end and self._going and abs(self._speed()) < FAST:
+        while self._going and abs(self._speed()) < FAST:
+            if time.monotonic() > end:
+                raise FaultError(f"The saw did not move at {FAST} m/s within {FAST_WITHIN:.0f} s.")
             time.sleep(LOOK / 2)
         return self._going
 
@@ -164,16 +178,22 @@ class Bench:
         self.page.close()
 
 
-def tried(inject: Callable[[Bench], None], ticks: int, name: str, rig: CameraRig, policy: Policy, workshop: Workshop) -> Trial:
-    """Saw, note the fault as an event in the session, put it in, watch for at most ``ticks`` ticks. Raises FaultError, AdapterError."""
-    bench = Bench(rig, policy, workshop)
+def tried(
+    inject: Callable[[Bench], None], ticks: int, name: str, rig: CameraRig, policy: Policy, workshop: Workshop, *, marks: bool = False
+) -> Trial:
+    """Saw, mark the fault in the session, put it in, watch for at most ``ticks`` ticks. Raises FaultError, AdapterError.
+
+    ``marks``: the fault is put into a thread that marks it by itself when it comes to it.
+    """
+    bench = Bench(name, rig, policy, workshop)
     with ExitStack() as ending:
         ending.callback(bench.close)
         bench.start()
         bench.saw()
         while not bench.hasten():
             bench.saw()
-        bench.engine.note("hazard", name)
+        if not marks:
+            bench.mark()
         inject(bench)
         bench.watch(ticks)
     return Trial(session=bench.session)

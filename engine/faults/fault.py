@@ -1,7 +1,7 @@
 """What a fault of the catalogue is, and what a run of it leaves behind to be judged."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ class PlantStop:
 
     ticks: int | None  #: until it held by itself; None if it never did
     rest_s: float | None  #: from then to standstill; None if it never came
+    speed: float  #: m/s of the tool when the commands ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,4 +47,4 @@ class Fault:
     limit: Callable[[Limits], float] | None = None  #: s that may pass until the stop; None where no stop is expected
     keeps: tuple[str, ...] = ()  #: names of the Limits that the fault is to run into; the other ages are given all the room they may have
     known: str = ""  #: from when the limit counts, where that is not the moment the fault is put in
-    category: StopCategory = field(default=StopCategory.CAT2)
+    categories: tuple[StopCategory, ...] = (StopCategory.CAT2,)  #: the stop must be of one of them

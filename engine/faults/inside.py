@@ -14,7 +14,6 @@ from engine.faults.fault import Fault, Trial
 from engine.faults.workshop import Workshop
 from engine.limits import Limits
 from engine.loops.control import DT
-from engine.server import TELEMETRY_HZ
 from engine.session import commit, recorder, writer
 from engine.types import U8, Frames, Inference, Observation, Person, Reason, StopCategory
 
@@ -31,18 +30,22 @@ def fault(
     also: tuple[Reason, ...] = (),
     more: float = 0.0,
     known: str = "",
-    category: StopCategory = StopCategory.CAT2,
+    categories: tuple[StopCategory, ...] = (StopCategory.CAT2,),
+    marks: bool = False,
 ) -> Fault:
-    """A fault that is put into an engine in this process. It is bound by the limit ``keeps``, if any, and ``more`` s."""
+    """A fault that is put into an engine in this process. It is bound by the limit ``keeps``, if any, and ``more`` s.
+
+    ``marks``: it says by itself in the session when it is in.
+    """
 
     def limit(limits: Limits) -> float:
         return (getattr(limits, keeps) if keeps else 0.0) + more
 
     def run(workshop: Workshop) -> Trial:
         ticks = math.ceil(limit(workshop.settings.limits) / DT) + PAST
-        return tried(inject, ticks, name, workshop.rig, workshop.policy, workshop)
+        return tried(inject, ticks, name, workshop.rig, workshop.policy, workshop, marks=marks)
 
-    return Fault(name=name, run=run, reasons=(reason, *also), limit=limit, keeps=(keeps,), known=known, category=category)
+    return Fault(name=name, run=run, reasons=(reason, *also), limit=limit, keeps=(keeps,), known=known, categories=categories)
 
 
 # --- cameras ---
@@ -112,6 +115,7 @@ def _short(bench: Bench, fresh: Inference, last: Inference) -> Inference:
 
 def _stall_control(bench: Bench) -> None:
     def stall(observation: Observation) -> Observation:
+        bench.mark()
         bench.robot.change = None
         time.sleep(STALL)
         return observation
@@ -124,11 +128,17 @@ def _stall_server(bench: Bench) -> None:
 
 
 def _kill_watchdog(bench: Bench) -> None:
+    bench.clock.before_end = bench.mark
     bench.clock.fatal_to = "watchdog"
 
 
 def _step_clock(bench: Bench) -> None:
-    bench.clock.stepped_ns = round(STEP * 1e9)
+    def step(observation: Observation) -> Observation:
+        bench.mark()
+        bench.clock.stepped_ns = round(STEP * 1e9)
+        return observation
+
+    bench.robot.change = step
 
 
 # --- the person's sensors ---
@@ -139,6 +149,7 @@ def _drop_out(bench: Bench) -> None:
     kept: list[Person | None] = []
 
     def same(observation: Observation) -> Observation:
+        bench.mark()
         kept[:] = kept or [observation.person]
         return msgspec.structs.replace(observation, person=kept[0])
 
@@ -147,6 +158,7 @@ def _drop_out(bench: Bench) -> None:
 
 def _blind(bench: Bench) -> None:
     def nowhere(observation: Observation) -> Observation:
+        bench.mark()
         if observation.person is None:
             return observation
         person = msgspec.structs.replace(observation.person, place=np.full_like(observation.person.place, np.nan))
@@ -156,7 +168,11 @@ def _blind(bench: Bench) -> None:
 
 
 def _numb(bench: Bench) -> None:
-    bench.robot.change = lambda observation: msgspec.structs.replace(observation, grip=np.full(3, np.nan))
+    def nothing(observation: Observation) -> Observation:
+        bench.mark()
+        return msgspec.structs.replace(observation, grip=np.full(3, np.nan))
+
+    bench.robot.change = nothing
 
 
 # --- recorder ---
@@ -182,40 +198,38 @@ def _pull_disk(bench: Bench) -> None:
     bench.mending.callback(away.rename, bench.session)
 
 
+PICTURE = Limits().frame_age_max  #: s in which a wrong picture must be found out: no later than a missing one
+ANSWER = Limits().inference_age_max  #: s, the same for an answer
+#: after a gap in time the last sight of the person is old as well, which closes the brakes, unless a new one comes that very tick
+GAP = (StopCategory.CAT1, StopCategory.CAT2)
 COMMIT = recorder.COMMIT_EVERY + recorder.POLL  #: s until the recorder next writes
 
 INSIDE = (
-    fault("camera frozen", _freeze, Reason.CAMERA_FROZEN, "frame_age_max"),
-    fault("camera black", _pictures(np.zeros_like), Reason.CAMERA_DARK, "frame_age_max"),
-    fault("camera wrong size", _pictures(lambda image: image[::2, ::2]), Reason.CAMERA_WRONG, "frame_age_max"),
+    fault("camera frozen", _freeze, Reason.CAMERA_FROZEN, "", more=PICTURE),
+    fault("camera black", _pictures(np.zeros_like), Reason.CAMERA_DARK, "", more=PICTURE),
+    fault("camera wrong size", _pictures(lambda image: image[::2, ::2]), Reason.CAMERA_WRONG, "", more=PICTURE),
     fault("camera gone", _unplug, Reason.CAMERA_STALE, "frame_age_max"),
     fault("model hangs", _answers(_hang), Reason.CHUNK_STALE, "inference_age_max"),
-    fault("model raises", _answers(_raise), Reason.MODEL_FAILED, "inference_age_max"),
-    fault("model says NaN", _answers(_not_numbers), Reason.CHUNK_NOT_FINITE, "inference_age_max"),
+    fault("model raises", _answers(_raise), Reason.MODEL_FAILED, "", more=ANSWER),
+    fault("model says NaN", _answers(_not_numbers), Reason.CHUNK_NOT_FINITE, "", more=ANSWER),
     fault("model repeats an old chunk", _answers(_old), Reason.CHUNK_STALE, "inference_age_max"),
-    fault("model's chunk of a wrong dtype", _answers(_doubles), Reason.CHUNK_WRONG, "inference_age_max"),
-    fault("model's chunk of a wrong horizon", _answers(_short), Reason.CHUNK_WRONG, "inference_age_max"),
-    fault("control thread stalls", _stall_control, Reason.WATCHDOG_CONTROL, "watchdog_control"),
-    fault(
-        "server thread stalls",
-        _stall_server,
-        Reason.WATCHDOG_SERVER,
-        "watchdog_server",
-        more=1.0 / TELEMETRY_HZ,
-        known="the end of the server's round",
-    ),
-    fault("watchdog dies", _kill_watchdog, Reason.WATCHDOG_SELF, "watchdog_self"),
-    fault("clock steps", _step_clock, Reason.CLOCK_STEPPED, "", more=DT),
+    fault("model's chunk of a wrong dtype", _answers(_doubles), Reason.CHUNK_WRONG, "", more=ANSWER),
+    fault("model's chunk of a wrong horizon", _answers(_short), Reason.CHUNK_WRONG, "", more=ANSWER),
+    fault("control thread stalls", _stall_control, Reason.WATCHDOG_CONTROL, "watchdog_control", marks=True),
+    fault("server thread stalls", _stall_server, Reason.WATCHDOG_SERVER, "watchdog_server", known="the end of its last round", marks=True),
+    fault("watchdog dies", _kill_watchdog, Reason.WATCHDOG_SELF, "watchdog_self", marks=True),
+    fault("clock steps", _step_clock, Reason.CLOCK_STEPPED, "", more=DT, categories=GAP, marks=True),
     fault(  # an older sight of a person asks for more distance: that may stop first
         "person's sensor drops out",
         _drop_out,
         Reason.PERSON_STALE,
         "person_age_max",
         also=(Reason.SEPARATION,),
-        category=StopCategory.CAT1,
+        categories=(StopCategory.CAT1,),
+        marks=True,
     ),
-    fault("person's sensor says NaN", _blind, Reason.PERSON_NOT_FINITE, "", more=DT, category=StopCategory.CAT1),
-    fault("grip sensor says NaN", _numb, Reason.GRIP_NOT_FINITE, "", more=DT),
+    fault("person's sensor says NaN", _blind, Reason.PERSON_NOT_FINITE, "", more=DT, categories=(StopCategory.CAT1,), marks=True),
+    fault("grip sensor says NaN", _numb, Reason.GRIP_NOT_FINITE, "", more=DT, marks=True),
     fault(
         "disk slow",
         _slow_disk,

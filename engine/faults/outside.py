@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from engine.clock import RealClock
-from engine.faults.bench import AFTER, PAST
+from engine.faults.bench import AFTER, FAST, PAST
 from engine.faults.fault import Fault, FaultError, PlantStop, Trial
+from engine.faults.inside import GAP
 from engine.faults.processes import LOOK, REPEAT, SIZE, Desk, EngineProcess, Line, until
 from engine.faults.verdict import REST_WITHIN
 from engine.faults.workshop import Workshop
@@ -119,7 +120,7 @@ def _two_consoles(workshop: Workshop) -> Trial:
 
 
 def _kill_engine(workshop: Workshop) -> Trial:
-    """Nobody is left to stop the robot: the plant of the last committed row goes on without commands, and its own time-out must hold it."""
+    """Nobody is left to stop the robot: the plant of a committed row goes on without commands, and its own time-out must hold it."""
     engine = EngineProcess(workshop)
     line = Line(engine.run)
     workshop.ending.callback(line.close)
@@ -135,18 +136,21 @@ def _kill_engine(workshop: Workshop) -> Trial:
     if report.committed < promised:
         wrong.append(f"{promised - report.committed} committed rows are lost")
     session = Session.open(engine.session)
-    last = session.structs(Inputs, session.ticks - 1)[0]
-    plant = plant_alone(session, workshop)
-    speed = sum(v * v for v in last.twist[:3]) ** 0.5
-    note = f"the plant alone, from the last of {report.committed} committed rows at {speed:.2f} m/s"
+    row = next((row for row in reversed(range(session.ticks)) if _fast(session, row)), session.ticks - 1)
+    plant = plant_alone(session, row, workshop)
+    note = f"the plant alone, from row {row + 1} of {report.committed} committed ones, the last in full motion"
     return Trial(session=engine.session, at_ns=at_ns, plant=plant, wrong=tuple(wrong), note=note)
 
 
-def plant_alone(session: Session, workshop: Workshop) -> PlantStop:
-    """The plant of a session's last committed row, let go on without a command."""
+def _fast(session: Session, row: int) -> bool:
+    return abs(session.structs(Inputs, row, row + 1)[0].twist[0]) >= FAST
+
+
+def plant_alone(session: Session, row: int, workshop: Workshop) -> PlantStop:
+    """The plant of a committed row, let go on without a command."""
     robot: Any = open_robot(workshop.settings)[0]
-    robot.restore(session.rows("tick/plant", session.ticks - 1)[0])
-    inputs = session.structs(Inputs, session.ticks - 1)[0]
+    robot.restore(session.rows("tick/plant", row, row + 1)[0])
+    inputs = session.structs(Inputs, row, row + 1)[0]
     held = None
     resting: list[bool] = []
     for tick in range(OWN_STOP + round(REST_WITHIN / DT)):
@@ -158,7 +162,7 @@ def plant_alone(session: Session, workshop: Workshop) -> PlantStop:
     moving = [tick for tick, still in enumerate(resting) if not still]
     rests = moving[-1] + 1 if moving else 0
     rest_s = None if held is None or rests >= len(resting) else max(0, rests + 1 - held) * DT
-    return PlantStop(ticks=held, rest_s=rest_s)
+    return PlantStop(ticks=held, rest_s=rest_s, speed=sum(v * v for v in inputs.twist[:3]) ** 0.5)
 
 
 def _with_twist(inputs: Inputs, twist: tuple[float, ...]) -> Inputs:
@@ -277,7 +281,12 @@ OUTSIDE = (
     Fault(name="engine killed", run=_kill_engine, limit=lambda limits: 0.05, known="the last command"),
     Fault(name="SIGHUP", run=_on_a_line(_hang_up), reasons=(Reason.STOP_SIGNAL,), limit=_soon),
     Fault(
-        name="SIGSTOP, then SIGCONT", run=_on_a_line(_suspend), reasons=(Reason.CLOCK_STEPPED,), limit=lambda limits: DT, known="SIGCONT"
+        name="SIGSTOP, then SIGCONT",
+        run=_on_a_line(_suspend),
+        reasons=(Reason.CLOCK_STEPPED,),
+        limit=lambda limits: DT,
+        known="SIGCONT",
+        categories=GAP,
     ),
     Fault(name="two consoles on one robot", run=_two_consoles, reasons=(Reason.STOP_OBSERVER,), limit=_soon),
 )

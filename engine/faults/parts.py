@@ -101,8 +101,11 @@ class FaultyClock:
         self._clock = clock
         self.stepped_ns = 0
         self.fatal_to = ""
+        self.before_end: Callable[[], None] = lambda: None  #: called by that thread
 
     def now_ns(self) -> int:
         if self.fatal_to and threading.current_thread().name == self.fatal_to:
+            self.fatal_to = ""
+            self.before_end()
             raise SystemExit  # ends a thread without a word, as a crash inside a library may
         return self._clock.now_ns() + self.stepped_ns

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.faults.bench import FAST
 from engine.faults.fault import FaultError
 from engine.faults.workshop import Workshop
 from engine.messages import Alive, Arm, Go, Hello, Intent, Refused, Telemetry
@@ -120,8 +121,8 @@ class Line:
 
 
 def sawing(snapshot: Snapshot) -> bool:
-    """Going, with some way behind it."""
-    return snapshot.decision.going and snapshot.saw.stroke_count >= STROKES
+    """Going, with some way behind it, and fast enough for there to be something to stop."""
+    return snapshot.decision.going and snapshot.saw.stroke_count >= STROKES and abs(snapshot.inputs.twist[0]) >= FAST
 
 
 class EngineProcess:

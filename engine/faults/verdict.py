@@ -54,7 +54,9 @@ def judge(fault: Fault, trial: Trial, limits: Limits) -> Verdict:
     seen = read(fault.name, trial) if trial.session is not None else Seen()
     limit = None if fault.limit is None else math.ceil(fault.limit(limits) / DT - 1e-9)
     if trial.plant is not None:
-        seen = msgspec.structs.replace(seen, category=int(fault.category), ticks=trial.plant.ticks, rest_s=trial.plant.rest_s)
+        alone = trial.plant
+        seen = msgspec.structs.replace(seen, category=int(fault.categories[0]), ticks=alone.ticks, rest_s=alone.rest_s)
+        seen = msgspec.structs.replace(seen, speed=alone.speed, stop_speed=alone.speed)
     wrong = (*trial.wrong, *seen.wrong, *(_shortcomings(fault, seen, limit) if trial.session is not None else ()))
     return Verdict(
         fault=fault.name,
@@ -87,8 +89,8 @@ def _shortcomings(fault: Fault, seen: Seen, limit: int | None) -> list[str]:
         return [*found, "no stop followed"]
     if fault.reasons and seen.reason not in fault.reasons:
         found.append(f"the stop's reason should be {' or '.join(reason.name.lower() for reason in fault.reasons)}")
-    if seen.category != fault.category:
-        found.append(f"the stop's category should be {fault.category.value}")
+    if seen.category not in fault.categories:
+        found.append(f"the stop's category should be {' or '.join(str(category.value) for category in fault.categories)}")
     if not seen.ticks <= limit + SLACK:
         found.append(f"the stop came after {seen.ticks} ticks, the limit is {limit} + {SLACK}")
     if seen.rest_s is None or not seen.rest_s <= REST_WITHIN:
@@ -128,14 +130,20 @@ def read(name: str, trial: Trial) -> Seen:
 
 
 def _row_of(session: Session, name: str, at_ns: int) -> int | None:
-    """The last tick before the fault was put in: by the clock, or by the event that bears its name."""
+    """The last tick before the fault was put in: by the clock, or by the event that bears its name.
+
+    A tick that had begun by then could not know of it, unless it is the one that stopped.
+    """
     if at_ns:
         return int(np.searchsorted(session.times, at_ns, side="right")) - 1 if len(session.times) else None
-    ticks = [event.tick for event in session.events if event.kind == "hazard" and event.text == name]
-    if not (ticks and session.ticks):
+    marks = [event for event in session.events if event.kind == "hazard" and event.text == name]
+    rows = np.flatnonzero(session.rows("tick/tick") == marks[0].tick) if marks and session.ticks else ()
+    if not len(rows):
         return None
-    rows = np.flatnonzero(session.rows("tick/tick") == ticks[0])
-    return int(rows[0]) if len(rows) else None
+    row, counts = int(rows[0]), session.rows("tick/stop_count")
+    while row + 1 < session.ticks and session.times[row + 1] <= marks[0].t_ns and counts[row + 1] == counts[row]:
+        row += 1
+    return row
 
 
 def _first_stop(session: Session, after: int, until_ns: int) -> int | None:

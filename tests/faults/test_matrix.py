@@ -24,7 +24,7 @@ def test_the_fault_ends_in_its_stop_and_a_readable_session(name: str, workshop: 
     assert found.ok, found
     assert found.rows_lost == 0
     if BY_NAME[name].limit is not None:
-        assert found.stop_category == BY_NAME[name].category
+        assert found.stop_category in BY_NAME[name].categories
         assert found.ticks_to_stop is not None
         assert found.limit_ticks is not None
         assert found.ticks_to_stop <= found.limit_ticks + 1
@@ -64,7 +64,7 @@ def stopped(workshop: Workshop) -> Trial:
 
 
 def verdict(stopped: Trial, workshop: Workshop, *, reason: Reason, limit: Callable[[Limits], float] | None, category: int = 2) -> Verdict:
-    fault = Fault(name="stopped", run=lambda workshop: stopped, reasons=(reason,), limit=limit, category=StopCategory(category))
+    fault = Fault(name="stopped", run=lambda workshop: stopped, reasons=(reason,), limit=limit, categories=(StopCategory(category),))
     return judge(fault, stopped, workshop.settings.limits)
 
 
