@@ -18,7 +18,22 @@ from engine.safety.cell import Cell, Region
 from engine.types import LINKS, PARTS
 
 #: the regions of ISO/TS 15066:2016, table A.2, in its order
-REGIONS = ("skull", "face", "neck", "back", "chest", "abdomen", "pelvis", "upper arm", "forearm", "hand", "thigh", "lower leg")
+#: most that a table may permit: (N, Pa), quasi-static, ISO/TS 15066:2016, table A.2, the lowest of each region's points
+STANDARD = {
+    "skull": (130.0, 1.1e6),
+    "face": (65.0, 1.1e6),
+    "neck": (150.0, 1.4e6),
+    "back": (210.0, 1.6e6),
+    "chest": (140.0, 1.2e6),
+    "abdomen": (110.0, 1.4e6),
+    "pelvis": (180.0, 2.1e6),
+    "upper arm": (150.0, 1.9e6),
+    "forearm": (160.0, 1.8e6),
+    "hand": (140.0, 1.9e6),
+    "thigh": (220.0, 2.2e6),
+    "lower leg": (130.0, 2.1e6),
+}
+REGIONS = tuple(STANDARD)
 UNTOUCHABLE = ("skull", "face")  #: no contact is permitted
 AGREE = 0.01  #: two numbers that say the same differ by no more than this share of the larger
 SAME_LENGTH = 1e-4  #: m
@@ -120,6 +135,9 @@ def _region(file: str, row: Mapping[str, Any]) -> Region:
     speed = v["force"] / math.sqrt(v["mass"] * v["stiffness"])
     _equal(file, f"{where}contact_speed", v["contact_speed"], speed, "force / sqrt(mass x stiffness) is", "m/s")
     _equal(file, f"{where}area", v["area"], v["force"] / v["pressure"], "force / pressure is", "m^2")
+    if not (v["force"] <= STANDARD[name][0] and v["pressure"] <= STANDARD[name][1]):
+        most = f"{STANDARD[name][0]:g} N and {STANDARD[name][1]:g} Pa"
+        raise CommissioningError(f"{file}: {where}force and pressure may be at most {most} (ISO/TS 15066:2016, table A.2).")
     return Region(name=name, force=v["force"], pressure=v["pressure"], transient=v["transient"], stiffness=v["stiffness"], mass=v["mass"])
 
 
@@ -127,8 +145,8 @@ def load_cell(path: Path | None, regions: tuple[Region, ...], limits: Limits) ->
     """The co-sawing cell with its person's sensor. Raises CommissioningError."""
     file, tree = _read(path, "adapters.mujoco", "cosaw.toml")
     _keys(file, "", tree, ("sensor", *_CELL))
-    if tree["sensor"] is not True and tree["sensor"] is not False:
-        raise CommissioningError(f"{file}: sensor = {tree['sensor']!r} must be true or false: whether a sensor follows the person.")
+    if tree["sensor"] is not True:
+        raise CommissioningError(f"{file}: sensor = {tree['sensor']!r} must be true: this cell does not saw.")
     v: dict[str, dict[str, float]] = {}
     for section, ranges in _CELL.items():
         if not isinstance(tree[section], dict):
@@ -140,7 +158,7 @@ def load_cell(path: Path | None, regions: tuple[Region, ...], limits: Limits) ->
     _keep_the_limits(file, v, limits)
     saw, mass = v["saw"], v["mass"]
     return Cell(
-        person_sensor=tree["sensor"],
+        person_sensor=True,
         part_radii=tuple(v["person"].values()),
         link_radii=tuple(v["arm"].values()),
         blade_back=saw["blade_back"],
@@ -228,8 +246,8 @@ def _read(path: Path | None, package: str, name: str) -> tuple[str, dict[str, An
         return file, tomllib.loads(text)
     except OSError as error:
         raise CommissioningError(f"{file} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CommissioningError(f"{file} is not valid TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise CommissioningError(f"{file!r} is not valid TOML: {error}.") from error
 
 
 def _keys(file: str, where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:

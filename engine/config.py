@@ -127,7 +127,7 @@ def _read_file(path: Path | None) -> dict[str, Any]:
         return tomllib.loads(chosen.read_text())
     except OSError as error:
         raise ConfigError(f"The configuration {chosen} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The configuration {chosen} is not valid TOML: {error}.") from error
 
 
@@ -254,7 +254,7 @@ def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
         raise ConfigError(_sentence(error, sources)) from error
     _known("robot", settings.robot, ROBOTS, sources)
     _known("task", settings.task, TASKS[settings.robot], sources, f" for {settings.robot}")
-    if not Path(settings.policy).is_dir():
+    if not os.path.isdir(settings.policy):
         _known("policy", settings.policy, POLICIES, sources, " (and no such folder)")
     try:
         commissioned(settings.body, settings.cell, settings.limits)

@@ -34,7 +34,7 @@ class Limits:
     torque_max: Annotated[float, Interval(ge=0.1, le=20.0)] = 8.0  #: N m
     slow_below: Annotated[float, Interval(gt=0.5, lt=1.0)] = 0.75
     continue_above: Annotated[float, Interval(gt=0.5, lt=1.0)] = 0.80
-    stop_below: Annotated[float, Interval(ge=0.1, lt=0.75)] = 0.50
+    stop_below: Annotated[float, Interval(ge=0.2, lt=0.75)] = 0.50
     arm_ramp: Annotated[float, Interval(ge=0.1, le=5.0)] = 1.0  #: s from armed to full stiffness and speed
     rest_within: Annotated[float, Interval(ge=0.05, le=1.0)] = 0.3  #: s from a stop to standstill
     rest_speed: Annotated[float, Interval(ge=0.001, le=0.05)] = 0.01  #: m/s
@@ -70,6 +70,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Raises ValueError where numbers that are each within their bounds contradict each other."""
+        if not self.stop_below > 0.1:
+            raise ValueError(f"stop_below must be more than 0.1, the score of a stop, not {self.stop_below}.")
         if not self.stop_below < self.slow_below <= self.continue_above:
             raise ValueError(
                 f"stop_below < slow_below <= continue_above must hold, not {self.stop_below}, {self.slow_below}, {self.continue_above}"

@@ -184,6 +184,11 @@ class Operator:
         else:
             self.recover_requests += 1
 
+    def released(self) -> None:
+        """The console is gone: nothing it granted goes on, and the next one counts its keys anew."""
+        self.revoke()
+        self._last_seq = -1
+
     def revoke(self) -> None:
         """End every grant now: a stop, a lost console, a change of control."""
         self._grants.clear()

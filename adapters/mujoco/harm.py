@@ -6,19 +6,36 @@ from dataclasses import dataclass
 from adapters.mujoco import distance, layout, person
 from adapters.mujoco.person import Point
 from adapters.mujoco.robot import Cosaw
+from engine.types import F64
 
 
 @dataclass(frozen=True, slots=True)
 class Harm:
     contact: bool  #: a part of the person touches the toothed blade
-    speed: float  #: m/s, of the blade where it is nearest
+    speed: float  #: m/s, of the blade where it is nearest, over the last tick
     distance: float  #: m, from the person's nearest surface; negative inside
     part: int  #: index into PARTS
 
 
-def harm(robot: Cosaw) -> Harm:
-    """How near the true person is to the blade, and how fast the blade is there."""
-    pose, twist = robot.tool()
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the tool frame was a tick ago."""
+
+    pose: F64  #: (7,)
+    turn: list[float]  #: its rotation matrix, row by row
+
+
+def placed(robot: Cosaw) -> Placed:
+    """Where it is now."""
+    return Placed(robot.tool()[0].copy(), robot.attitude())
+
+
+def harm(robot: Cosaw, before: Placed) -> Harm:
+    """How near the true person is to the blade, and how fast the blade goes there: its way since ``before``, a tick ago.
+
+    The way and not the velocity: teeth that bind in wood let a held blade's velocity change sign from step to step, on the spot.
+    """
+    pose, _ = robot.tool()
     truth = robot.truth()
     x, y, z = (float(v) for v in pose[:3])
     turn = robot.attitude()
@@ -30,10 +47,14 @@ def harm(robot: Cosaw) -> Harm:
         gap, point = distance.to_blade(start, end)
         if gap - radius < nearest:
             nearest, part, at = gap - radius, i, point
-    vx, vy, vz, wx, wy, wz = twist.tolist()
-    rx, ry, rz = (turn[3 * i] * at[0] + turn[3 * i + 1] * at[1] + turn[3 * i + 2] * at[2] for i in range(3))
-    speed = math.sqrt((vx + wy * rz - wz * ry) ** 2 + (vy + wz * rx - wx * rz) ** 2 + (vz + wx * ry - wy * rx) ** 2)
-    return Harm(nearest <= 0.0, speed, nearest, part)
+    way = math.dist(_base(at, pose, turn), _base(at, before.pose, before.turn))
+    return Harm(nearest <= 0.0, way / layout.TICK_S, nearest, part)
+
+
+def _base(point: Point, pose: F64, turn: list[float]) -> Point:
+    """A point of the tool frame in the base frame."""
+    x, y, z = (float(pose[i]) + turn[3 * i] * point[0] + turn[3 * i + 1] * point[1] + turn[3 * i + 2] * point[2] for i in range(3))
+    return x, y, z
 
 
 def _local(point: Point, origin: Point, turn: list[float]) -> Point:

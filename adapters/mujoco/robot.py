@@ -365,7 +365,8 @@ class Cosaw:
 
     def _close_brakes(self) -> None:
         c = self._cell.control
-        c.braked, c.brake_q = True, self._q.tolist()
+        carried = np.clip(np.array(self._cell.meter.tau), -self._brake_limit, self._brake_limit)
+        c.braked, c.brake_q = True, (self._q + carried / BRAKE_STIFFNESS).tolist()  # they close on the load, not on a free arm
 
     def _settle(self) -> None:
         """Progress of the own hold: re-anchor at rest, slip when pulled beyond the cap, close the brakes where the category asks for it."""

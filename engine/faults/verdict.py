@@ -137,7 +137,9 @@ def _row_of(session: Session, name: str, at_ns: int) -> int | None:
     if at_ns:
         return int(np.searchsorted(session.times, at_ns, side="right")) - 1 if len(session.times) else None
     marks = [event for event in session.events if event.kind == "hazard" and event.text == name]
-    rows = np.flatnonzero(session.rows("tick/tick") == marks[0].tick) if marks and session.ticks else ()
+    if not marks:
+        return None
+    rows = np.flatnonzero(session.rows("tick/tick") == marks[0].tick)
     if not len(rows):
         return None
     row, counts = int(rows[0]), session.rows("tick/stop_count")

@@ -219,6 +219,9 @@ class ControlLoop:
                 going=self._going,
                 stuck=observation.saw.stuck,
             )
+        heard = self._controlling.last_heard()
+        if self._controlling.required and heard == 0:
+            operator.released()
         operator.tick(now)
         exposure = self._boxes.frames.get()
         inference = self._boxes.inferences.get()
@@ -249,7 +252,7 @@ class ControlLoop:
             clear_number=operator.clear_number,
             jogging=bool(operator.jog_axes),
             mode=operator.mode,
-            console_t_ns=self._controlling.last_heard(),
+            console_t_ns=heard,
             console_required=self._controlling.required,
             stop_page=self._counts,
             stop_latch=self._latching,

@@ -100,9 +100,10 @@ def _jogs(inputs: Inputs) -> bool:
 
 
 def _moving(state: State, inputs: Inputs, now: Readings) -> int:
-    """Since when the robot has not been at rest though it is neither armed nor stopped; 0 = it stands, or may move."""
+    """Since when the robot has not been at rest though nothing lets it move and no stop holds; 0 = it stands, or may move."""
     dragged = stops.dragged(inputs, now.observation.reason == Reason.OK)
-    if state.armed or state.stop is not None or now.resting or dragged:
+    may = state.armed and (state.going or _jogs(inputs))
+    if may or state.stop is not None or now.resting or dragged:
         return 0
     return state.moving_ns if state.moving_ns > 0 else inputs.t_ns
 
@@ -116,18 +117,19 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
         stop = stops.watched(stop, inputs, now.resting, now.observation.reason == Reason.OK, bounds)
         if request is None and _ends(stop, state, inputs, now):
             stop = None
-    if request is not None:
+    graver = stops.failing(stop, t_ns, bounds) if stop is not None else StopCategory.NONE
+    if request is not None and graver == StopCategory.NONE:
         verdict = Layer(reason=request.reason)
         return stops.raised(stop, count, (LATCH,), verdict, latched=request.latched, t_ns=t_ns), count, 0
     uncertain_ns = 0
     if state.going and blocks(now.uncertainty, bounds):
         uncertain_ns = state.uncertain_ns if state.uncertain_ns > 0 else t_ns
     causes = _causes(state, inputs, now, uncertain_ns) if state.armed else _reached(stop, now, bounds)
-    if causes:
+    if causes and graver == StopCategory.NONE:
         category = StopCategory.CAT1 if SEPARATION in causes else StopCategory.CAT2
         return stops.raised(stop, count, causes, now.of(causes[0]), latched=False, t_ns=t_ns, category=category), count, 0
-    graver = stops.failing(stop, t_ns, bounds) if stop is not None else StopCategory.NONE
-    if stop is None and moving_ns > 0 and not (t_ns - moving_ns) / 1e9 <= bounds.rest_within:
+    allowed = (2.0 if state.armed else 1.0) * bounds.rest_within  # an armed robot that is told to stand has to brake first
+    if stop is None and moving_ns > 0 and not (t_ns - moving_ns) / 1e9 <= allowed:
         graver = StopCategory.CAT1
     if graver != StopCategory.NONE:
         verdict = Layer(reason=Reason.NOT_AT_REST)
@@ -156,9 +158,10 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
 
 
 def _reached(stop: Stop | None, now: Readings, bounds: Limits) -> tuple[int, ...]:
-    """Separation, where somebody may reach a blade that a stop still lets give way."""
-    yields = stop is not None and stop.category == StopCategory.CAT2
-    return (SEPARATION,) if yields and blocks(now.separation.layer, bounds) else ()
+    """Separation, where somebody may reach a blade that still gives way."""
+    yields = stop is None or stop.category == StopCategory.CAT2
+    near = now.separation.layer.reason == Reason.SEPARATION
+    return (SEPARATION,) if yields and near and blocks(now.separation.layer, bounds) else ()
 
 
 def _persists(stop: Stop, state: State, now: Readings) -> bool:

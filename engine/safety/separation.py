@@ -33,6 +33,10 @@ BODY = (0, 1)  #: indices into PARTS whose speed is measured: head and torso
 FREE = 4  #: the parts before this one always bind; the rest, the handle's arm, while the handle is not held
 OVER = 0.05  #: m/s by which the tool may be faster than permitted: noise, and a partner's pull
 
+HANDLE_HAND = 5  #: index into PARTS
+ON_HANDLE = 0.2  #: m, from the handle to the sensed end of the hand that holds it: its size, the sensor's error, and the stroke meanwhile
+ROOM = 20.0  #: m, farther away nothing of a cell is: a place in another unit
+
 BUCKETS = 8  #: of the reaction window
 _NONE = (0.0,) * len(PARTS)
 
@@ -130,7 +134,7 @@ def assess(inputs: Inputs, before: Seen, ages: Ages, wanted: float, fast_ns: int
     """
     if not cell.person_sensor:
         return Verdict(_not_sensed(limits))
-    binding = range(FREE if inputs.holds else len(PARTS))
+    binding = range(FREE if _holding(inputs, limits, cell) else len(PARTS))
     fault = _fault(inputs, before, binding, limits)
     if fault is not None:
         return fault
@@ -153,6 +157,21 @@ def assess(inputs: Inputs, before: Seen, ages: Ages, wanted: float, fast_ns: int
             age=oldest,
         )
     return Verdict(layer, worst.separation, worst.needed, worst.index, worst.reaction, since)
+
+
+def _holding(inputs: Inputs, limits: Limits, cell: Cell) -> bool:
+    """Whether the hand is on the handle: its grip is felt there, and where the sensor sees that hand now, it sees it near the handle."""
+    if not inputs.holds:
+        return False
+    if len(inputs.person_place) != 6 * len(PARTS) or len(inputs.pose) != 7:
+        return False
+    if not age(inputs.t_ns, inputs.person_exposed_ns[HANDLE_HAND]) <= limits.person_age_max:
+        return True
+    (ax, ay, az), _ = capsules.axes(inputs.pose)
+    reach = cell.handle_ahead
+    x, y, z = inputs.person_place[6 * HANDLE_HAND + 3 : 6 * HANDLE_HAND + 6]
+    dx, dy, dz = x - inputs.pose[0] - reach * ax, y - inputs.pose[1] - reach * ay, z - inputs.pose[2] - reach * az
+    return math.sqrt(dx * dx + dy * dy + dz * dz) <= ON_HANDLE
 
 
 def _not_sensed(limits: Limits) -> Layer:
@@ -189,7 +208,7 @@ def _fault(inputs: Inputs, before: Seen, binding: range, limits: Limits) -> Verd
 def _located(inputs: Inputs, part: int) -> bool:
     """Whether a part has a place, and a speed or none."""
     speed = inputs.person_speed[part]
-    return finite(inputs.person_place[6 * part : 6 * part + 6]) and (speed != speed or 0.0 <= speed < 1e6)
+    return all(-ROOM < value < ROOM for value in inputs.person_place[6 * part : 6 * part + 6]) and (speed != speed or 0.0 <= speed < 1e6)
 
 
 def _worst(inputs: Inputs, ages: tuple[float, ...], binding: range, wanted: float, limits: Limits, cell: Cell) -> _Part:

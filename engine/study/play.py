@@ -12,7 +12,7 @@ import numpy as np
 
 from adapters.base import CameraRig
 from adapters.mujoco import hazards
-from adapters.mujoco.harm import harm
+from adapters.mujoco.harm import harm, placed
 from adapters.mujoco.hazards import Hazard
 from adapters.mujoco.robot import Cosaw
 from engine import host
@@ -138,6 +138,7 @@ class _Scene:
     def run(self) -> None:
         """Raises AdapterError and what the policy raises."""
         self._engine.prepare_lockstep()
+        self._before_now = placed(self._cell)
         self._cell.endanger(self._dangers)
         self._engine.lockstep(round(self._plan.seconds / DT), script=self._before, latency=self._latency)
         self._look()
@@ -215,7 +216,8 @@ class _Scene:
             self._halted_by = ""
         elif not self._halted_by:
             self._halted_by = "arbiter"  # which answers for itself until the operator lets the robot go again
-        found = harm(self._cell)
+        found = harm(self._cell, self._before_now)
+        self._before_now = placed(self._cell)
         touching = found.speed if found.contact else 0.0
         self._contact = max(self._contact, touching)
         self._least, self._gap = min(self._least, found.distance), min(self._gap, last.saw.handle_gap)

