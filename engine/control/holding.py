@@ -19,6 +19,7 @@ from engine.types import Decision, Inputs, StopCategory
 PRESS_OUT = 0.1  #: s
 STROKE_HOLD = 30.0  #: N, the most that the held spring pulls with along the stroke
 CLUTCH = 60.0  #: N, of spring and damper together along the stroke, beyond which the hold slips
+BRAKES_WITHIN = 0.2  #: s, after which the brakes of a category 1 stop close on what still moves
 SLIP_SPEED = stops.STROKE_YIELD  #: m/s at which it does
 
 
@@ -48,7 +49,7 @@ def held(
         stiffness = softer
         pose = _settled(pose, stretch, rest, stiffness, reference.held, spent, falling, dt)
     time = reference.held + dt
-    stopped = rest is not None or time > limits.rest_within
+    stopped = rest is not None or time >= BRAKES_WITHIN
     off = decision.stop_category == StopCategory.CAT0 or (decision.stop_category == StopCategory.CAT1 and stopped)
     force, torque = limits_eased(
         reference, min(reference.force, decision.force_limit), min(reference.torque, decision.torque_limit), falling, dt

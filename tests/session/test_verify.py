@@ -85,7 +85,7 @@ def test_an_edited_input_changes_the_decisions_that_follow(damaged):
 
 def test_edited_limits_are_noticed(damaged):
     commit = json.loads((damaged / COMMIT).read_text())
-    commit["header"]["limits"]["stop_below"] = 0.1
+    commit["header"]["limits"]["stop_below"] = 0.3
     (damaged / COMMIT).write_text(json.dumps(commit))
     assert "has been changed" in verify(damaged).problems[0]
 
