@@ -62,7 +62,7 @@ class Stopped:
     peak: float  #: N, of the force on the hand
     travel: float  #: m, the farthest that the saw went along the stroke
     fastest: float  #: m/s along the stroke, from 0.1 s after the stop on
-    rest: float  #: s until first at rest (along the stroke within 0.10 m/s), before the hand drags it; the whole time watched if never
+    rest: float  #: s until first at rest, or dragged by the hand, as the arbiter watches it; the whole time watched if never
     category: int  #: the gravest
 
 
@@ -92,7 +92,7 @@ def figures(own: list[Stopped], firm: list[Stopped], loose: list[Stopped]) -> tu
             bar=PEAK_BAR,
             against=against("a stiff hold of the last target", max(one.peak for one in firm)),
         ),
-        figure("stop to standstill, before the hand drags it", max(one.rest for one in own), "s", "lower", bar=REST_BAR),
+        figure("stop to standstill, or to giving way to the hand", max(one.rest for one in own), "s", "lower", bar=REST_BAR),
         figure(
             "how far the saw is then dragged",
             max(one.travel for one in own),
@@ -172,7 +172,7 @@ class Bench:
             travel = max(travel, abs(self.x - begin))
             if n >= 10:
                 fastest = max(fastest, abs(seen.twist[0]))
-            if n and rest == WATCHED * DT and stops.at_rest(seen, True, self.limits):
+            if n and rest == WATCHED * DT and (stops.at_rest(seen, True, self.limits) or stops.dragged(seen, True)):
                 rest = n * DT
             if moment.decision is not None and moment.decision.stop_category != StopCategory.NONE:
                 category = min(category, moment.decision.stop_category)
