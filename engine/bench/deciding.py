@@ -3,12 +3,12 @@
 import time
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from engine.safety import arbiter
-from engine.safety.cell import UNSENSED, Cell
+from engine.safety.cell import UNSENSED
 from engine.session.reader import Session
+from engine.session.verify import beginning
 from engine.types import Inputs
 
 TICKS = 3000  #: of the end of the run, at most
@@ -18,11 +18,8 @@ def medians(path: Path) -> tuple[float, float]:
     """(µs a step in the run's own cell, µs in a cell where nothing follows the person). Raises SessionError."""
     session = Session.open(path)
     inputs = session.structs(Inputs, max(0, session.ticks - TICKS), session.ticks)
-    cell = msgspec.convert(session.header.cell, Cell)
-    robot = msgspec.convert(session.header.robot_limits, arbiter.RobotLimits)
-    return _median(arbiter.initial(session.header.limits, robot, cell), inputs), _median(
-        arbiter.initial(session.header.limits, robot, UNSENSED), inputs
-    )
+    state = beginning(session.header)
+    return _median(state, inputs), _median(arbiter.initial(state.limits, state.robot, UNSENSED), inputs)
 
 
 def _median(state: arbiter.State, inputs: list[Inputs]) -> float:

@@ -11,7 +11,7 @@ from adapters.base import CameraRig
 from engine.clock import RealClock
 from engine.engine import Engine
 from engine.faults.fault import FaultError, Trial
-from engine.faults.parts import FaultyClock, FaultyPolicy, FaultyRig, FaultyRobot
+from engine.faults.parts import FaultyClock, FaultyRobot, LentPolicy, LentRig
 from engine.faults.workshop import Workshop
 from engine.host import open_robot
 from engine.loops.inference import Policy
@@ -33,18 +33,6 @@ PAST = 100  #: ticks waited for a stop beyond its limit
 LOOK = 0.01  #: s
 
 
-class _LentRig(FaultyRig):
-    """Stays open for the next run."""
-
-    def close(self) -> None: ...
-
-
-class _LentPolicy(FaultyPolicy):
-    """Is warm already."""
-
-    def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None: ...
-
-
 class Bench:
     """One run: ``saw``, put a fault in, ``watch``, ``close``. Everything that was changed is put right in ``mending`` before the end."""
 
@@ -54,7 +42,7 @@ class Bench:
         folder = workshop.place()
         settings = workshop.settings
         robot, _ = open_robot(settings)
-        self.robot, self.rig, self.policy = FaultyRobot(robot), _LentRig(rig), _LentPolicy(policy)
+        self.robot, self.rig, self.policy = FaultyRobot(robot), LentRig(rig), LentPolicy(policy)
         self.clock = FaultyClock(RealClock())
         self.over = threading.Event()  #: set when the run is over; what hangs waits for it
         self.serving = threading.Event()

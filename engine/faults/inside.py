@@ -11,6 +11,7 @@ import numpy as np
 from adapters.base import AdapterError
 from engine.faults.bench import PAST, Bench, tried
 from engine.faults.fault import Fault, Trial
+from engine.faults.parts import pictures
 from engine.faults.workshop import Workshop
 from engine.limits import Limits
 from engine.loops.control import DT
@@ -52,13 +53,8 @@ def fault(
 
 
 def _pictures(change: Callable[[U8], U8]) -> Callable[[Bench], None]:
-    """Every picture becomes another, however fresh its exposure."""
-
-    def changed(fresh: Frames, last: Frames) -> Frames:
-        return msgspec.structs.replace(fresh, images={name: change(image) for name, image in fresh.images.items()})
-
     def inject(bench: Bench) -> None:
-        bench.rig.change = changed
+        bench.rig.change = pictures(change)
 
     return inject
 

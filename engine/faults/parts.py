@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from adapters.base import CameraRig, Robot
 from engine.clock import Clock
 from engine.loops.inference import Policy
-from engine.types import Command, Frames, Inference, Observation, PolicyInfo
+from engine.types import U8, Command, Frames, Inference, Observation, PolicyInfo
 
 
 class FaultyRig:
@@ -35,6 +37,21 @@ class FaultyRig:
         self._rig.close()
 
 
+class LentRig(FaultyRig):
+    """Cameras that stay open for the next run."""
+
+    def close(self) -> None: ...
+
+
+def pictures(change: Callable[[U8], U8]) -> Callable[[Frames, Frames], Frames]:
+    """Every picture becomes another, however fresh its exposure."""
+
+    def changed(fresh: Frames, last: Frames) -> Frames:
+        return msgspec.structs.replace(fresh, images={name: change(image) for name, image in fresh.images.items()})
+
+    return changed
+
+
 def standing_still(fresh: Frames, last: Frames) -> Frames:
     """The last exposure once more, with its old time."""
     return last
@@ -57,6 +74,12 @@ class FaultyPolicy:
         change = self.change
         self._last = fresh if change is None or self._last is None else change(fresh, self._last)
         return self._last
+
+
+class LentPolicy(FaultyPolicy):
+    """A policy that is warm already."""
+
+    def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None: ...
 
 
 class FaultyRobot:

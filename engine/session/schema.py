@@ -77,7 +77,6 @@ def session_id(wall: float) -> str:
 def header(settings: "Settings", robot: "Robot", rig: "CameraRig") -> Header:
     """The header of a session that begins now, before the model is loaded."""
     wall = time.time()
-    limits = RobotLimits(position=robot.joint_limits, velocity=robot.joint_velocity_limits, torque=robot.joint_torque_limits)
     return Header(
         schema=SCHEMA_VERSION,
         id=session_id(wall),
@@ -94,7 +93,7 @@ def header(settings: "Settings", robot: "Robot", rig: "CameraRig") -> Header:
         cameras=dict(rig.geometry()),
         units=UNITS,
         limits=settings.limits,
-        robot_limits=msgspec.to_builtins(limits),
+        robot_limits=msgspec.to_builtins(RobotLimits.of(robot)),
         cell=msgspec.to_builtins(robot.cell),
     )
 

@@ -15,7 +15,7 @@ from engine.session.commit import read_commit
 from engine.session.layout import STRING, Column, Rows, SessionError, row_bytes
 from engine.session.reader import Session
 from engine.session.repair import uncommitted_ticks
-from engine.session.schema import plain
+from engine.session.schema import Header, plain
 from engine.session.table import chain_start
 from engine.types import LAYERS, Decision, Inputs, Reason
 
@@ -141,6 +141,12 @@ def _attribute_problem(session: Session) -> str:
     return ""
 
 
+def beginning(header: Header) -> arbiter.State:
+    """The arbiter's state before a session's first tick. Raises msgspec.ValidationError, ValueError."""
+    robot = msgspec.convert(header.robot_limits, arbiter.RobotLimits)
+    return arbiter.initial(header.limits, robot, msgspec.convert(header.cell, Cell))
+
+
 def recompute(path: Path) -> Report:
     """``verify``, then every decision again, the arbiter folded over the recorded inputs from its initial state, and the energy ledger.
 
@@ -149,8 +155,7 @@ def recompute(path: Path) -> Report:
     report = verify(path)
     try:
         session = Session(path, read_commit(path))
-        robot = msgspec.convert(session.header.robot_limits, arbiter.RobotLimits)
-        state = arbiter.initial(session.header.limits, robot, msgspec.convert(session.header.cell, Cell))
+        state = beginning(session.header)
         for start in range(0, session.ticks, STEP):
             decisions = []
             for inputs in session.structs(Inputs, start, start + STEP):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from engine.types import U8, Frames, Inference, Observation
+from engine.types import U8, Inference, Observation
 
 
 def repeated() -> Callable[[Observation], Observation]:
@@ -26,15 +26,6 @@ def repeated() -> Callable[[Observation], Observation]:
 def without_numbers(fresh: Observation) -> Observation:
     """Joint speeds and torques are not numbers."""
     return msgspec.structs.replace(fresh, dq=np.full_like(fresh.dq, np.nan), tau=np.full_like(fresh.tau, np.nan))
-
-
-def pictures(change: Callable[[U8], U8]) -> Callable[[Frames, Frames], Frames]:
-    """Every picture becomes another, however fresh its exposure."""
-
-    def changed(fresh: Frames, last: Frames) -> Frames:
-        return msgspec.structs.replace(fresh, images={name: change(image) for name, image in fresh.images.items()})
-
-    return changed
 
 
 def knocked(pixels: int) -> Callable[[U8], U8]:

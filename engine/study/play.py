@@ -4,13 +4,12 @@ import gc
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from adapters.base import CameraRig
 from adapters.mujoco import hazards
 from adapters.mujoco.harm import harm, placed
 from adapters.mujoco.hazards import Hazard
@@ -20,9 +19,8 @@ from engine.attendant import Attendant
 from engine.clock import SimulatedClock
 from engine.config import Settings
 from engine.engine import LOCKSTEP_LATENCY, Engine
-from engine.faults.parts import FaultyPolicy, FaultyRig, FaultyRobot, standing_still
+from engine.faults.parts import FaultyRobot, LentPolicy, LentRig, pictures, standing_still
 from engine.loops.control import DT, Decide
-from engine.loops.inference import Policy
 from engine.messages import Disarm, Pause
 from engine.safety.limits import RobotLimits
 from engine.safety.readings import State
@@ -32,7 +30,7 @@ from engine.study.blindfold import blindfolded
 from engine.study.harms import Watch
 from engine.study.plan import Outcome, Plan
 from engine.study.trouble import BAD_AFTER, Kind, Trouble
-from engine.types import Decision, Inputs, PolicyInfo, Reason, Writer
+from engine.types import Decision, Inputs, Reason, Writer
 
 
 class Lent:
@@ -56,26 +54,6 @@ def lent(plan: Plan) -> Lent:
     if key not in _lent:
         _lent[key] = Lent(plan)
     return _lent[key]
-
-
-class _Ready:
-    """A policy that is warm already."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.info: PolicyInfo = policy.info
-        self.infer = policy.infer
-
-    def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None: ...
-
-
-class _Open:
-    """Cameras that are open already."""
-
-    def __init__(self, rig: CameraRig) -> None:
-        self.names, self.capture, self.geometry = rig.names, rig.capture, rig.geometry
-
-    def open(self) -> None: ...
-    def close(self) -> None: ...
 
 
 def play(plan: Plan, lent: Lent, dangers: Sequence[Hazard] | None = None) -> Outcome:
@@ -113,8 +91,8 @@ class _Scene:
         assert isinstance(robot, Cosaw)
         self._cell = robot
         self._robot = FaultyRobot(robot)
-        self._rig = FaultyRig(_Open(lent.rig))
-        self._policy = FaultyPolicy(_Ready(lent.policy))
+        self._rig = LentRig(lent.rig)
+        self._policy = LentPolicy(lent.policy)
         self._engine = Engine(
             settings,
             run="study",
@@ -173,13 +151,13 @@ class _Scene:
             case Kind.READINGS_NAN:
                 self._robot.change = effects.without_numbers
             case Kind.PICTURES_BLACK:
-                self._rig.change = effects.pictures(np.zeros_like)
+                self._rig.change = pictures(np.zeros_like)
             case Kind.PICTURES_OLD:
                 self._rig.change = standing_still
             case Kind.CAMERA_KNOCKED:
-                self._rig.change = effects.pictures(effects.knocked(one.shift))
+                self._rig.change = pictures(effects.knocked(one.shift))
             case Kind.CAMERA_GLARED:
-                self._rig.change = effects.pictures(effects.glared)
+                self._rig.change = pictures(effects.glared)
             case Kind.MODEL_STRAYS:
                 self._policy.change = effects.straying(one.away)
         self._under_way[one.kind] = one
