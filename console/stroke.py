@@ -3,28 +3,17 @@
 import math
 from dataclasses import dataclass
 
+from engine.account import TERMS, Account
 from engine.types import Energy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stroke:
-    """Energies are changes over the stroke, J."""
+class Stroke(Account):
+    """The account of one full stroke, and how the partner pulled in it."""
 
-    number: int
     seconds: float
-    partner: float  #: by the person on the saw
-    grant: float  #: let into the tank for the task
-    wood: float  #: on the wood
-    damping: float  #: to heat
-    kept: float  #: more in tank, spring, motion and height than before
-    throughput: float  #: of partner, grant, wood and damping together, back and forth
     force_rms: float  #: N, on the partner along the stroke
     force_peak: float  #: N
-
-    @property
-    def residue(self) -> float:
-        """J by which the ledger does not close."""
-        return self.kept - (self.partner + self.grant - self.wood - self.damping)
 
     @property
     def closure(self) -> float:
@@ -86,5 +75,4 @@ class Meter:
 
 def _moved(before: Energy, now: Energy) -> float:
     """J that flowed between two readings, whichever way."""
-    terms = ((now.partner, before.partner), (now.grant, before.grant), (now.wood, before.wood), (now.damping, before.damping))
-    return sum(abs(after - was) for after, was in terms)
+    return sum(abs(getattr(now, term) - getattr(before, term)) for term in TERMS)

@@ -9,11 +9,11 @@ from console.rows import Row, number, row
 from console.stroke import Stroke
 from console.view import View
 from console.widgets.cut import ZONES
+from engine.account import CLOSED
 from engine.limits import Limits
 from engine.types import Energy, Snapshot, Zone
 
 WHOLE = 0.995  #: share of a wanted change from which on the tank does not limit it
-CLOSED = 0.01  #: residue of a stroke's ledger as a share of its turnover
 LEDGER_FULL = 20.0  #: J, a full bar
 
 

@@ -10,38 +10,25 @@ from itertools import pairwise
 
 import numpy as np
 
+from engine.account import CLOSED, TERMS, Account
 from engine.session.layout import Rows
 from engine.session.reader import Session
 from engine.types import F64, Energy
 
-CLOSED = 0.01  #: of a stroke's throughput that may stay open
-TERMS = ("partner", "grant", "wood", "damping")
 EXACT = 1e-9  #: J, rounding
 
 
-@dataclass(frozen=True, slots=True)
-class Stroke:
-    """The account of one full stroke, J."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stroke(Account):
+    """The account of one full stroke, and where it stands in the session."""
 
-    number: int
     first: int  #: row of its first tick
     last: int  #: row of its last tick, the next one's first
-    partner: float
-    grant: float
-    wood: float
-    damping: float
-    kept: float  #: more in tank, spring, motion and height than before
-    throughput: float
-
-    @property
-    def open(self) -> float:
-        """What the account leaves unexplained."""
-        return self.kept - (self.partner + self.grant - self.wood - self.damping)
 
     @property
     def share(self) -> float:
         """Of the throughput; 0 where nothing flowed and nothing is open."""
-        return abs(self.open) / self.throughput if self.throughput > 0.0 else abs(self.open)
+        return abs(self.residue) / self.throughput if self.throughput > 0.0 else abs(self.residue)
 
     @property
     def closes(self) -> bool:
@@ -98,8 +85,8 @@ def problems(session: Session) -> Iterator[str]:
     for stroke in strokes(session.rows("tick/stroke_count"), account):
         if not stroke.closes:
             yield (
-                f"The energy ledger of stroke {stroke.number}, ticks {stroke.first} to {stroke.last}, does not close: {stroke.open:.3g} J "
-                f"of {stroke.throughput:.3g} J stay open, {stroke.share:.1%} where {CLOSED:.0%} may."
+                f"The energy ledger of stroke {stroke.number}, ticks {stroke.first} to {stroke.last}, does not close: "
+                f"{stroke.residue:.3g} J of {stroke.throughput:.3g} J stay open, {stroke.share:.1%} where {CLOSED:.0%} may."
             )
     most = session.header.limits.tank_max
     outside = np.flatnonzero(~((account["tank"] >= -EXACT) & (account["tank"] <= most + EXACT)))
