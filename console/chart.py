@@ -25,17 +25,6 @@ class Line:
     role: str = "info"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """One value with its confidence interval, in the chart's unit."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    role: str = "info"
-
-
 @dataclass(frozen=True, slots=True)
 class _Scale:
     """Data to pixels along one axis."""
@@ -68,23 +57,6 @@ def line_chart(title: str, x: str, y: str, lines: Sequence[Line], *, y_max: floa
     return _page(title, [*parts, *_legend([(line.name, line.role) for line in lines])])
 
 
-def interval_chart(title: str, x: str, intervals: Sequence[Interval]) -> str:
-    """A row a value: a dot, its interval as a bar, its name on the left. Raises ValueError where nothing is finite."""
-    left = LEFT + 7 * max(len(item.name) for item in intervals)
-    across = _scale([0.0, *(edge for item in intervals for edge in (item.low, item.high))], left, WIDTH - RIGHT)
-    parts = [*_marks_across(across), _text((left + WIDTH - RIGHT) / 2, HEIGHT - 16, x, "middle", _LOOK.dim)]
-    step = (HEIGHT - TOP - BOTTOM) / len(intervals)
-    for i, item in enumerate(intervals):
-        at, colour = TOP + (i + 0.5) * step, _colour(item.role)
-        ends = f'x1="{across(item.low):.1f}" x2="{across(item.high):.1f}" y1="{at:.1f}" y2="{at:.1f}"'
-        parts += [
-            _text(left - 12, at + 4, item.name, "end", _LOOK.text),
-            f'<line {ends} stroke="{colour}" stroke-width="3"/>',
-            f'<circle cx="{across(item.value):.1f}" cy="{at:.1f}" r="5" fill="{colour}"/>',
-        ]
-    return _page(title, parts)
-
-
 def ticks(low: float, high: float, about: int = TICKS) -> list[float]:
     """Round numbers from ``low`` to ``high``: steps of 1, 2 or 5 times a power of ten."""
     rough = (high - low) / about
@@ -104,20 +76,15 @@ def _scale(values: Sequence[float], begin: float, end: float) -> _Scale:
 
 
 def _grid(across: _Scale, up: _Scale) -> list[str]:
-    parts = _marks_across(across)
-    for value in ticks(up.low, up.high):
-        at = up(value)
-        parts.append(f'<line x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}" stroke="{_LOOK.faint}"/>')
-        parts.append(_text(LEFT - 10, at + 4, f"{value:g}", "end", _LOOK.dim))
-    return parts
-
-
-def _marks_across(across: _Scale) -> list[str]:
     parts = []
     for value in ticks(across.low, across.high):
         at = across(value)
         parts.append(f'<line x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{HEIGHT - BOTTOM}" stroke="{_LOOK.faint}" stroke-width="0.5"/>')
         parts.append(_text(at, HEIGHT - BOTTOM + 18, f"{value:g}", "middle", _LOOK.dim))
+    for value in ticks(up.low, up.high):
+        at = up(value)
+        parts.append(f'<line x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}" stroke="{_LOOK.faint}"/>')
+        parts.append(_text(LEFT - 10, at + 4, f"{value:g}", "end", _LOOK.dim))
     return parts
 
 

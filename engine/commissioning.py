@@ -220,7 +220,12 @@ def _agree_with_the_model(file: str, v: Mapping[str, Mapping[str, float]]) -> No
         ("cradle.stroke_reach", v["cradle"]["stroke_reach"], layout.STROKE_REACH),
     ):
         _same(file, key, value, expected, "the robot's own model has")
-    _equal(file, "mass.payload", v["mass"]["payload"], own.payload, "the robot's own model has", "kg")
+    for key, value, expected, unit in (
+        ("mass.moving", v["mass"]["moving"], own.moving_mass, "kg"),
+        ("mass.payload", v["mass"]["payload"], own.payload, "kg"),
+        ("saw.grip_area", v["saw"]["grip_area"], own.grip_area, "m^2"),
+    ):
+        _equal(file, key, value, expected, "the robot's own model has", unit)
 
 
 def _keep_the_limits(file: str, v: Mapping[str, Mapping[str, float]], limits: Limits) -> None:

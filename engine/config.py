@@ -78,14 +78,14 @@ class Settings(BaseSettings):
     @field_validator("device")
     @classmethod
     def _known_device(cls, device: str) -> str:
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-            raise ValueError("use cpu, cuda or cuda:N")
+        if not re.fullmatch("cpu|cuda(:(0|[1-9][0-9]?))?", device):
+            raise ValueError("use cpu, cuda or cuda:N with N from 0 to 99")
         return device
 
     @field_validator("store", "body", "cell", mode="before")
     @classmethod
     def _named(cls, path: Any) -> Any:
-        if path == "":
+        if path == "" or "\0" in str(path):
             raise ValueError("name a folder or a file")
         return path
 

@@ -203,6 +203,8 @@ class Reason(IntEnum):
     CONTACT_SPEED = 91
     CRUSH = 92
     GRIP_NOT_FINITE = 93
+    # separation, further
+    PERSON_JUMPED = 94
 
 
 class SawState(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ What it keeps from step to step is in ``plant.Control``, so the plant vector car
 forces and displacements, F_k . (x_{k+1} - x_k), F held over the step. Damping counts the drives' whole work beside the spring's (posture
 and torque limits included), what carrying the weight costs beyond lifting it, joint friction, brakes, what softening lets go, and the
 dv.M dv / 2 a step that semi-implicit Euler loses. What stays open is the held spring's own, up to dx.K dx / 2 a step: it makes that
-much, and the tank is charged with it.
+much, and the tank is charged with it; and what an overdrawn tank could not pay, because nothing gave it.
 """
 
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ class Drive:
         a.tank, refill, charge, short = tank.settled(a.tank, damped, sprung + c.stored - before, _frozen(c), self._limits)
         a.refill += refill
         a.paid += charge
-        a.damping += damped - refill + charge
+        a.damping += damped - refill + charge + short
         return short <= 0.0
 
     def spring(self, control: Control) -> Spring:

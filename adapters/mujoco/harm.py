@@ -12,7 +12,7 @@ from engine.types import F64
 @dataclass(frozen=True, slots=True)
 class Harm:
     contact: bool  #: a part of the person touches the toothed blade
-    speed: float  #: m/s, of the blade where it is nearest, over the last tick
+    speed: float  #: m/s, of the blade where it touches, the fastest of all places, over the last tick; where it is nearest if it does not
     distance: float  #: m, from the person's nearest surface; negative inside
     part: int  #: index into PARTS
 
@@ -39,15 +39,17 @@ def harm(robot: Cosaw, before: Placed) -> Harm:
     truth = robot.truth()
     x, y, z = (float(v) for v in pose[:3])
     turn = robot.attitude()
-    nearest, part, at = math.inf, -1, (0.0, 0.0, 0.0)
+    nearest, found = math.inf, []
     for i, (axis, radius) in enumerate(zip(person.body(truth.cell, truth.time, robot.grip()), layout.PART_RADII, strict=True)):
         start, end = (_local(point, (x, y, z), turn) for point in axis)
-        if distance.at_least(start, end) - radius >= nearest:
+        if distance.at_least(start, end) - radius > max(0.0, nearest):
             continue
-        gap, point = distance.to_blade(start, end)
-        if gap - radius < nearest:
-            nearest, part, at = gap - radius, i, point
-    way = math.dist(_base(at, pose, turn), _base(at, before.pose, before.turn))
+        gap, at = distance.to_blade(start, end)
+        nearest = min(nearest, gap - radius)
+        found.append((gap - radius, i, at))
+    nearest, part, closest = min(found)
+    places = [at for gap, _, at in found if gap <= 0.0] or [closest]
+    way = max(math.dist(_base(at, pose, turn), _base(at, before.pose, before.turn)) for at in places)
     return Harm(nearest <= 0.0, way / layout.TICK_S, nearest, part)
 
 

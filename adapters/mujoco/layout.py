@@ -22,6 +22,8 @@ BLADE_AHEAD: Final = 0.28  #: from the tool frame forward to the blade's far end
 BLADE_HEIGHT: Final = 0.075
 BLADE_THICKNESS: Final = 0.0016
 SAW_MASS: Final = 1.3  #: kg
+ARM_MASS: Final = 16.1  #: kg, of the links that move
+GRIP_AREA: Final = 0.001  #: m^2, of the handle in a hand
 
 LOG_RADIUS: Final = 0.08
 LOG_HALF: Final = 0.52  #: half the log's length
@@ -66,7 +68,10 @@ def cell() -> Cell:
         handle_ahead=HANDLE_AHEAD,
         handle_radius=HANDLE_RADIUS,
         cradle_front=STROKE_X + CRADLE_HALF,
+        moving_mass=ARM_MASS,
         payload=SAW_MASS,
+        grip_area=GRIP_AREA,
+        regions=(),
     )
 
 

@@ -36,6 +36,7 @@ MEASURED: Final = 2  #: parts whose speed is measured: head and trunk
 TOUCH_TIME: Final = 0.02  #: s, low pass of the handle's sensor
 
 NOWHERE: Final = 1e9  #: s, when an exposure arrives that is not on its way
+_TRUNK: Final = PARTS.index("torso")
 _ENDS: Final = 6 * len(PARTS)
 _PAST: Final = 1 + 6 * MEASURED
 _NEVER: Final = -1e3  #: s
@@ -187,7 +188,7 @@ def _visible(hazards: Hazards, body: Sequence[Capsule], links: Sequence[Point], 
         if hidden is not None and hidden.part == part:
             continue
         middle = (0.5 * (start[0] + end[0]), 0.5 * (start[1] + end[1]), 0.5 * (start[2] + end[2]))
-        trunk = [(*body[1], layout.PART_RADII[1])] if part > MEASURED else []
+        trunk = [(*body[_TRUNK], layout.PART_RADII[_TRUNK])] if part != _TRUNK else []
         if all(_clear(middle, a, b, radius) for a, b, radius in walls + trunk):
             seen |= 1 << part
     return seen

@@ -20,6 +20,7 @@ class FaultError(Exception):
 class PlantStop:
     """How the plant came to rest by its own means, where no engine was left to record it."""
 
+    category: int | None  #: of its own stop, as the plant shows it; None if it made none
     ticks: int | None  #: until it held by itself; None if it never did
     rest_s: float | None  #: from then to standstill; None if it never came
     speed: float  #: m/s of the tool when the commands ended

@@ -20,6 +20,8 @@ def tried(fault: Fault, workshop: Workshop) -> Verdict:
         trial = fault.run(workshop)
     except FaultError as error:
         trial = Trial(session=None, wrong=(str(error),))
+    finally:
+        workshop.ending.close()
     return judge(fault, trial, workshop.settings.limits)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from engine.clock import RealClock
+from engine.config import Settings
 from engine.faults.bench import AFTER, FAST, PAST
 from engine.faults.fault import Fault, FaultError, PlantStop, Trial
 from engine.faults.inside import GAP
@@ -26,7 +27,7 @@ from engine.messages import Arm, Go, Pause, Shutdown, Stop
 from engine.safety import stops
 from engine.session.reader import Session
 from engine.session.verify import verify
-from engine.types import Decision, Inputs, Reason
+from engine.types import F64, Decision, Inputs, Reason, StopCategory
 
 PASSING = 0.05  #: s
 FROZEN_FOR = 2.0  #: s between SIGSTOP and SIGCONT
@@ -137,7 +138,7 @@ def _kill_engine(workshop: Workshop) -> Trial:
         wrong.append(f"{promised - report.committed} committed rows are lost")
     session = Session.open(engine.session)
     row = next((row for row in reversed(range(session.ticks)) if _fast(session, row)), session.ticks - 1)
-    plant = plant_alone(session, row, workshop)
+    plant = plant_alone(session.rows("tick/plant", row, row + 1)[0], session.structs(Inputs, row, row + 1)[0], workshop.settings)
     note = f"the plant alone, from row {row + 1} of {report.committed} committed ones, the last in full motion"
     return Trial(session=engine.session, at_ns=at_ns, plant=plant, wrong=tuple(wrong), note=note)
 
@@ -146,23 +147,29 @@ def _fast(session: Session, row: int) -> bool:
     return abs(session.structs(Inputs, row, row + 1)[0].twist[0]) >= FAST
 
 
-def plant_alone(session: Session, row: int, workshop: Workshop) -> PlantStop:
-    """The plant of a committed row, let go on without a command."""
-    robot: Any = open_robot(workshop.settings)[0]
-    robot.restore(session.rows("tick/plant", row, row + 1)[0])
-    inputs = session.structs(Inputs, row, row + 1)[0]
+def plant_alone(plant: F64, inputs: Inputs, settings: Settings) -> PlantStop:
+    """The plant (P,) of a committed row, let go on without a command."""
+    robot: Any = open_robot(settings)[0]
+    robot.restore(plant)
+    control = robot.truth().cell.control
     held = None
     resting: list[bool] = []
     for tick in range(OWN_STOP + round(REST_WITHIN / DT)):
         robot.advance(DT)
-        if held is None and robot.truth().cell.control.own_hold:
+        if held is None and control.own_hold:
             held = tick + 1
         twist = tuple(float(v) for v in robot.tool()[1])
-        resting.append(stops.at_rest(_with_twist(inputs, twist), True, workshop.settings.limits))
+        resting.append(stops.at_rest(_with_twist(inputs, twist), True, settings.limits))
     moving = [tick for tick, still in enumerate(resting) if not still]
     rests = moving[-1] + 1 if moving else 0
     rest_s = None if held is None or rests >= len(resting) else max(0, rests + 1 - held) * DT
-    return PlantStop(ticks=held, rest_s=rest_s, speed=sum(v * v for v in inputs.twist[:3]) ** 0.5)
+    powered = StopCategory.CAT2 if held is not None and not control.braked else None
+    return PlantStop(
+        category=powered if control.own_stop < 0 else control.own_stop,
+        ticks=held,
+        rest_s=rest_s,
+        speed=sum(v * v for v in inputs.twist[:3]) ** 0.5,
+    )
 
 
 def _with_twist(inputs: Inputs, twist: tuple[float, ...]) -> Inputs:

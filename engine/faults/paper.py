@@ -5,14 +5,11 @@ import math
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-from annotated_types import Interval
-
-from engine.config import ConfigError, load
+from engine.config import CameraSettings, ConfigError, ConsoleSettings, Settings, load
 from engine.exits import USAGE
 from engine.faults.fault import Fault, Trial
 from engine.faults.processes import PROGRAM, EngineProcess, Line, until
@@ -87,42 +84,67 @@ def _edited_session(workshop: Workshop) -> Trial:
 # --- settings out of range ---
 
 
-def out_of_range() -> Iterator[tuple[str, float]]:
-    """Every number of ``Limits`` just past each of its bounds, and as what no number may be."""
-    hints = get_type_hints(Limits, include_extras=True)
-    for field in fields(Limits):
-        bounds = [bound for bound in get_args(hints[field.name]) if isinstance(bound, Interval)]
-        for bound in bounds:
-            low = bound.gt if bound.gt is not None else bound.ge
-            high = bound.lt if bound.lt is not None else bound.le
-            values: list[Any] = [math.nan, math.inf, -math.inf, -1.0]
-            if low is not None:
-                values.append(low if bound.gt is not None else math.nextafter(_number(low), -math.inf))
-            if high is not None:
-                values.append(high if bound.lt is not None else math.nextafter(_number(high), math.inf))
-                values.append(1000.0 * _number(high))  # as mm for m
-            yield from ((field.name, float(value)) for value in values)
+Place = tuple[str | int, ...]  #: of a setting: its section, its name, its number in a row
 
 
-def _number(bound: object) -> float:
-    assert isinstance(bound, int | float)
-    return float(bound)
+def out_of_range() -> Iterator[tuple[Place, float]]:
+    """Every bounded number of the settings just past each of its bounds, far past them, and as what no number may be."""
+    for place, kind, bounds in _numbers():
+        low, high = (float(bounds[a] if a in bounds else bounds[b]) for a, b in (("gt", "ge"), ("lt", "le")))
+        values = [math.nan, math.inf, -math.inf, low - 1.0, 1000.0 * high]  # as mm for m
+        values.append(low if "gt" in bounds else low - 1.0 if kind is int else math.nextafter(low, -math.inf))
+        values.append(high if "lt" in bounds else high + 1.0 if kind is int else math.nextafter(high, math.inf))
+        if "multiple_of" in bounds:
+            values.append(low + 1.0)
+        yield from ((place, value) for value in dict.fromkeys(values))
 
 
-def _refused(name: str, value: float) -> str:
+def _numbers() -> Iterator[tuple[Place, Any, dict[str, float]]]:
+    """Where each bounded number is, its type and its bounds."""
+    for name, hint in get_type_hints(Limits, include_extras=True).items():
+        if get_origin(hint) is tuple:
+            yield from ((("limits", name, i), float, _bounds(get_args(part))) for i, part in enumerate(get_args(hint)))
+        else:
+            yield ("limits", name), float, _bounds(get_args(hint))
+    for section, model in (((), Settings), (("camera",), CameraSettings), (("console",), ConsoleSettings)):
+        for name, field in model.model_fields.items():
+            if field.annotation in (int, float):
+                yield (*section, name), field.annotation, _bounds(field.metadata)
+
+
+def _bounds(annotations: Iterable[object]) -> dict[str, float]:
+    kinds = ("gt", "ge", "lt", "le", "multiple_of")
+    return {kind: value for one in annotations for kind in kinds if (value := getattr(one, kind, None)) is not None}
+
+
+def refused(place: Place, value: float) -> str:
     """What is wrong with the refusal of one setting; "" if it is refused in one sentence that names it."""
+    tree: Any = value
+    for key in reversed(place):
+        if isinstance(key, int):
+            row = list(getattr(Limits(), str(place[1])))
+            row[key] = value
+            tree = row
+        else:
+            tree = {key: tree}
+    name = spelt(place)
     try:
-        load({"limits": {name: value}})
+        load(tree)
     except ConfigError as error:
         text = str(error)
         return "" if name in text and "\n" not in text else f"the refusal of {name} = {value} is no sentence that names it: {text}"
     return f"{name} = {value} was accepted"
 
 
+def spelt(place: Place) -> str:
+    """As a refusal names it."""
+    return ".".join(key for key in place if isinstance(key, str)) + "".join(f"[{key}]" for key in place if isinstance(key, int))
+
+
 def _settings(workshop: Workshop) -> Trial:
     """Every one through the settings themselves, and one through the program, which must end before there is a run or a session."""
     tried = list(out_of_range())
-    wrong = [text for text in (_refused(name, value) for name, value in tried) if text]
+    wrong = [text for text in (refused(place, value) for place, value in tried) if text]
     folder = workshop.place()
     config = folder / "config.toml"
     config.write_text("[limits]\nspeed_max = 500.0\n")
@@ -132,7 +154,7 @@ def _settings(workshop: Workshop) -> Trial:
         wrong.append(f"the program ended with code {done.returncode} and said: {done.stderr.strip()}")
     if (folder / "sessions").exists():
         wrong.append("the program began a session")
-    names = {name for name, _ in tried}
+    names = {place for place, _ in tried}
     return Trial(session=None, wrong=tuple(wrong), note=f"{len(tried)} values of {len(names)} settings, each refused" if not wrong else "")
 
 

@@ -55,7 +55,7 @@ def judge(fault: Fault, trial: Trial, limits: Limits) -> Verdict:
     limit = None if fault.limit is None else math.ceil(fault.limit(limits) / DT - 1e-9)
     if trial.plant is not None:
         alone = trial.plant
-        seen = msgspec.structs.replace(seen, category=int(fault.categories[0]), ticks=alone.ticks, rest_s=alone.rest_s)
+        seen = msgspec.structs.replace(seen, category=alone.category, ticks=alone.ticks, rest_s=alone.rest_s)
         seen = msgspec.structs.replace(seen, speed=alone.speed, stop_speed=alone.speed)
     wrong = (*trial.wrong, *seen.wrong, *(_shortcomings(fault, seen, limit) if trial.session is not None else ()))
     return Verdict(

@@ -8,30 +8,32 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args, get_type_hints
 
 from adapters.base import CameraRig
 from engine.config import Settings
 from engine.host import open_robot, policy_loader
+from engine.limits import Limits
 from engine.loops.inference import Policy
 
 Tell = Callable[[str], None]
 
+_AGES = (
+    "observation_age_max",
+    "frame_age_max",
+    "inference_age_max",
+    "console_age_max",
+    "clock_step_max",
+    "person_age_max",
+    "watchdog_control",
+    "watchdog_camera",
+    "watchdog_inference",
+    "watchdog_recorder",
+    "watchdog_server",
+    "watchdog_self",
+)
 #: the widest that is allowed: a busy machine shall not stop the robot for another reason than the fault that is tried
-PATIENT = {
-    "observation_age_max": 0.1,
-    "frame_age_max": 1.0,
-    "inference_age_max": 2.0,
-    "console_age_max": 5.0,
-    "clock_step_max": 1.0,
-    "person_age_max": 0.5,
-    "watchdog_control": 0.5,
-    "watchdog_camera": 5.0,
-    "watchdog_inference": 5.0,
-    "watchdog_recorder": 10.0,
-    "watchdog_server": 10.0,
-    "watchdog_self": 5.0,
-}
+PATIENT: dict[str, Any] = {name: get_args(get_type_hints(Limits, include_extras=True)[name])[1].le for name in _AGES}
 
 
 class Workshop:
@@ -47,7 +49,7 @@ class Workshop:
         self.folder = Path(tempfile.mkdtemp(prefix="saw-"))  # short: sockets lie in it, and their paths must be
         self._given = settings.model_copy(update={"store": self.folder / "sessions", "record": True, "demo": False})
         self.settings = self._given
-        self.ending = ExitStack()  #: what must be ended if a run is broken off
+        self.ending = ExitStack()  #: what must be ended after a run, however it ended
         self._folders = 0
 
     def __enter__(self) -> Self:
@@ -61,7 +63,7 @@ class Workshop:
 
     def keep(self, limits: tuple[str, ...]) -> None:
         """From now on: these limits as they were given, and room for the other ages."""
-        patient: dict[str, Any] = {name: value for name, value in PATIENT.items() if name not in limits}
+        patient = {name: value for name, value in PATIENT.items() if name not in limits}
         self.settings = self._given.model_copy(update={"limits": replace(self._given.limits, **patient)})
 
     def place(self) -> Path:

@@ -77,6 +77,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         required=required,
         smooth=now.smooth,
         uncertain_ns=uncertain_ns,
+        sight=now.sight,
         ages=now.ages,
         fast_ns=now.separation.fast_ns,
         moving_ns=0 if stop is not None else moving_ns,
@@ -132,8 +133,9 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
     if stop is None and moving_ns > 0 and not (t_ns - moving_ns) / 1e9 <= allowed:
         graver = StopCategory.CAT1
     if graver != StopCategory.NONE:
-        verdict = Layer(reason=Reason.NOT_AT_REST)
-        return stops.raised(stop, count, (LATCH,), verdict, latched=True, t_ns=t_ns, category=graver), count, 0
+        unwatched = now.observation.reason == Reason.CLOCK_STEPPED  # meanwhile, so what calls for the stop is the clock
+        layer, verdict = (VALIDITY, now.observation) if unwatched else (LATCH, Layer(reason=Reason.NOT_AT_REST))
+        return stops.raised(stop, count, (layer,), verdict, latched=True, t_ns=t_ns, category=graver), count, 0
     return stop, state.stop_count, uncertain_ns
 
 
@@ -158,9 +160,9 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
 
 
 def _reached(stop: Stop | None, now: Readings, bounds: Limits) -> tuple[int, ...]:
-    """Separation, where somebody may reach a blade that still gives way."""
+    """Separation, where somebody may reach a blade that still gives way; a part that jumped may be anywhere."""
     yields = stop is None or stop.category == StopCategory.CAT2
-    near = now.separation.layer.reason == Reason.SEPARATION
+    near = now.separation.layer.reason in (Reason.SEPARATION, Reason.PERSON_JUMPED)
     return (SEPARATION,) if yields and near and blocks(now.separation.layer, bounds) else ()
 
 

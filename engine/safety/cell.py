@@ -1,5 +1,6 @@
 """What was measured and agreed when a cell was commissioned: its shape, its person's sensor, and the table of body regions."""
 
+import math
 from dataclasses import dataclass
 
 from engine.types import LINKS, PARTS
@@ -21,24 +22,44 @@ class Region:
 class Cell:
     """The robot's shape as separation and contact measure it, all lengths in m; ``UNSENSED`` where nothing is known of a person."""
 
-    person_sensor: bool = False  #: a sensor follows the person
-    part_radii: tuple[float, ...] = (0.11, 0.17, 0.06, 0.06, 0.06, 0.06)  #: of the capsule of each of PARTS
-    link_radii: tuple[float, ...] = (0.09, 0.08, 0.07)  #: of the capsules between LINKS
-    blade_back: float = 0.25  #: from the tool frame to the blade's near end, along the tool's x
-    blade_ahead: float = 0.34
-    blade_height: float = 0.075  #: from the tooth line up
-    handle_ahead: float = 0.36  #: from the tool frame to the person's handle
-    handle_radius: float = 0.016
-    cradle_front: float = 0.71  #: base frame, x of the cradle's face towards the person
-    moving_mass: float = 12.0  #: kg, of the robot's moving parts
-    payload: float = 1.3  #: kg, of the tool
-    grip_area: float = 0.001  #: m^2, over which the handle presses into the hand
-    regions: tuple[Region, ...] = ()
+    person_sensor: bool  #: a sensor follows the person
+    part_radii: tuple[float, ...]  #: of the capsule of each of PARTS
+    link_radii: tuple[float, ...]  #: of the capsules between LINKS
+    blade_back: float  #: from the tool frame to the blade's near end, along the tool's x
+    blade_ahead: float
+    blade_height: float  #: from the tooth line up
+    handle_ahead: float  #: from the tool frame to the person's handle
+    handle_radius: float
+    cradle_front: float  #: base frame, x of the cradle's face towards the person
+    moving_mass: float  #: kg, of the robot's moving parts
+    payload: float  #: kg, of the tool
+    grip_area: float  #: m^2, over which the handle presses into the hand
+    regions: tuple[Region, ...]  #: of the body; none where there is no table
 
     def __post_init__(self) -> None:
         """Raises ValueError where the number of parts or links is another."""
         if len(self.part_radii) != len(PARTS) or len(self.link_radii) != len(LINKS) - 1:
             raise ValueError(f"give {len(PARTS)} part_radii and {len(LINKS) - 1} link_radii, not {self.part_radii} and {self.link_radii}.")
 
+    @property
+    def blade_reach(self) -> float:
+        """m, from the tool frame to the blade's farthest point."""
+        far = max(self.blade_back, self.blade_ahead)
+        return math.sqrt(far * far + self.blade_height * self.blade_height)
 
-UNSENSED = Cell()
+
+UNSENSED = Cell(
+    person_sensor=False,
+    part_radii=(0.0,) * len(PARTS),
+    link_radii=(0.0,) * (len(LINKS) - 1),
+    blade_back=0.0,
+    blade_ahead=0.0,
+    blade_height=0.0,
+    handle_ahead=0.0,
+    handle_radius=0.0,
+    cradle_front=0.0,
+    moving_mass=0.0,
+    payload=0.0,
+    grip_area=0.0,
+    regions=(),
+)

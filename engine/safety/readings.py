@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from engine.limits import Limits
-from engine.safety import contact, latch, limits, operator, score, separation, stops, uncertainty, unconfigured, validity
+from engine.safety import contact, latch, limits, operator, score, separation, sighting, stops, uncertainty, unconfigured, validity
 from engine.safety.cell import Cell
 from engine.safety.layer import NAN, Layer
 from engine.safety.limits import RobotLimits
 from engine.safety.separation import Ages, Verdict
+from engine.safety.sighting import Sighting
 from engine.safety.stops import Stop
 from engine.safety.validity import Seen
 from engine.types import LAYERS, Inputs, Mode, Reason, Writer
@@ -44,8 +45,9 @@ class State:
     required: tuple[int, ...] = ()  #: signals declared when the operator went
     smooth: float = NAN  #: uncertainty score, low-passed
     uncertain_ns: int = 0  #: since when the uncertainty layer says stop while going; 0 = it does not
+    sight: Sighting = field(default_factory=Sighting)  #: of the person's parts, as far as it is believed
     ages: Ages = field(default_factory=Ages)  #: of the person's parts, over the reaction window
-    fast_ns: int = 0  #: since when the tool is faster than the separation permits; 0 = it is not
+    fast_ns: int = 0  #: ns for which the robot has been faster than the separation permits, as its verdict counts them
     moving_ns: int = 0  #: since when the robot moves though neither armed nor stopped; 0 = it stands
     held: score.Held = field(default_factory=score.Held)
     stop: Stop | None = None  #: the one that holds
@@ -66,6 +68,7 @@ class Readings:
     separation: Verdict
     contact: Layer
     uncertainty: Layer
+    sight: Sighting
     ages: Ages
     raw: float  #: uncertainty's score before smoothing
     smooth: float
@@ -109,16 +112,18 @@ def read(state: State, inputs: Inputs) -> Readings:
     touch = unconfigured.reduced_force() if state.bearable is None else contact.layer(inputs, state.limits, state.cell, state.bearable)
     doubt = uncertainty.layer(inputs, raw, smooth, moving)
     wanted = _wanted(inputs, state.limits, (robot, touch, doubt, unconfigured.reduced_speed(state.limits)))
-    ages = separation.aged(state.ages, inputs, state.limits)
+    sight = sighting.sighted(state.sight, state.seen, inputs, state.limits)
+    ages = separation.aged(state.ages, inputs.t_ns, sight.exposed_ns, state.limits)
     return Readings(
         condition=latch.condition(inputs, state.limits),
         observation=observation,
         perception=perception,
         validity=_worse(observation, perception),
         limits=robot,
-        separation=separation.assess(inputs, state.seen, ages, wanted, state.fast_ns, state.limits, state.cell),
+        separation=separation.assess(inputs, state.seen, sight, ages, wanted, state.fast_ns, state.limits, state.cell),
         contact=touch,
         uncertainty=doubt,
+        sight=sight,
         ages=ages,
         raw=raw,
         smooth=smooth,

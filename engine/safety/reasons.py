@@ -132,6 +132,7 @@ _PLAIN: dict[Reason, str] = {
     Reason.PERSON_REORDERED: "the sensor's readings came out of order",
     Reason.NOT_SENSED: "person not sensed",
     Reason.GRIP_NOT_FINITE: "the handle's force is not a number",
+    Reason.PERSON_JUMPED: "the sensor shows a part of the person that jumped",
 }
 
 _ADVICE: dict[Reason, str] = {
@@ -194,6 +195,7 @@ _ADVICE: dict[Reason, str] = {
     Reason.CONTACT_SPEED: "Let the saw slow down, then arm again.",
     Reason.CRUSH: "Jog the saw towards the person, off the cradle.",
     Reason.GRIP_NOT_FINITE: "Check the handle's force sensor, then arm again.",
+    Reason.PERSON_JUMPED: "See what the sensor takes for a person, then arm again.",
 }
 
 

@@ -12,26 +12,29 @@ is seen, Z_d and Z_r what sensor and robot may be wrong by. Solved for v_r it gi
 - T_r of a part: the greatest age its position has had within ``reaction_window`` (exposure included, and never less than
   ``reaction_floor``), plus ``reaction_control``. A model's latency does not enter: the position comes from the sensor.
 - v_h: head and torso as measured, plus what they may have gained since, at least ``body_speed_min``; ``person_speed`` where
-  that is not measured. An arm ``person_speed``, ``hand_speed`` within ``hand_near``, and more where more is measured.
-- The tool's speed stands for the robot's: what is nearer to the base is slower. The blade's own turning is not counted.
+  that is not measured. An arm ``person_speed``, ``hand_speed`` within ``hand_near``. More where more is, or was last, measured.
+- The robot's speed is the tool's and what its turning adds at the blade's farthest point; what is nearer to the base is slower.
 - Score: 1 where ISO 10218-1's reduced speed (``speed_unsensed``) or more is permitted, from there straight down to 0.5 at no
-  speed, and 0.1, a stop, where none is permitted or the tool has been faster than permitted for as long as a stop may take.
+  speed, and 0.1, a stop, where none is permitted or the robot has been faster than permitted for as long as a stop may take;
+  time in which it was not takes off a quarter of itself.
 - No sensor: "not sensed", and the reduced speed holds. A sensor that says nothing, or nothing that can be trusted, stops.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.limits import Limits
 from engine.safety import capsules
 from engine.safety.cell import Cell
 from engine.safety.layer import FUTURE, NAN, Layer, age, clip, finite, graded, stopping
+from engine.safety.sighting import Sighting
 from engine.safety.validity import Seen
 from engine.types import LINKS, PARTS, Inputs, Reason
 
 BODY = (0, 1)  #: indices into PARTS whose speed is measured: head and torso
 FREE = 4  #: the parts before this one always bind; the rest, the handle's arm, while the handle is not held
-OVER = 0.05  #: m/s by which the tool may be faster than permitted: noise, and a partner's pull
+OVER = 0.05  #: m/s by which the robot may be faster than permitted: noise, and a partner's pull
+LEAK = 4  #: times as long must it be slow enough again as it was too fast, until that is forgotten
 
 HANDLE_HAND = 5  #: index into PARTS
 ON_HANDLE = 0.2  #: m, from the handle to the sensed end of the hand that holds it: its size, the sensor's error, and the stroke meanwhile
@@ -61,10 +64,10 @@ class Verdict:
 
     layer: Layer
     separation: float = NAN  #: m
-    needed: float = NAN  #: m, at the speed that the other layers permit
+    needed: float = NAN  #: m, at the speed that the other layers permit, and the turning there is
     part: int = -1  #: index into PARTS
     reaction: float = NAN  #: s, T_r
-    fast_ns: int = 0  #: since when the tool is faster than permitted; 0 = it is not
+    fast_ns: int = 0  #: ns for which the robot has been faster than permitted, less a quarter of the time since
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,62 +104,66 @@ def permitted_speed(separation: float, approach: float, reaction: float, braking
     return speed if speed < math.inf else 0.0
 
 
-def aged(before: Ages, inputs: Inputs, limits: Limits) -> Ages:
+def aged(before: Ages, t_ns: int, exposed_ns: tuple[int, ...], limits: Limits) -> Ages:
     """The window with this tick in it. A part never seen has no age yet; more than ``person_age_max`` stops and counts as that."""
-    if len(inputs.person_exposed_ns) != len(PARTS):
-        return before
-    bucket = inputs.t_ns // int(limits.reaction_window * 1e9 / BUCKETS)
-    now = tuple(
-        clip((inputs.t_ns - exposed) / 1e9, 0.0, limits.person_age_max) if exposed > 0 else 0.0 for exposed in inputs.person_exposed_ns
-    )
+    bucket = t_ns // int(limits.reaction_window * 1e9 / BUCKETS)
+    now = tuple(clip((t_ns - exposed) / 1e9, 0.0, limits.person_age_max) if exposed > 0 else 0.0 for exposed in exposed_ns)
     if bucket == before.bucket:
         return Ages(bucket, tuple(map(max, before.open, now)), before.closed, before.past)
     closed = (*before.closed, before.open)[-BUCKETS:]
     return Ages(bucket, now, closed, tuple(map(max, *closed)) if len(closed) > 1 else closed[0])
 
 
-def approach(part: int, measured: float, old: float, separation: float, limits: Limits) -> float:
-    """m/s: v_h of a part whose speed was ``measured`` ``old`` s ago (NaN = it was not)."""
+def approach(part: int, measured: float, told: float, old: float, separation: float, limits: Limits) -> float:
+    """m/s: v_h of a part whose speed was ``measured`` ``old`` s ago (NaN = it was not), and when last it was, ``told``.
+
+    To lose a measurement never makes a part slower.
+    """
     least = limits.person_speed
     if part in BODY:
         if measured >= 0.0:
             least = limits.body_speed_min
     elif not separation >= limits.hand_near:
         least = limits.hand_speed
-    grown = measured + limits.person_acceleration * (old if old > 0.0 else 0.0)
+    grown = told + limits.person_acceleration * (old if old > 0.0 else 0.0)
     return grown if grown > least else least
 
 
-def assess(inputs: Inputs, before: Seen, ages: Ages, wanted: float, fast_ns: int, limits: Limits, cell: Cell) -> Verdict:
+def assess(inputs: Inputs, before: Seen, sight: Sighting, ages: Ages, wanted: float, fast_ns: int, limits: Limits, cell: Cell) -> Verdict:
     """The verdict on a tick.
 
-    ``ages`` with this tick in it; ``wanted`` m/s that the other layers permit; ``fast_ns`` the last verdict's.
+    ``sight`` and ``ages`` with this tick in them; ``wanted`` m/s that the other layers permit; ``fast_ns`` the last verdict's.
     """
     if not cell.person_sensor:
         return Verdict(_not_sensed(limits))
     binding = range(FREE if _holding(inputs, limits, cell) else len(PARTS))
-    fault = _fault(inputs, before, binding, limits)
+    fault = _fault(inputs, before, sight, binding, limits)
     if fault is not None:
-        return fault
-    oldest = (inputs.t_ns - min(inputs.person_exposed_ns[: len(binding)])) / 1e9
-    worst = _worst(inputs, ages.greatest(), binding, wanted, limits, cell)
+        return replace(fault, fast_ns=fast_ns)
+    oldest = (inputs.t_ns - min(sight.exposed_ns[: len(binding)])) / 1e9
+    x, y, z, a, b, c = inputs.twist
+    turning = math.sqrt(a * a + b * b + c * c) * cell.blade_reach
+    worst = _worst(inputs, sight, ages.greatest(), binding, wanted + turning, limits, cell)
     margin = worst.separation - worst.needed
-    x, y, z = inputs.twist[0], inputs.twist[1], inputs.twist[2]
-    fast = not math.sqrt(x * x + y * y + z * z) <= worst.permitted + OVER
-    since = (fast_ns if fast_ns > 0 else inputs.t_ns) if fast else 0
-    if since > 0 and not (inputs.t_ns - since) / 1e9 <= limits.rest_within:
+    elapsed = max(0, inputs.t_ns - before.t_ns) if before.t_ns > 0 else 0
+    most = int(limits.rest_within * 1e9)
+    if not math.sqrt(x * x + y * y + z * z) + turning <= worst.permitted + OVER:
+        fast_ns = min(fast_ns + elapsed, most + 1)
+    else:
+        fast_ns = max(fast_ns - elapsed // LEAK, 0)
+    if fast_ns > most:
         layer = stopping(Reason.SEPARATION, margin, oldest)
     else:
         score = graded(worst.permitted / limits.speed_unsensed)
-        limiting = not (worst.permitted >= wanted and score >= 1.0)
+        limiting = not (worst.permitted >= wanted + turning and score >= 1.0)
         layer = Layer(
             score=score,
-            scale=clip(worst.permitted / limits.speed_max, 0.0, 1.0),
+            scale=clip((worst.permitted - turning) / limits.speed_max, 0.0, 1.0),
             reason=Reason.SEPARATION if limiting else Reason.OK,
             margin=margin,
             age=oldest,
         )
-    return Verdict(layer, worst.separation, worst.needed, worst.index, worst.reaction, since)
+    return Verdict(layer, worst.separation, worst.needed, worst.index, worst.reaction, fast_ns)
 
 
 def _holding(inputs: Inputs, limits: Limits, cell: Cell) -> bool:
@@ -180,7 +187,7 @@ def _not_sensed(limits: Limits) -> Layer:
     return Layer(scale=scale if scale < 1.0 else 1.0, reason=Reason.NOT_SENSED, margin=limits.speed_unsensed)
 
 
-def _fault(inputs: Inputs, before: Seen, binding: range, limits: Limits) -> Verdict | None:
+def _fault(inputs: Inputs, before: Seen, sight: Sighting, binding: range, limits: Limits) -> Verdict | None:
     """The stop where what the sensor says cannot be used; None where it can. Margins in s."""
     exposed, latest = inputs.person_exposed_ns, inputs.t_ns + int(FUTURE * 1e9)
     if not (len(exposed) == len(inputs.person_speed) == len(PARTS) and len(inputs.person_place) == 6 * len(PARTS)):
@@ -198,7 +205,9 @@ def _fault(inputs: Inputs, before: Seen, binding: range, limits: Limits) -> Verd
     if not (shaped and finite(inputs.links)):
         return Verdict(stopping(Reason.OBSERVATION_NOT_FINITE, NAN, age(inputs.t_ns, inputs.obs_t_ns)))
     for part in binding:
-        old = age(inputs.t_ns, exposed[part])
+        if exposed[part] > 0 and sight.exposed_ns[part] == 0:
+            return Verdict(stopping(Reason.PERSON_JUMPED, NAN, age(inputs.t_ns, exposed[part])), part=part)
+        old = age(inputs.t_ns, sight.exposed_ns[part])
         if not old <= limits.person_age_max:
             unseen = exposed[part] == 0
             return Verdict(stopping(Reason.PERSON_NONE if unseen else Reason.PERSON_STALE, limits.person_age_max - old, old), part=part)
@@ -211,7 +220,7 @@ def _located(inputs: Inputs, part: int) -> bool:
     return all(-ROOM < value < ROOM for value in inputs.person_place[6 * part : 6 * part + 6]) and (speed != speed or 0.0 <= speed < 1e6)
 
 
-def _worst(inputs: Inputs, ages: tuple[float, ...], binding: range, wanted: float, limits: Limits, cell: Cell) -> _Part:
+def _worst(inputs: Inputs, sight: Sighting, ages: tuple[float, ...], binding: range, wanted: float, limits: Limits, cell: Cell) -> _Part:
     """The part that permits least speed; among equals the one that lacks most distance."""
     shapes = capsules.robot(inputs, cell)
     allowance = limits.intrusion + limits.person_error + limits.robot_error
@@ -219,9 +228,9 @@ def _worst(inputs: Inputs, ages: tuple[float, ...], binding: range, wanted: floa
     for part in binding:
         axis = capsules.segment(*inputs.person_place[6 * part : 6 * part + 6])
         gap = capsules.clearance(axis, shapes) - cell.part_radii[part]
-        old = (inputs.t_ns - inputs.person_exposed_ns[part]) / 1e9
+        old = (inputs.t_ns - sight.exposed_ns[part]) / 1e9
         reaction = max(limits.reaction_floor, ages[part], old) + limits.reaction_control
-        v_h = approach(part, inputs.person_speed[part], old, gap, limits)
+        v_h = approach(part, inputs.person_speed[part], sight.speed[part], old, gap, limits)
         this = _Part(
             part,
             gap,

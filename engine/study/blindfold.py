@@ -16,6 +16,7 @@ from engine.safety import arbiter
 from engine.safety.contact import Bearable
 from engine.safety.limits import RobotLimits
 from engine.safety.readings import State
+from engine.safety.sighting import Sighting
 from engine.types import PARTS, Decision, Inputs, ModelState, Reason
 
 Cover = Callable[[State, Inputs], tuple[State, Inputs]]
@@ -87,9 +88,9 @@ def _limits(state: State, inputs: Inputs) -> tuple[State, Inputs]:
 
 
 def _separation(state: State, inputs: Inputs) -> tuple[State, Inputs]:
-    """The person is far away, still, and seen at this moment."""
+    """The person is far away, still, and seen at this moment, for the first time, so that it is believed."""
     now = inputs.t_ns
-    return state, _with(
+    return replace(state, sight=Sighting()), _with(
         inputs,
         person_seq=inputs.tick,
         person_t_ns=now,

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -96,9 +97,18 @@ def _played(plans: Sequence[Plan], workers: int) -> Iterator[Outcome]:
 
 
 def _begin() -> None:
-    """A worker's start: an interrupt is its parent's to handle, and only the parent writes to stdout."""
+    """A worker's start: an interrupt is its parent's to handle, only the parent writes to stdout, and no worker outlives it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """However it ends: a signal may leave it no time to end its workers."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _play(plan: Plan) -> Outcome:

@@ -7,7 +7,9 @@ import pytest
 from msgspec import structs
 
 from adapters.mujoco import layout
+from adapters.mujoco.drive import Drive
 from adapters.mujoco.episode import Episode
+from adapters.mujoco.plant import Account, Control
 from adapters.mujoco.robot import Cosaw
 from engine.limits import Limits
 from engine.session import ledger
@@ -132,6 +134,15 @@ def test_with_a_grant_it_goes_there_and_pays(robot):
     seen = drive(robot, moving(robot), 60)
     assert seen.spring.pose_d[0] == pytest.approx(start.pose[0] + 0.05, abs=1e-3)
     assert 0.0 < seen.energy.paid <= LIMITS.tank_min + seen.energy.grant + seen.energy.refill
+
+
+def test_what_an_overdrawn_tank_could_not_pay_is_no_negative_damping():
+    account = Account(tank=0.01)
+    control = Control(account=account)
+    worked = 0.5
+    assert not Drive(LIMITS, np.zeros(7)).settle(control, worked, (0.0,) * 6, control.spring.pose, (0.0,) * 7)
+    assert (account.tank, account.paid) == (0.0, 0.01)
+    assert account.damping == pytest.approx(0.0, abs=1e-12)
 
 
 @pytest.mark.parametrize("wrong", [{"pose_d": (math.nan,) * 7}, {"stiffness_d": (math.inf,) * 6}, {"force_max": math.nan}])

@@ -101,6 +101,21 @@ def test_harm_is_where_the_truth_touches_the_blade_and_how_fast_the_blade_is_the
     )
 
 
+def test_of_all_parts_that_touch_the_blade_the_one_it_is_fastest_at_is_judged() -> None:
+    robot = Cosaw(0)
+    robot.place(0.0, 0.55, (layout.STROKE_X, 0.0, 0.55))
+    free = replace(NAMED["hand_reaches"], at=0.0, along=layout.STROKE_X, across=-0.02, speed=2.0, stay=3.0)
+    other = replace(NAMED["handle_hand_reaches"], at=0.0, across=0.05, speed=2.0, stay=3.0)  # less deep, and towards the blade's end
+    robot.endanger([free, other])
+    for _ in range(250):
+        robot.advance(DT)
+    angle = 0.01
+    cos, sin = math.cos(angle), math.sin(angle)
+    found = harm.harm(robot, harm.Placed(robot.tool()[0].copy(), [cos, -sin, 0.0, sin, cos, 0.0, 0.0, 0.0, 1.0]))
+    assert (found.contact, found.part) == (True, HAND)
+    assert found.speed > 0.2 * angle / DT, "the blade turned on the spot: it hardly moved under the hand at its middle"
+
+
 def test_the_speed_at_the_blade_is_that_of_the_rigid_saw_there() -> None:
     robot = Cosaw(0)
     robot.place(0.0, 0.55, (layout.STROKE_X, 0.0, 0.60))

@@ -118,6 +118,21 @@ def test_a_hand_behind_the_log_is_hidden() -> None:
     assert ages(said)[:, HAND].max() > 0.3
 
 
+@pytest.mark.parametrize("part", [i for i in range(len(PARTS)) if PARTS[i] != "torso"])
+def test_every_other_part_is_hidden_behind_the_trunk(part: int) -> None:
+    far, away = np.array(sight.PLACE), np.array((0.0, 2.0, -1.0))
+    body = [(tuple(far + away + (1.0 + i, 0.0, 0.0)),) * 2 for i in range(len(PARTS))]  # side by side, in full view
+    body[PARTS.index("torso")] = (tuple(far + 0.5 * away),) * 2
+    body[part] = (tuple(far + away),) * 2
+    links = [(-5.0, 0.0, 0.0)] * 4
+    seen = sight.Sight()
+    sight.begin(seen, 1, body)
+    for tick in range(100):
+        sight.watch(seen, hazards.Hazards(), body, links, -5.0, tick * TICK)
+    shown = [at > 0.5 for at in seen.exposed]
+    assert shown == [i != part for i in range(len(PARTS))]
+
+
 def test_the_measured_speed_is_that_of_the_trunk() -> None:
     robot = placed(10, leans_in=1.0)
     said, truth = watched(robot, 3.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.chart import HEIGHT, WIDTH, Interval, Line, interval_chart, line_chart, ticks
+from console.chart import HEIGHT, WIDTH, Line, line_chart, ticks
 from console.screenshots import tank_svg
 from console.theme import PALETTES
 
@@ -48,17 +48,6 @@ def test_what_runs_off_the_top_ends_there() -> None:
 def test_without_a_number_there_is_no_chart() -> None:
     with pytest.raises(ValueError, match="finite"):
         line_chart("t", "x", "y", (Line(name="none", xs=(math.nan,), ys=(math.nan,)),))
-
-
-def test_intervals_stand_on_their_names_with_their_ends() -> None:
-    chart = interval_chart(
-        "Cut rate",
-        "mm a stroke",
-        (Interval(name="fixed", value=2.0, low=1.5, high=2.4), Interval(name="tank", value=1.0, low=0.9, high=1.2)),
-    )
-    root = drawn(chart)
-    assert len(list(root.iter(f"{SVG}circle"))) == 2
-    assert {"fixed", "tank"} <= {element.text for element in root.iter(f"{SVG}text")}
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=2, max_size=30))

@@ -13,6 +13,7 @@ import pytest
 
 from engine import runs
 from engine.config import Settings
+from engine.faults.workshop import PATIENT
 from engine.limits import Limits
 from engine.messages import Alive, Arm, Ended, Go, Hello, Intent, Report, Telemetry
 from engine.runs import Run
@@ -20,18 +21,6 @@ from engine.stop import StopPage
 from engine.types import Snapshot
 from engine.wire import Unframer, framed, report_decoder
 
-#: the widest permitted: these tests are about what ends a run, and the machine that runs them may be busy
-PATIENT = Limits(
-    observation_age_max=0.1,
-    frame_age_max=1.0,
-    inference_age_max=2.0,
-    console_age_max=5.0,
-    clock_step_max=1.0,
-    watchdog_control=0.5,
-    watchdog_camera=5.0,
-    watchdog_inference=5.0,
-    watchdog_recorder=10.0,
-)
 PATIENCE = 60.0  #: s before a test gives up; nothing is asserted about times
 
 
@@ -123,6 +112,6 @@ class Process:
 def engine_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Process]:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     tmp_path.chmod(0o700)
-    process = Process(Settings(policy="scripted", store=tmp_path / "store", limits=PATIENT))
+    process = Process(Settings(policy="scripted", store=tmp_path / "store", limits=Limits(**PATIENT)))
     yield process
     process.kill()

@@ -73,10 +73,13 @@ def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: py
         ({"policy": "compat"}, "did you mean 'compact'?"),
         ({"limits": {"force_mx": 1}}, "did you mean 'force_max'?"),
         ({"camera": {"pixel": 64}}, "did you mean 'pixels'?"),
-        ({"device": "gpu"}, "device = 'gpu' from flag --device is not allowed: use cpu, cuda or cuda:N."),
+        ({"device": "gpu"}, "device = 'gpu' from flag --device is not allowed: use cpu, cuda or cuda:N with N from 0 to 99."),
+        ({"device": "cuda:9999999999999"}, "device = 'cuda:9999999999999' from flag --device is not allowed: use cpu, cuda or cuda:N with"),
+        ({"device": "cuda:\u0661"}, "use cpu, cuda or cuda:N with N from 0 to 99."),
         ({"limits": {"workspace_min": [0.1, 0.2]}}, "workspace_min"),
         ({"camera": {"pixels": 8}}, "it must be at least 64 and at most 256 and a multiple of 16."),
         ({"body": ""}, "name a folder or a file"),
+        ({"store": "x\0"}, r"store = 'x\x00' from flag --store is not allowed: name a folder or a file"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(flags: dict[str, Any], words: str) -> None:

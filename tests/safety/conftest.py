@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from adapters.mujoco import layout
 from engine.limits import Limits
 from engine.safety import arbiter
 from engine.safety.cell import UNSENSED, Cell, Region
@@ -86,7 +87,7 @@ REGIONS = tuple(
     Region(name=name, force=force, pressure=pressure * 1e4, transient=times, stiffness=k * 1e3, mass=mass)
     for name, force, pressure, times, k, mass in BODY
 )
-SENSING = Cell(person_sensor=True, regions=REGIONS)
+SENSING = replace(layout.cell(), regions=REGIONS)
 
 #: m, the axes of PARTS of a person who saws: one hand on the handle, the other kept back
 STANDING = (
@@ -97,6 +98,7 @@ STANDING = (
     ((1.70, 0.20, 1.00), (1.35, 0.15, 0.80)),
     ((1.35, 0.15, 0.80), (0.98, 0.0, 0.655)),
 )
+NOISE = 1e-9  #: m
 LINKS_AT = ((0.0, 0.0, 0.5), (0.10, 0.0, 0.80), (0.35, 0.0, 0.85), (0.36, 0.0, 0.74))
 
 
@@ -105,7 +107,7 @@ def flat(points: Iterable[Iterable[Iterable[float]]]) -> tuple[float, ...]:
 
 
 def sensed(tick: int = 0, /, **changed: object) -> Inputs:
-    """The same, in mid-stroke, with a person on the handle whom a sensor saw 60 ms ago."""
+    """The same, in mid-stroke, with a person on the handle whom a sensor saw 60 ms ago, never twice in quite the same place."""
     t_ns = START + tick * TICK
     well: dict[str, object] = {
         "pose": (0.62, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0),
@@ -118,7 +120,9 @@ def sensed(tick: int = 0, /, **changed: object) -> Inputs:
         "person_place": flat(STANDING),
         "person_speed": (0.1, 0.1, math.nan, math.nan, math.nan, math.nan),
     }
-    return inputs(tick, **(well | changed))
+    told = well | changed
+    told["person_place"] = tuple(value + NOISE * (tick % 7) for value in told["person_place"])  # type: ignore[attr-defined]
+    return inputs(tick, **told)
 
 
 @dataclass
@@ -139,6 +143,14 @@ class World:
     def run(self, ticks: int, **once: object) -> Decision:
         for _ in range(ticks):
             decision = self.step(**once)
+        return decision
+
+    def walk(self, place: tuple[float, ...], ticks: int = 20) -> Decision:
+        """Let the person come to a place, as people do: on the way there."""
+        start = self.now.get("person_place", flat(STANDING))
+        for tick in range(1, ticks + 1):
+            self.now["person_place"] = tuple(a + (b - a) * tick / ticks for a, b in zip(start, place, strict=True))  # type: ignore[call-overload]
+            decision = self.step()
         return decision
 
     def ask(self, request: str) -> Decision:

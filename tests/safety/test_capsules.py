@@ -1,13 +1,13 @@
 """Distances between axes, and the robot's shape in the base frame."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.safety import capsules
-from engine.safety.cell import Cell
 
 coordinate = st.floats(-2.0, 2.0).map(lambda value: round(value, 3))
 points = st.tuples(coordinate, coordinate, coordinate)
@@ -67,7 +67,7 @@ def test_a_coordinate_that_is_no_number_never_gives_a_distance(one, other, which
 
 def test_the_blade_turns_with_the_tool(make):
     half = math.sqrt(0.5)
-    cell = Cell(blade_back=0.25, blade_ahead=0.34, blade_height=0.08)
+    cell = replace(make.sensing, blade_back=0.25, blade_ahead=0.34, blade_height=0.08)
     level, *_ = capsules.robot(make.sensed(pose=(0.6, 0.1, 0.5, 1.0, 0.0, 0.0, 0.0)), cell)[0]
     assert level[:6] == pytest.approx((0.35, 0.1, 0.54, 0.59, 0.0, 0.0))
     turned, radius, *_ = capsules.robot(make.sensed(pose=(0.6, 0.1, 0.5, half, 0.0, 0.0, half)), cell)[0]  # a quarter turn about z
@@ -78,8 +78,8 @@ def test_the_blade_turns_with_the_tool(make):
 
 
 def test_a_quaternion_that_is_slightly_off_unit_does_not_stretch_the_blade(make):
-    axis_, *_ = capsules.robot(make.sensed(pose=(0.6, 0.1, 0.5, 0.7 * 1.01, 0.1, -0.7, 0.1)), Cell())[0]
-    assert math.sqrt(axis_[6]) == pytest.approx(0.25 + 0.34)
+    axis_, *_ = capsules.robot(make.sensed(pose=(0.6, 0.1, 0.5, 0.7 * 1.01, 0.1, -0.7, 0.1)), make.sensing)[0]
+    assert math.sqrt(axis_[6]) == pytest.approx(make.sensing.blade_back + make.sensing.blade_ahead)
 
 
 @settings(max_examples=300, deadline=None)
@@ -93,5 +93,5 @@ def test_the_nearest_of_several_is_none_but_the_nearest(one, others):
 def test_a_blade_whose_place_is_no_number_has_no_clearance(make):
     for at in range(7):
         pose = tuple(math.nan if index == at else value for index, value in enumerate(make.sensed().pose))
-        shapes = capsules.robot(make.sensed(pose=pose), Cell())
+        shapes = capsules.robot(make.sensed(pose=pose), make.sensing)
         assert math.isnan(capsules.clearance(axis((1.0, 0.0, 0.5), (1.0, 0.0, 0.8)), shapes))

@@ -124,7 +124,7 @@ def inputs(make, number, tick, sizes, let_go):
     for part in range(4):
         near, old, fast = sizes[3 * part : 3 * part + 3]
         for axis in (6 * part, 6 * part + 3):
-            place[axis] -= 0.6 * near
+            place[axis] -= 0.6 * near * min(1.0, 0.1 * (tick + 1))  # no faster than a person comes
         seen[part] -= min(10_000_000 * tick, round(0.29e9 * old))
         speed[part] = 0.1 + 2.9 * fast
     grip, doubt, moving, joint = sizes[12:]

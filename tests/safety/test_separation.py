@@ -10,6 +10,7 @@ from engine.limits import Limits
 from engine.safety import separation
 from engine.safety.cell import UNSENSED
 from engine.safety.separation import Ages
+from engine.safety.sighting import Sighting, sighted
 from engine.types import LAYERS, PARTS, Reason, StopCategory, StopKind
 
 LIMITS = Limits()
@@ -28,9 +29,10 @@ def exposed(tick, part, seconds):
     return tuple(tick.t_ns - round(seconds * 1e9) if i == part else then for i, then in enumerate(tick.person_exposed_ns))
 
 
-def assessed(tick, limits=LIMITS, cell=None, wanted=0.25, ages=None, before=None):
-    before = before or separation.Seen()
-    return separation.assess(tick, before, ages or separation.aged(Ages(), tick, limits), wanted, 0, limits, cell)
+def assessed(tick, cell, sight=None):
+    before = separation.Seen()
+    sight = sighted(sight or Sighting(), before, tick, LIMITS)
+    return separation.assess(tick, before, sight, separation.aged(Ages(), tick.t_ns, sight.exposed_ns, LIMITS), 0.25, 0, LIMITS, cell)
 
 
 def test_the_protective_distance_of_the_worked_example():
@@ -82,13 +84,13 @@ def test_a_value_that_is_no_number_permits_nothing(which, bad):
 
 
 def test_a_cell_without_a_sensor_says_so_and_holds_the_reduced_speed(make):
-    layer = assessed(make.sensed(100), cell=UNSENSED).layer
+    layer = assessed(make.sensed(100), UNSENSED).layer
     assert (layer.reason, layer.score, layer.margin) == (Reason.NOT_SENSED, 1.0, 0.25)
     assert layer.scale * LIMITS.speed_max == pytest.approx(0.25)
 
 
 def test_a_person_who_keeps_away_limits_nothing(make):
-    found = assessed(make.sensed(100), cell=make.sensing)
+    found = assessed(make.sensed(100), make.sensing)
     assert (found.layer.reason, found.layer.score) == (Reason.OK, 1.0)
     assert found.layer.margin == pytest.approx(found.separation - found.needed)
     assert found.layer.margin > 0.0
@@ -97,24 +99,24 @@ def test_a_person_who_keeps_away_limits_nothing(make):
 
 
 def test_distances_are_from_surface_to_surface(make):
-    # the blade's far end is at x = 0.62 + 0.34, its middle line at z = 0.6375, its radius 0.0375; a hand's radius is 0.06
+    # the blade's far end is at x = 0.62 + 0.28, its middle line at z = 0.6375, its radius 0.0375; a hand's radius is 0.06
     place = moved(make, FREE_HAND, (0.0, 0.0, 0.0))
     place = (*place[:18], 1.46, 0.0, 0.6375, 1.46, 0.0, 0.6375, *place[24:])
-    found = assessed(make.sensed(100, person_place=place), cell=make.sensing)
+    found = assessed(make.sensed(100, person_place=place), make.sensing)
     assert PARTS[found.part] == "free hand"
-    assert found.separation == pytest.approx(1.46 - 0.96 - 0.0375 - 0.06)
+    assert found.separation == pytest.approx(1.46 - 0.90 - 0.0375 - 0.06)
 
 
 def test_the_arm_on_the_handle_is_left_out_only_while_it_holds(make):
-    held = assessed(make.sensed(100), cell=make.sensing)
-    let_go = assessed(make.sensed(100, holds=False), cell=make.sensing)
+    held = assessed(make.sensed(100), make.sensing)
+    let_go = assessed(make.sensed(100, holds=False), make.sensing)
     assert held.layer.reason == Reason.OK
     assert (PARTS[let_go.part], let_go.layer.reason, let_go.layer.scale) == ("handle hand", Reason.SEPARATION, 0.0)
 
 
 def test_a_hand_on_its_way_to_the_blade_slows_and_then_stops_the_robot(together):
     permitted, scores = [], []
-    for step in range(60):
+    for step in range(80):
         place = list(together.well(0).person_place)
         place[18] -= 0.01 * step
         place[21] -= 0.01 * step
@@ -134,39 +136,36 @@ def test_a_hand_on_its_way_to_the_blade_slows_and_then_stops_the_robot(together)
 
 
 def test_a_separation_stop_lasts_while_the_person_is_near_and_ends_when_they_leave(make, together):
-    near = moved(make, TORSO, (-0.5, 0.0, 0.0))
-    together.now["person_place"] = near
-    assert together.step().stop_reason == Reason.SEPARATION
+    assert together.walk(moved(make, TORSO, (-0.5, 0.0, 0.0))).stop_reason == Reason.SEPARATION
     assert together.run(100).stop_number == 1
     assert together.ask("arm_request").refused == Reason.SEPARATION
-    del together.now["person_place"]
-    assert together.step().stop_number == 0
+    assert together.walk(moved(make, TORSO, (0.0, 0.0, 0.0))).stop_number == 0
     assert together.ask("arm_request").armed
 
 
 def test_a_person_who_is_near_puts_an_armed_robot_that_only_stands_on_its_brakes(make, together):
     together.ask("pause_request")
-    decision = together.run(50, person_place=moved(make, TORSO, (-0.5, 0.0, 0.0)))
+    decision = together.walk(moved(make, TORSO, (-0.5, 0.0, 0.0)))
     assert (decision.armed, decision.stop_count, decision.stop_category) == (False, 1, StopCategory.CAT1)
     assert decision.stop_reason == Reason.SEPARATION
 
 
 def test_a_hand_that_is_near_counts_as_faster(make):
     near, far = 0.49, 0.51
-    assert separation.approach(FREE_HAND, math.nan, 0.05, near, LIMITS) == LIMITS.hand_speed
-    assert separation.approach(FREE_HAND, math.nan, 0.05, far, LIMITS) == LIMITS.person_speed
-    assert separation.approach(FREE_HAND, math.nan, 0.05, math.nan, LIMITS) == LIMITS.hand_speed
+    assert separation.approach(FREE_HAND, math.nan, math.nan, 0.05, near, LIMITS) == LIMITS.hand_speed
+    assert separation.approach(FREE_HAND, math.nan, math.nan, 0.05, far, LIMITS) == LIMITS.person_speed
+    assert separation.approach(FREE_HAND, math.nan, math.nan, 0.05, math.nan, LIMITS) == LIMITS.hand_speed
 
 
 def test_head_and_torso_count_as_measured_plus_what_they_may_have_gained():
-    assert separation.approach(TORSO, 0.0, 0.05, 1.0, LIMITS) == LIMITS.body_speed_min
-    assert separation.approach(TORSO, 1.0, 0.1, 1.0, LIMITS) == pytest.approx(1.0 + 0.1 * LIMITS.person_acceleration)
-    assert separation.approach(HEAD, math.nan, 0.05, 1.0, LIMITS) == LIMITS.person_speed
+    assert separation.approach(TORSO, 0.0, 0.0, 0.05, 1.0, LIMITS) == LIMITS.body_speed_min
+    assert separation.approach(TORSO, 1.0, 1.0, 0.1, 1.0, LIMITS) == pytest.approx(1.0 + 0.1 * LIMITS.person_acceleration)
+    assert separation.approach(HEAD, math.nan, math.nan, 0.05, 1.0, LIMITS) == LIMITS.person_speed
 
 
 @pytest.mark.parametrize("part", range(6))
 def test_nobody_counts_as_slower_than_measured(part):
-    assert separation.approach(part, 3.5, 0.0, 1.0, LIMITS) >= 3.5
+    assert separation.approach(part, 3.5, 3.5, 0.0, 1.0, LIMITS) >= 3.5
 
 
 def test_the_reaction_time_remembers_the_sensors_worst_age_for_a_window(make, together):
@@ -184,13 +183,13 @@ def test_the_reaction_time_remembers_the_sensors_worst_age_for_a_window(make, to
 
 def test_each_part_has_a_reaction_time_of_its_own(make):
     tick = make.sensed(100)
-    ages = separation.aged(Ages(), make.sensed(100, person_exposed_ns=exposed(tick, HANDLE_HAND, 0.29)), LIMITS)
+    ages = separation.aged(Ages(), tick.t_ns, exposed(tick, HANDLE_HAND, 0.29), LIMITS)
     assert ages.greatest() == pytest.approx((0.06,) * 5 + (0.29,))
 
 
 def test_the_models_latency_does_not_enter(make):
     slow = make.sensed(100, inference_exposed_ns=make.sensed(100).t_ns - 600_000_000)
-    assert assessed(slow, cell=make.sensing).reaction == pytest.approx(0.12)
+    assert assessed(slow, make.sensing).reaction == pytest.approx(0.12)
 
 
 FAULTS = [
@@ -253,7 +252,8 @@ def test_a_part_that_was_never_seen_refuses_arming(make):
 
 def test_a_tool_that_stays_faster_than_permitted_is_stopped_after_the_time_of_a_stop(make, together):
     # the torso, seen 60 ms ago at the least speed that counts, permits a little
-    together.now |= {"person_place": moved(make, TORSO, (-0.36, 0.0, 0.0)), "twist": (0.24, 0.0, 0.0, 0.0, 0.0, 0.0)}
+    together.walk(moved(make, TORSO, (-0.36, 0.0, 0.0)))
+    together.now["twist"] = (0.24, 0.0, 0.0, 0.0, 0.0, 0.0)
     decision = together.step()
     limit = decision.layer_scale[LAYER] * LIMITS.speed_max
     assert 0.0 < limit < 0.24 - separation.OVER
@@ -262,8 +262,8 @@ def test_a_tool_that_stays_faster_than_permitted_is_stopped_after_the_time_of_a_
 
 
 def test_a_tool_that_slows_in_time_is_not_stopped(make, together):
-    together.now |= {"person_place": moved(make, TORSO, (-0.36, 0.0, 0.0)), "twist": (0.24, 0.0, 0.0, 0.0, 0.0, 0.0)}
-    together.run(20)
+    together.walk(moved(make, TORSO, (-0.36, 0.0, 0.0)))
+    together.run(20, twist=(0.24, 0.0, 0.0, 0.0, 0.0, 0.0))
     together.now["twist"] = (0.05, 0.0, 0.0, 0.0, 0.0, 0.0)
     assert together.run(100).stop_count == 0
 
@@ -275,4 +275,53 @@ def test_jogging_stops_for_a_person_too(make):
     world.ask("arm_request")
     world.now["jogging"] = True
     assert world.run(110).speed_limit == pytest.approx(0.10)
-    assert world.step(person_place=moved(make, FREE_HAND, (-0.65, 0.3, 0.0))).stop_reason == Reason.SEPARATION
+    assert world.walk(moved(make, FREE_HAND, (-0.65, 0.3, 0.0))).stop_reason == Reason.SEPARATION
+
+
+def test_a_tool_that_is_too_fast_in_most_ticks_is_stopped_though_others_come_between(make, together):
+    together.walk(moved(make, TORSO, (-0.36, 0.0, 0.0)))
+    stops = [together.step(twist=(0.24 if tick % 2 else 0.05, 0.0, 0.0, 0.0, 0.0, 0.0)).stop_reason for tick in range(100)]
+    assert Reason.SEPARATION in stops
+
+
+def test_a_tool_that_is_too_fast_for_a_moment_now_and_then_is_not(make, together):
+    together.walk(moved(make, TORSO, (-0.36, 0.0, 0.0)))
+    for tick in range(500):
+        decision = together.step(twist=(0.05 if tick % 10 else 0.24, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert decision.stop_count == 0
+
+
+def test_a_sensor_that_fails_now_and_then_forgives_no_speed(make, together):
+    together.walk(moved(make, TORSO, (-0.36, 0.0, 0.0)))
+    together.ask("disarm_request")
+    together.now |= {"twist": (0.24, 0.0, 0.0, 0.0, 0.0, 0.0), "grip": (40.0, 0.0, 0.0)}
+    stops = [together.step(**({"person_speed": (-1.0,) * 6} if tick % 2 else {})).stop_reason for tick in range(100)]
+    assert Reason.SEPARATION in stops
+
+
+def test_the_blades_turning_counts_as_speed_of_its_farthest_point(make, together):
+    together.walk(moved(make, TORSO, (-0.36, 0.0, 0.0)))
+    still, reach = together.step(), make.sensing.blade_reach
+    assert reach == pytest.approx(math.hypot(0.28, 0.075))
+    turning = together.step(twist=(0.0, 0.0, 0.0, 0.0, 0.06, 0.08))
+    assert turning.layer_scale[LAYER] * LIMITS.speed_max == pytest.approx(still.layer_scale[LAYER] * LIMITS.speed_max - 0.1 * reach)
+    assert turning.separation_needed > still.separation_needed
+    assert together.run(40, twist=(0.0, 0.0, 0.0, 0.0, 0.0, 0.24 / reach)).stop_reason == Reason.SEPARATION
+
+
+told = st.one_of(st.just(math.nan), st.floats(0.0, 5.0))
+
+
+@settings(max_examples=200, deadline=None)
+@given(before=st.lists(st.tuples(*[told] * 6), max_size=4), speeds=st.tuples(*[told] * 6), lost=st.integers(0, 5), near=st.floats(0.0, 0.5))
+def test_a_speed_that_is_no_longer_told_never_permits_more(make, before, speeds, lost, near):
+    sight = Sighting()
+    for number, earlier in enumerate((*before, speeds)):
+        sight = sighted(sight, separation.Seen(), make.sensed(90 + number, person_speed=earlier), LIMITS)
+    place = moved(make, TORSO, (-near, 0.0, 0.0))
+    silent = (*speeds[:lost], math.nan, *speeds[lost + 1 :])
+    with_it = make.sensed(100, person_place=place, person_speed=speeds)
+    without = make.sensed(100, person_place=place, person_speed=silent)
+    first, second = assessed(with_it, make.sensing, sight), assessed(without, make.sensing, sight)
+    assert second.layer.scale <= first.layer.scale
+    assert second.layer.score <= first.layer.score

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.limits import Limits
 from engine.safety import stops
 from engine.safety.layer import Layer
-from engine.types import Mode, Reason, StopCategory, StopKind, Writer
+from engine.types import LAYERS, Mode, Reason, StopCategory, StopKind, Writer
 
 CROOKED = (0.0, 0.05, 0.0, 0.0, 0.0, 0.0)
 YIELDING = (0.09, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -131,7 +131,7 @@ def test_a_hand_near_the_blade_puts_a_stop_that_yields_on_the_brakes(together):
     assert together.run(5).stop_category == StopCategory.CAT2
     place = list(together.well(0).person_place)
     place[18:24] = together.well(0).pose[:3] * 2
-    near = together.step(person_place=tuple(place))
+    near = together.walk(tuple(place), 10)
     assert (near.stop_category, near.stop_kind, near.stop_reason) == (StopCategory.CAT1, StopKind.PROTECTIVE, Reason.SEPARATION)
 
 
@@ -202,6 +202,20 @@ def test_a_pause_of_the_whole_program_is_not_taken_for_motion(world, make):
     assert world.step(t_ns=resumed, obs_t_ns=resumed, console_t_ns=resumed).stop_count == 0
     later = resumed + make.tick_ns
     assert world.step(t_ns=later, obs_t_ns=later, console_t_ns=later).stop_count == 0
+
+
+@pytest.mark.parametrize("latch", [False, True])
+def test_a_pause_of_the_whole_program_in_a_stop_names_the_clock(together, make, latch):
+    together.now["frame_fault"] = Reason.CAMERA_DARK
+    together.step()
+    if latch:
+        together.press(Writer.CONSOLE, latch=True)
+    together.run(50)
+    resumed = make.inputs(together.tick).t_ns + 5_000_000_000
+    stamps = {"t_ns": resumed, "obs_t_ns": resumed, "console_t_ns": resumed, "person_t_ns": resumed}
+    stopped = together.step(**stamps, person_exposed_ns=(resumed - 60_000_000,) * 6)
+    assert (stopped.stop_kind, stopped.stop_reason, LAYERS[stopped.stop_layer]) == (StopKind.LATCHED, Reason.CLOCK_STEPPED, "validity")
+    assert stopped.stop_margin == pytest.approx(Limits().clock_step_max - 5.01)
 
 
 def test_a_milder_stop_that_follows_softens_nothing():

@@ -75,7 +75,7 @@ DANGERS = {
     "latch": (changed(watchdog=Reason.WATCHDOG_RECORDER), Reason.WATCHDOG_RECORDER),
     "validity": (changed(frame_fault=Reason.CAMERA_DARK), Reason.CAMERA_DARK),
     "limits": (stretched, Reason.JOINT_POSITION),
-    "separation": (near, Reason.SEPARATION),
+    "separation": (near, Reason.PERSON_JUMPED),
     "contact": (changed(grip=(0.0, 0.0, 200.0)), Reason.GRIP_FORCE),
 }
 

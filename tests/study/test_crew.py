@@ -1,6 +1,11 @@
 """A study that is broken off leaves no process behind, and goes on from what its file holds."""
 
+import contextlib
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -31,6 +36,33 @@ def test_an_interrupted_study_ends_its_processes_and_is_taken_up_where_it_was(tm
     assert [one.plan for one in found] == PLANS
     assert found[0] == first
     assert crew.outcomes(PLANS, 1, out, told.append) == found
+
+
+STUDY = """
+import sys
+from engine.study import crew
+from engine.study.plan import Plan
+plans = [Plan(study="safety", seed=seed, seconds=seconds, policy="scripted", pixels=64) for seed, seconds in ((1, 0.5), (2, 3600.0))]
+if __name__ == "__main__":
+    crew.outcomes(plans, 1, None, lambda text: print(text, flush=True))
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_a_study_that_is_ended_by_a_signal(ending: signal.Signals, tmp_path: Path) -> None:
+    script = tmp_path / "study.py"
+    script.write_text(STUDY)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True) as study:
+        try:
+            assert study.stdout is not None
+            assert b"1 of 2 scenes" in study.stdout.readline()  # its worker is about to play for an hour
+            study.send_signal(ending)
+            study.communicate(timeout=60.0)  # until nobody is left who could write to standard error: neither it nor a worker
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(study.pid, signal.SIGKILL)
 
 
 def test_a_policy_that_there_is_not_is_told_and_played_again_later(tmp_path: Path) -> None:
