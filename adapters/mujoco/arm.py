@@ -52,10 +52,6 @@ class Arm:
         """(6,) m/s and rad/s of the tool frame."""
         return self.jacobian @ self.dq
 
-    def speed(self) -> float:
-        """m/s of the tool frame."""
-        return float(np.linalg.norm(self._linear @ self.dq))
-
     def links(self) -> list[Point]:
         """(4, 3) m, LINKS."""
         return [tuple(self._data.xpos[body].tolist()) for body in self._chain]

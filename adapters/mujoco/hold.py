@@ -1,6 +1,7 @@
 """The robot's own stop: how it holds by itself, gives way to a hand that pulls too hard, comes to rest, and stands on its brakes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +17,7 @@ STIFFNESS: Final = (100.0, 600.0, 500.0, 60.0, 60.0, 60.0)  #: N/m and N m/rad o
 FORCE: Final = 25.0  #: N, cap of the own hold's spring; beyond it the reference slips (a clutch)
 TORQUE: Final = 8.0  #: N m
 SLIP_SPEED: Final = 0.10  #: m/s, of the slipping reference
+LET_GO: Final = 300.0  #: N/s at which a spring that would drive the saw back is let go
 REST_SPEED: Final = 0.01  #: m/s
 REST_WITHIN: Final = 0.3  #: s from a stop to standstill, then the brakes close (category 1)
 BRAKE_STIFFNESS: Final = np.array((100e3,) * 4 + (60e3,) * 3)  #: N m/rad, of a closed brake before it slips: as good as rigid
@@ -32,21 +34,22 @@ def begin(control: Control, here: Floats) -> None:
     c.yielding, c.own_hold, c.resting, c.stopping = True, True, False, 0.0
 
 
-def settle(control: Control, here: Floats, speed: float) -> bool:
-    """One tick of the own hold, at the pose (7,) and the tool's speed in m/s. Returns whether its category asks for the brakes.
+def settle(control: Control, here: Floats, velocity: Sequence[float]) -> bool:
+    """One tick of the own hold, at the pose (7,) and the tool's velocity (3,) in m/s. Returns whether its category asks for the brakes.
 
-    It holds where it comes to rest, and slips when pulled beyond the cap.
+    It holds where it comes to rest, slips when pulled beyond the cap, and lets go what is wound up when the hand lets go.
     """
     c = control
     if not c.own_hold or c.braked:
         return False
-    if not c.resting and speed < REST_SPEED:
+    if not c.resting and math.hypot(*velocity) < REST_SPEED:
         c.goal, c.resting = replace(c.goal, pose=here), True
     away = c.goal.pose[0] - here[0]
-    beyond = abs(away) - FORCE / STIFFNESS[0]
-    if beyond > 0.0:
-        slip = math.copysign(min(beyond, SLIP_SPEED * layout.TICK_S), -away)
-        c.goal = replace(c.goal, pose=(c.goal.pose[0] + slip, *c.goal.pose[1:]))
+    recoils = c.resting and math.copysign(velocity[0], velocity[0] * away) > REST_SPEED
+    most, rate = (abs(away), LET_GO / STIFFNESS[0]) if recoils else (abs(away) - FORCE / STIFFNESS[0], SLIP_SPEED)
+    slip = min(most, rate * layout.TICK_S)
+    if slip > 0.0:
+        c.goal = replace(c.goal, pose=(c.goal.pose[0] - math.copysign(slip, away), *c.goal.pose[1:]))
     return c.own_stop == 1 and (c.resting or c.stopping >= REST_WITHIN)
 
 

@@ -132,7 +132,7 @@ class Cosaw:
             c.hand_force = c.hand_press = 0.0
             if not c.own_hold and not c.braked:
                 self._hold_here()
-        if hold.settle(c, self._arm.here(), self._arm.speed()):
+        if hold.settle(c, self._arm.here(), self._arm.twist()[:3].tolist()):
             self._close_brakes()
         self._prepare()
         weight, carried = self._arm.potential(), 0.0

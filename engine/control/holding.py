@@ -3,7 +3,8 @@
 The reference brakes; the press ramps out within 100 ms; once the robot rests, the reference slides to the pose measured there, no
 faster than the force on a partner's hand may change. Along the stroke the spring goes to its softest and, as fast as that force may
 fall, to a pull of ``STROKE_HOLD`` at most; damping adds to that. Once it rests, a pull beyond ``CLUTCH`` moves the hold along at up to
-``SLIP_SPEED``. Across and rotation keep the spring they have, never more. The blade is never lifted.
+``SLIP_SPEED``; and what such a pull has wound up is let go where the hand lets go, for a hold resists and never drives. Across and
+rotation keep the spring they have, never more. The blade is never lifted.
 """
 
 import math
@@ -21,6 +22,7 @@ STROKE_HOLD = 30.0  #: N, the most that the held spring pulls with along the str
 CLUTCH = 60.0  #: N, of spring and damper together along the stroke, beyond which the hold slips
 BRAKES_WITHIN = 0.2  #: s, after which the brakes of a category 1 stop close on what still moves
 SLIP_SPEED = stops.STROKE_YIELD  #: m/s at which it does
+RECOIL = 0.005  #: m/s along the stroke, the way the held spring pulls, from which on it drives the saw
 
 
 def held(
@@ -43,6 +45,8 @@ def held(
         if rest is None and stops.at_rest(inputs, True, limits) and not any(brake[1:]):
             rest = measured
         stretch = error(pose, measured)
+        if rest is not None and math.copysign(speed, speed * stretch[0]) > RECOIL:
+            rest = (measured[0], *rest[1:])
         softest = (min(stiffness[0], score.SOFTEST[0]), *stiffness[1:])
         softer = eased(stiffness, softest, stretch, falling, dt)
         spent = (stiffness[0] - softer[0]) * abs(stretch[0])

@@ -160,9 +160,9 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
 
 
 def _reached(stop: Stop | None, now: Readings, bounds: Limits) -> tuple[int, ...]:
-    """Separation, where somebody may reach a blade that still gives way; a part that jumped may be anywhere."""
+    """Separation, where somebody may reach a blade that still gives way: one who is no longer seen may be anywhere."""
     yields = stop is None or stop.category == StopCategory.CAT2
-    near = now.separation.layer.reason in (Reason.SEPARATION, Reason.PERSON_JUMPED)
+    near = now.separation.layer.reason != Reason.PERSON_NONE
     return (SEPARATION,) if yields and near and blocks(now.separation.layer, bounds) else ()
 
 

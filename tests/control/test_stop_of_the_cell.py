@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from adapters.mujoco import layout
+from adapters.mujoco.hazards import Hazard, Kind
 from adapters.mujoco.robot import Cosaw
 from engine.control import reference
 from engine.limits import Limits
@@ -27,10 +28,11 @@ class Tick:
     press: float
 
 
-def sawing_then_stopped(make, stop_at, seed, ticks=100):
+def sawing_then_stopped(make, stop_at, seed, ticks=100, dangers=()):
     """The ticks from the stop key on."""
     robot = Cosaw(seed=seed)
     robot.connect()
+    robot.endanger(dangers)
     state = arbiter.initial(LIMITS, arbiter.RobotLimits(robot.joint_limits, robot.joint_velocity_limits, robot.joint_torque_limits))
     fixed, after = None, []
     for tick in range(stop_at + ticks):
@@ -47,6 +49,8 @@ def sawing_then_stopped(make, stop_at, seed, ticks=100):
             pose=tuple(seen.pose.tolist()),
             twist=tuple(seen.twist.tolist()),
             wrench=tuple(seen.wrench.tolist()),
+            grip=tuple(seen.grip.tolist()),
+            holds=seen.holds,
             manipulability=seen.manipulability,
             frame_seq=tick + 1,
             frame_t_ns=now,
@@ -104,3 +108,29 @@ def test_the_blade_is_not_lifted_and_the_press_has_gone(make):
     start = after[0].inputs.pose[2]
     assert max(tick.inputs.pose[2] for tick in after) - start < 0.006
     assert max(tick.press for tick in after[20:30]) < 5.0
+
+
+HARD = {"kind": Kind.PULLS_HARD, "stay": 2.0, "force": 80.0}
+
+
+def test_what_a_hard_pull_wound_up_does_not_drive_the_saw_back(make):
+    after = sawing_then_stopped(make, 830, 5, 400, [Hazard(at=8.0, **HARD)])
+    pulled = [tick.inputs.pose[0] for tick in after]
+    assert max(pulled) - pulled[0] > 0.05
+    assert min(tick.inputs.twist[0] for tick in after[190:]) > -0.008
+    assert {tick.category for tick in after} == {StopCategory.CAT2, StopCategory.NONE}
+
+
+def test_nor_does_the_robots_own_hold(make):
+    robot = Cosaw(seed=3)
+    robot.connect()
+    robot.endanger([Hazard(at=0.5, **HARD)])
+    robot.stop(2)
+    places, speeds = [], []
+    for _ in range(450):
+        robot.advance(DT)
+        pose, twist = robot.tool()
+        places.append(pose[0])
+        speeds.append(twist[0])
+    assert max(places) - places[0] > 0.05
+    assert min(speeds[300:]) > -0.015

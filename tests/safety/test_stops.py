@@ -135,6 +135,13 @@ def test_a_hand_near_the_blade_puts_a_stop_that_yields_on_the_brakes(together):
     assert (near.stop_category, near.stop_kind, near.stop_reason) == (StopCategory.CAT1, StopKind.PROTECTIVE, Reason.SEPARATION)
 
 
+def test_a_person_who_is_no_longer_seen_may_be_near(together):
+    together.press(Writer.CONSOLE)
+    assert together.run(5).stop_category == StopCategory.CAT2
+    lost = together.run(80, person_exposed_ns=together.well(together.tick - 1).person_exposed_ns)
+    assert (lost.stop_category, lost.stop_reason) == (StopCategory.CAT1, Reason.PERSON_STALE)
+
+
 @pytest.mark.parametrize("but", NOT_PULLED)
 def test_nor_is_it_where_there_was_no_stop(together, but):
     together.ask("disarm_request")
