@@ -21,7 +21,7 @@ is seen, Z_d and Z_r what sensor and robot may be wrong by. Solved for v_r it gi
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from engine.limits import Limits
 from engine.safety import capsules
@@ -139,7 +139,7 @@ def assess(inputs: Inputs, before: Seen, sight: Sighting, ages: Ages, wanted: fl
     binding = range(FREE if _holding(inputs, limits, cell) else len(PARTS))
     fault = _fault(inputs, before, sight, binding, limits)
     if fault is not None:
-        return replace(fault, fast_ns=fast_ns)
+        return fault
     oldest = (inputs.t_ns - min(sight.exposed_ns[: len(binding)])) / 1e9
     x, y, z, a, b, c = inputs.twist
     turning = math.sqrt(a * a + b * b + c * c) * cell.blade_reach

@@ -291,14 +291,6 @@ def test_a_tool_that_is_too_fast_for_a_moment_now_and_then_is_not(make, together
     assert decision.stop_count == 0
 
 
-def test_a_sensor_that_fails_now_and_then_forgives_no_speed(make, together):
-    together.walk(moved(make, TORSO, (-0.36, 0.0, 0.0)))
-    together.ask("disarm_request")
-    together.now |= {"twist": (0.24, 0.0, 0.0, 0.0, 0.0, 0.0), "grip": (40.0, 0.0, 0.0)}
-    stops = [together.step(**({"person_speed": (-1.0,) * 6} if tick % 2 else {})).stop_reason for tick in range(100)]
-    assert Reason.SEPARATION in stops
-
-
 def test_the_blades_turning_counts_as_speed_of_its_farthest_point(make, together):
     together.walk(moved(make, TORSO, (-0.36, 0.0, 0.0)))
     still, reach = together.step(), make.sensing.blade_reach
