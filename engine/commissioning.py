@@ -223,7 +223,6 @@ def _agree_with_the_model(file: str, v: Mapping[str, Mapping[str, float]]) -> No
     for key, value, expected, unit in (
         ("mass.moving", v["mass"]["moving"], own.moving_mass, "kg"),
         ("mass.payload", v["mass"]["payload"], own.payload, "kg"),
-        ("saw.grip_area", v["saw"]["grip_area"], own.grip_area, "m^2"),
     ):
         _equal(file, key, value, expected, "the robot's own model has", unit)
 

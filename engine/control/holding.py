@@ -3,8 +3,8 @@
 The reference brakes; the press ramps out within 100 ms; once the robot rests, the reference slides to the pose measured there, no
 faster than the force on a partner's hand may change. Along the stroke the spring goes to its softest and, as fast as that force may
 fall, to a pull of ``STROKE_HOLD`` at most; damping adds to that. Once it rests, a pull beyond ``CLUTCH`` moves the hold along at up to
-``SLIP_SPEED``; and what such a pull has wound up is let go where the hand lets go, for a hold resists and never drives. Across and
-rotation keep the spring they have, never more. The blade is never lifted.
+``SLIP_SPEED``; what such a pull has wound up is let go as soon as it moves the saw back at ``RECOIL``. Across and rotation
+keep the spring they have, never more. The blade is never lifted.
 """
 
 import math

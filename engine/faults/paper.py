@@ -117,7 +117,7 @@ def _bounds(annotations: Iterable[object]) -> dict[str, float]:
     return {kind: value for one in annotations for kind in kinds if (value := getattr(one, kind, None)) is not None}
 
 
-def refused(place: Place, value: float) -> str:
+def complaint(place: Place, value: float) -> str:
     """What is wrong with the refusal of one setting; "" if it is refused in one sentence that names it."""
     tree: Any = value
     for key in reversed(place):
@@ -144,7 +144,7 @@ def spelt(place: Place) -> str:
 def _settings(workshop: Workshop) -> Trial:
     """Every one through the settings themselves, and one through the program, which must end before there is a run or a session."""
     tried = list(out_of_range())
-    wrong = [text for text in (refused(place, value) for place, value in tried) if text]
+    wrong = [text for text in (complaint(place, value) for place, value in tried) if text]
     folder = workshop.place()
     config = folder / "config.toml"
     config.write_text("[limits]\nspeed_max = 500.0\n")
@@ -154,8 +154,10 @@ def _settings(workshop: Workshop) -> Trial:
         wrong.append(f"the program ended with code {done.returncode} and said: {done.stderr.strip()}")
     if (folder / "sessions").exists():
         wrong.append("the program began a session")
-    names = {place for place, _ in tried}
-    return Trial(session=None, wrong=tuple(wrong), note=f"{len(tried)} values of {len(names)} settings, each refused" if not wrong else "")
+    settings = {place for place, _ in tried}
+    return Trial(
+        session=None, wrong=tuple(wrong), note=f"{len(tried)} values of {len(settings)} settings, each refused" if not wrong else ""
+    )
 
 
 PAPER = (

@@ -1,5 +1,6 @@
 """Where faults are tried: a folder of its own, and the parts that take long to make, made once and lent to every run."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -18,22 +19,11 @@ from engine.loops.inference import Policy
 
 Tell = Callable[[str], None]
 
-_AGES = (
-    "observation_age_max",
-    "frame_age_max",
-    "inference_age_max",
-    "console_age_max",
-    "clock_step_max",
-    "person_age_max",
-    "watchdog_control",
-    "watchdog_camera",
-    "watchdog_inference",
-    "watchdog_recorder",
-    "watchdog_server",
-    "watchdog_self",
-)
+_PATIENCE = re.compile(r"\w+_age_max|watchdog_\w+|clock_step_max")
 #: the widest that is allowed: a busy machine shall not stop the robot for another reason than the fault that is tried
-PATIENT: dict[str, Any] = {name: get_args(get_type_hints(Limits, include_extras=True)[name])[1].le for name in _AGES}
+PATIENT: dict[str, Any] = {
+    name: get_args(hint)[1].le for name, hint in get_type_hints(Limits, include_extras=True).items() if _PATIENCE.fullmatch(name)
+}
 
 
 class Workshop:

@@ -5,10 +5,10 @@ floats, so the same inputs give the same bits on any machine. A session's decisi
 inputs from ``initial``.
 
 A stop disarms. What demands one while armed: a request on the stop page (at any time), a stalled thread, the recorder, a
-lost console, an invalid reading, a robot limit passed or a grip too hard; while going or jogging also a person too near, a
-handle too fast or too close to the cradle; while going also pictures, policy and lasting uncertainty. Unarmed, the same
-things are shown and refuse arming, and a robot that does not stand is a stop. Arming, going and clearing are one act each, a
-tick apart at least.
+lost console, an invalid reading, a robot limit passed, a grip too hard, a person too near or not sensed; while going or jogging
+also a handle too fast or too close to the cradle; while going also pictures, policy and lasting uncertainty. Unarmed, the same
+things are shown and refuse arming, a robot that does not stand is a stop, and so is a person near a blade that gives way.
+Arming, going and clearing are one act each, a tick apart at least.
 """
 
 from engine.limits import Limits
@@ -133,8 +133,8 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
     if stop is None and moving_ns > 0 and not (t_ns - moving_ns) / 1e9 <= allowed:
         graver = StopCategory.CAT1
     if graver != StopCategory.NONE:
-        unwatched = now.observation.reason == Reason.CLOCK_STEPPED  # meanwhile, so what calls for the stop is the clock
-        layer, verdict = (VALIDITY, now.observation) if unwatched else (LATCH, Layer(reason=Reason.NOT_AT_REST))
+        stepped = now.observation.reason == Reason.CLOCK_STEPPED  # nobody watched meanwhile
+        layer, verdict = (VALIDITY, now.observation) if stepped else (LATCH, Layer(reason=Reason.NOT_AT_REST))
         return stops.raised(stop, count, (layer,), verdict, latched=True, t_ns=t_ns, category=graver), count, 0
     return stop, state.stop_count, uncertain_ns
 
@@ -160,10 +160,9 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
 
 
 def _reached(stop: Stop | None, now: Readings, bounds: Limits) -> tuple[int, ...]:
-    """Separation, where somebody may reach a blade that still gives way: one who is no longer seen may be anywhere."""
+    """Separation, where somebody may reach a blade that still gives way: one who is not seen may be anywhere."""
     yields = stop is None or stop.category == StopCategory.CAT2
-    near = now.separation.layer.reason != Reason.PERSON_NONE
-    return (SEPARATION,) if yields and near and blocks(now.separation.layer, bounds) else ()
+    return (SEPARATION,) if yields and blocks(now.separation.layer, bounds) else ()
 
 
 def _persists(stop: Stop, state: State, now: Readings) -> bool:

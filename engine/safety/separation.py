@@ -13,7 +13,7 @@ is seen, Z_d and Z_r what sensor and robot may be wrong by. Solved for v_r it gi
   ``reaction_floor``), plus ``reaction_control``. A model's latency does not enter: the position comes from the sensor.
 - v_h: head and torso as measured, plus what they may have gained since, at least ``body_speed_min``; ``person_speed`` where
   that is not measured. An arm ``person_speed``, ``hand_speed`` within ``hand_near``. More where more is, or was last, measured.
-- The robot's speed is the tool's and what its turning adds at the blade's farthest point; what is nearer to the base is slower.
+- The robot's speed is the tool's and what its turning adds at the blade's farthest point; the elbow's own motion is not counted.
 - Score: 1 where ISO 10218-1's reduced speed (``speed_unsensed``) or more is permitted, from there straight down to 0.5 at no
   speed, and 0.1, a stop, where none is permitted or the robot has been faster than permitted for as long as a stop may take;
   time in which it was not takes off a quarter of itself.
@@ -170,7 +170,7 @@ def _holding(inputs: Inputs, limits: Limits, cell: Cell) -> bool:
     """Whether the hand is on the handle: its grip is felt there, and where the sensor sees that hand now, it sees it near the handle."""
     if not inputs.holds:
         return False
-    if len(inputs.person_place) != 6 * len(PARTS) or len(inputs.pose) != 7:
+    if not (len(inputs.person_exposed_ns) == len(PARTS) and len(inputs.person_place) == 6 * len(PARTS) and len(inputs.pose) == 7):
         return False
     if not age(inputs.t_ns, inputs.person_exposed_ns[HANDLE_HAND]) <= limits.person_age_max:
         return True

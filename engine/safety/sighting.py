@@ -1,8 +1,9 @@
 """What of the person's sensor is believed: when each part was last seen anew, and how fast it was when that was last told.
 
-A part that moved farther between two exposures than a person can is a jump: it counts as not seen until an exposure comes that
+A part that moved farther between two exposures than a person does is a jump: it counts as not seen until an exposure comes that
 agrees with the one before. A part that a new exposure shows in the very same place, to the last bit, comes from a picture that
-stands still, for a sensor has noise: the exposure does not count, and the part grows old like one that is hidden.
+stands still, for a sensor has noise: the exposure does not count, and the part grows old like one that is hidden. A sensor whose
+places drift off in small steps is not found out.
 """
 
 import math
@@ -14,7 +15,7 @@ from engine.safety.validity import Seen
 from engine.types import NAN36, PARTS, Inputs
 
 JUMP = 0.1  #: m, that two exposures of a part at rest may differ by: noise of 28 mm an axis each at most
-FASTEST = 2.0  #: times ``Limits.hand_speed``, faster than which nothing of a person is
+FASTEST = 2.0  #: times ``Limits.hand_speed``, that a part is taken to move at between two exposures
 
 
 @dataclass(frozen=True, slots=True)

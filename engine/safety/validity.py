@@ -9,6 +9,7 @@ from engine.types import PARTS, Inputs, Mode, ModelState, Reason
 
 _MODEL = {ModelState.NONE: Reason.MODEL_NONE, ModelState.LOADING: Reason.MODEL_LOADING}
 _CAMERA_FAULTS = (Reason.CAMERA_FROZEN, Reason.CAMERA_DARK, Reason.CAMERA_WRONG)
+UNSEEN = (0,) * len(PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Seen:
     inference_id: int = 0
     person_seq: int = 0
     person_t_ns: int = 0
-    person_exposed_ns: tuple[int, ...] = (0,) * len(PARTS)
+    person_exposed_ns: tuple[int, ...] = UNSEEN
 
 
 def seen(inputs: Inputs) -> Seen:
@@ -39,7 +40,7 @@ def seen(inputs: Inputs) -> Seen:
         inference_id=inputs.inference_id,
         person_seq=inputs.person_seq,
         person_t_ns=inputs.person_t_ns,
-        person_exposed_ns=inputs.person_exposed_ns,
+        person_exposed_ns=inputs.person_exposed_ns if len(inputs.person_exposed_ns) == len(PARTS) else UNSEEN,
     )
 
 

@@ -15,7 +15,7 @@ BODY = Path("engine/safety/body.toml").resolve()
 CELL = Path("adapters/mujoco/cosaw.toml").resolve()
 NUMBER = re.compile(r"^(\w+) = (-?[\d.e+-]+)", re.MULTILINE)
 #: numbers of the cell that nothing else in it or in the model tells again
-ALONE = {"time"}
+ALONE = {"time", "grip_area"}
 Load = Callable[[Path], object]
 
 

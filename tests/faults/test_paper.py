@@ -18,10 +18,6 @@ def test_no_number_of_the_settings_is_left_out() -> None:
     assert {place for place, _ in paper.out_of_range()} == numbers(Settings().model_dump(mode="json"))
 
 
-def test_every_one_of_them_is_refused_by_its_name() -> None:
-    assert [text for place, value in paper.out_of_range() if (text := paper.refused(place, value))] == []
-
-
 def test_a_value_within_its_range_is_told_to_be_accepted() -> None:
     for place, value in ((("limits", "speed_max"), 0.4), (("limits", "workspace_min", 2), 0.31), (("camera", "pixels"), 80)):
-        assert paper.refused(place, value) == f"{paper.spelt(place)} = {value} was accepted"
+        assert paper.complaint(place, value) == f"{paper.spelt(place)} = {value} was accepted"

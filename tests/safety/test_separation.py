@@ -205,6 +205,8 @@ FAULTS = [
     ({"person_speed": (math.inf,) * 6}, Reason.PERSON_NOT_FINITE),
     ({"person_place": (math.nan,) * 36}, Reason.PERSON_NOT_FINITE),
     ({"person_place": ()}, Reason.PERSON_NOT_FINITE),
+    ({"person_exposed_ns": (10**9,) * 5}, Reason.PERSON_NOT_FINITE),
+    ({"person_exposed_ns": (10**9,) * 5, "holds": False}, Reason.PERSON_NOT_FINITE),
     ({"links": (math.nan,) * 12}, Reason.OBSERVATION_NOT_FINITE),
     ({"links": ()}, Reason.OBSERVATION_NOT_FINITE),
 ]
@@ -215,6 +217,7 @@ def test_a_sensor_that_cannot_be_trusted_stops_and_is_named(together, changed, r
     stopped = together.step(**changed)
     assert (stopped.stop_reason, stopped.stop_layer, stopped.armed) == (reason, LAYER, False)
     assert stopped.speed_limit == 0.0
+    assert together.step().stop_category == StopCategory.CAT1
 
 
 @pytest.mark.parametrize("part", range(4))

@@ -142,6 +142,14 @@ def test_a_person_who_is_no_longer_seen_may_be_near(together):
     assert (lost.stop_category, lost.stop_reason) == (StopCategory.CAT1, Reason.PERSON_STALE)
 
 
+def test_nor_does_a_sensor_that_says_nothing_at_all_let_the_blade_yield(make, together):
+    together.press(Writer.CONSOLE)
+    silent = {"person_seq": 0, "person_t_ns": 0, "person_exposed_ns": (0,) * 6, "person_place": (math.nan,) * 36}
+    assert together.run(80, **silent).stop_category == StopCategory.CAT1
+    never = make.fresh(cell=make.sensing)
+    assert never.run(5, **silent).stop_category == StopCategory.CAT1
+
+
 @pytest.mark.parametrize("but", NOT_PULLED)
 def test_nor_is_it_where_there_was_no_stop(together, but):
     together.ask("disarm_request")
