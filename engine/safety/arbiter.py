@@ -101,10 +101,13 @@ def _jogs(inputs: Inputs) -> bool:
 
 
 def _moving(state: State, inputs: Inputs, now: Readings) -> int:
-    """Since when the robot has not been at rest though nothing lets it move and no stop holds; 0 = it stands, or may move."""
+    """Since when the robot has not been at rest though nothing lets it move and no stop holds; 0 = it stands, or may move.
+
+    A gap in time begins it anew: of what the robot did meanwhile there is no evidence.
+    """
     dragged = stops.dragged(inputs, now.observation.reason == Reason.OK)
     may = state.armed and (state.going or _jogs(inputs))
-    if may or state.stop is not None or now.resting or dragged:
+    if may or state.stop is not None or now.resting or dragged or now.observation.reason == Reason.CLOCK_STEPPED:
         return 0
     return state.moving_ns if state.moving_ns > 0 else inputs.t_ns
 
@@ -118,7 +121,8 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
         stop = stops.watched(stop, inputs, now.resting, now.observation.reason == Reason.OK, bounds)
         if request is None and _ends(stop, state, inputs, now):
             stop = None
-    graver = stops.failing(stop, t_ns, bounds) if stop is not None else StopCategory.NONE
+    unseen = now.observation.reason == Reason.CLOCK_STEPPED  # what the robot did in a gap shows in the next tick
+    graver = stops.failing(stop, t_ns, bounds) if stop is not None and not unseen else StopCategory.NONE
     if request is not None and graver == StopCategory.NONE:
         verdict = Layer(reason=request.reason)
         return stops.raised(stop, count, (LATCH,), verdict, latched=request.latched, t_ns=t_ns), count, 0
@@ -133,9 +137,8 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
     if stop is None and moving_ns > 0 and not (t_ns - moving_ns) / 1e9 <= allowed:
         graver = StopCategory.CAT1
     if graver != StopCategory.NONE:
-        stepped = now.observation.reason == Reason.CLOCK_STEPPED  # nobody watched meanwhile
-        layer, verdict = (VALIDITY, now.observation) if stepped else (LATCH, Layer(reason=Reason.NOT_AT_REST))
-        return stops.raised(stop, count, (layer,), verdict, latched=True, t_ns=t_ns, category=graver), count, 0
+        verdict = Layer(reason=Reason.NOT_AT_REST)
+        return stops.raised(stop, count, (LATCH,), verdict, latched=True, t_ns=t_ns, category=graver), count, 0
     return stop, state.stop_count, uncertain_ns
 
 
