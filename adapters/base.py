@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from engine.safety.cell import Cell
-from engine.types import Command, Frames, Observation
+from engine.types import Command, Frames, Observation, Vec6
 
 
 class AdapterError(Exception):
@@ -32,6 +32,9 @@ class Robot(Protocol):
 
     def command(self, command: Command) -> None:
         """Hand over the impedance command for the next tick. Without one for 50 ms the robot brakes and holds by itself."""
+
+    def joint_twist(self, joint: int) -> Vec6:
+        """(6,) m and rad: how the tool moves for each radian of one joint, counted from 1, where the arm stood at the last reading."""
 
     def stop(self, category: int) -> None:
         """Stop now, by the robot's own means, whatever was commanded. Bounded work, no wait. Idempotent."""

@@ -1,26 +1,33 @@
 """The console's application: it pulls the newest snapshot, keeps the short past, and hands both to the screen that is up."""
 
 import asyncio
+import codecs
+import contextlib
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TextIO
 
 from textual import events
 from textual.app import App
 from textual.theme import Theme
 
 from console.driver import ConsoleDriver, KeysDropped, TerminalGone
-from console.keymap import Keymap, Scope
+from console.keymap import BY_ID, STOPS, Keymap, Scope
 from console.link import Link, SocketLink
-from console.parser import KeyboardFlags, KeyReleased, StatusReport
+from console.parser import KeyboardFlags, KeyReleased
+from console.pixels import Canvas
 from console.presence import PRESENCE
+from console.proof import Proof
 from console.screens.board import Board
-from console.theme import MONOCHROME, PALETTES, THEMES
+from console.theme import MONOCHROME, PALETTES, known, learn, palettes_from
 from console.view import LIMITS, History
+from engine import unix_signals
 from engine.config import ConsoleSettings
 from engine.exits import CLEAN, FAULT, INTERRUPTED
 from engine.limits import Limits
@@ -31,11 +38,15 @@ from engine.types import Writer
 
 POLL = 0.05  #: s
 FRAME = 0.1  #: s, telemetry is drawn at most this often, and clocks at least this often
-PROBE = 0.1  #: s between questions to the terminal
+PICTURE_SHARE = 0.5  #: of what the link carries between two frames, for a picture
 BACKLOG_MAX = 2  #: writes that wait before a frame is skipped
 END_WITHIN = 10.0  #: s the engine is given to commit and end
 SLOW_FOR = 2.0  #: s the badge stays after the link was slow
+SLOW_FROM = 0.4  #: s for which the terminal may owe an answer before the link counts as slow
+PICTURE_RATE = 20_000.0  #: bytes/s that the link must carry for pictures
+PICTURES_AFTER = 60.0  #: s without slowness after which they are tried on a link that seemed to carry less
 RELEASES = 0b10  #: the keyboard flag for event types
+LESSENING = ("pause", "disarm")  #: actions that a key may ask for however late it arrives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,7 @@ class Options:
     picture_age_max: float = 2.0  #: s
     key_age_max: float = 0.3  #: s a key may have waited behind the screen and still be obeyed; stops always are
     store: Path | None = None  #: folder of recorded sessions
+    settings: Path | None = None  #: the run's settings, which the doctor looks at
     keymap: Mapping[str, str] | None = None
     limits: Limits = LIMITS
 
@@ -82,9 +94,10 @@ class Sawhorse(App[int], inherit_bindings=False):
         self.wall = wall
         self.history = History()
         self.observing = self.options.readonly  #: another console holds control, or this one did not ask for it
+        self.canvas = Canvas()
         self.multiplexer = ""  #: what answers in the terminal's place, told by the driver; "" = nothing does
         self.releases = False  #: the terminal reports key releases
-        self.terminal_answers = False
+        self.proof = Proof()  #: what the terminal's answers prove
         self.stopped_at = -1e9  #: when this console last raised a stop, on ``now``'s clock
         self.stops_raised = 0  #: by this console
         self.ends_engine = False  #: the operator left in good order: the engine shall end too
@@ -94,31 +107,46 @@ class Sawhorse(App[int], inherit_bindings=False):
         self._drawn_at = -1e9
         self._slow_at = -1e9
         self._full_since = math.inf  #: since when the terminal has not taken what was written
-        self._probed_at = -1e9
-        self._asked_at = 0.0
-        self._answered_at = 0.0
-        self._proven_at = -1e9  #: when the operator's end last gave proof of itself
+        self._polled_at = math.inf  #: when this app itself last gave proof of itself; it has not begun to
+        self._proven_at = -1e9  #: when the operator was last there, as far as is proven
         self._late_at = -1e9
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+        self._interrupted = False
 
     # --- from the input thread ---
 
     def raise_stop(self, *, latched: bool) -> None:
-        """Raise the stop page. Called by the driver's input thread: bounded work, no lock, nothing posted."""
+        """Raise the stop page. Called by the threads of the input and of the signals: bounded work, no lock, nothing posted."""
         if self.stop_page is not None:
-            self.stop_page.raise_stop(Writer.OBSERVER if self.observing else Writer.CONSOLE, latch=latched)
+            with contextlib.suppress(ValueError):  # the page is closed: the program has left
+                self.stop_page.raise_stop(Writer.OBSERVER if self.observing else Writer.CONSOLE, latch=latched)
         self.stopped_at = self.now()
         self.stops_raised += 1
 
-    def heard(self, now: float, *, typed: bool) -> None:
-        """A byte came from the terminal, of a key or only of an answer. Called by the driver's input thread.
+    def heed_own_stop(self, key: events.Key) -> None:
+        """Raise a stop for a key that the user's keymap made one; those that always are have been seen in the raw bytes."""
+        action = self.keymap.action(key.key, "live")
+        if action in STOPS and key.key.lower() not in BY_ID[action].keys:
+            self.raise_stop(latched=action == "stop_off")
 
-        Behind a multiplexer an answer says nothing of the operator: armed, it counts only while a key is recent.
+    def held_up(self, key: events.Key, now: float) -> bool:
+        """Whether a key may have been under way for so long that obeying it would surprise. What moves nothing is obeyed always."""
+        if self.link is None or self.proof.age(now) <= self.options.key_age_max + min(self.proof.floor, self.options.key_age_max):
+            return False
+        action = self.keymap.action(key.key, "live")
+        return action is None or not (BY_ID[action].where in ("everywhere", "robot") or action in LESSENING)
+
+    def heard(self, now: float, *, typed: bool) -> None:
+        """Something came from the terminal, a key or only an answer. Called by the driver's input thread.
+
+        It proves what the answers so far prove, and nothing later. Behind a multiplexer an answer says nothing of the operator:
+        armed, it counts only while a key is recent. And this app must have been there too, for it is what ends a hold.
         """
-        self._answered_at = now
+        there = now - self.proof.age(now)
         if typed or not self.multiplexer:
-            self._proven_at = now
+            self._proven_at = max(self._proven_at, there)
         if self.link is not None and (not self.armed or now - self._proven_at < PRESENCE):
-            self.link.alive(now)
+            self.link.alive(now, now - min(there, self._polled_at))
 
     # --- the app's own thread ---
 
@@ -136,15 +164,28 @@ class Sawhorse(App[int], inherit_bindings=False):
             )
         self._dress()
         if isinstance(self._driver, ConsoleDriver):
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, self._ended_from_outside)
+            self._own_loop = asyncio.get_running_loop()
+            if self._interrupted:
+                self.exit(INTERRUPTED)
         self.push_screen(self._first())
         self.set_interval(POLL, self.poll)
 
-    def _ended_from_outside(self) -> None:
-        """Somebody ends this process, or the terminal hung up: stop the robot, then leave in good order."""
+    def signalled(self, received: signal.Signals) -> None:
+        """Stop the robot; then be suspended, or leave in good order. Called by the thread that waits for signals."""
         self.raise_stop(latched=False)
+        suspends = received == signal.SIGTSTP
+        self._interrupted = self._interrupted or not suspends
+        if self._own_loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: the program is leaving
+                self._own_loop.call_soon_threadsafe(self._be_suspended if suspends else self._be_ended)
+
+    def _be_ended(self) -> None:
         self.exit(INTERRUPTED)
+
+    def _be_suspended(self) -> None:
+        """Give the terminal back, stand still until somebody wakes this process, and take it again."""
+        with self.suspend():
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def _dress(self) -> None:
         self.theme = f"sawhorse-{'dark' if self.palette == MONOCHROME else self.palette}"
@@ -154,7 +195,8 @@ class Sawhorse(App[int], inherit_bindings=False):
         """Change to the next theme; without colour there is only one."""
         if os.environ.get("NO_COLOR"):
             return
-        self.palette = THEMES[(THEMES.index(self.palette) + 1) % len(THEMES)]
+        themes = known()
+        self.palette = themes[(themes.index(self.palette) + 1) % len(themes)]
         self._dress()
         for screen in self.screen_stack:
             if isinstance(screen, Board):
@@ -162,33 +204,33 @@ class Sawhorse(App[int], inherit_bindings=False):
         self.refresh()
 
     def poll(self) -> None:
-        """Take what is new, draw when it is time, ask the terminal whether it lives."""
-        now = self.now()
+        """Take what is new and draw when it is time."""
+        now = self._polled_at = self.now()
         fresh = False
         if self.link is not None and self.link.received != self._seen:
             self._seen = self.link.received
             if (snapshot := self.link.newest()) is not None:
                 self.history.observe(snapshot)
-                self.observing = self.options.readonly or snapshot.run.controller not in ("", self.link.name)
+                self.observing = self.options.readonly or snapshot.run.controller != self.link.name
                 fresh = True
         driver = self._driver
         if isinstance(driver, ConsoleDriver):
+            if self.unanswered > SLOW_FROM:
+                self._slow_at = now
             if driver.backlog >= BACKLOG_MAX:
                 self._full_since = min(self._full_since, now)
                 if now - self._full_since >= FRAME:
                     self._slow_at = now
                 return
             self._full_since = math.inf
-            if now - self._probed_at >= PROBE:
-                self._probed_at = now
-                if self._answered_at >= self._asked_at:
-                    self._asked_at = now
-                driver.probe()
         elapsed = now - self._drawn_at
         if (fresh and elapsed >= 0.75 * FRAME) or elapsed >= 1.5 * FRAME:
             self._drawn_at = now
             if isinstance(self.screen, Board):
+                self.canvas.clear()
                 self.screen.draw()
+                if isinstance(driver, ConsoleDriver) and (drawn := self.canvas.step(self.picture_room)):
+                    driver.write(drawn)
 
     @property
     def coloured(self) -> bool:
@@ -200,6 +242,20 @@ class Sawhorse(App[int], inherit_bindings=False):
         from console.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(scope))
+
+    def show_palette(self, board: Board) -> None:
+        """Open the page that finds an action of ``board``'s by its name."""
+        from console.screens.palette import PaletteScreen
+
+        self.push_screen(PaletteScreen(board))
+
+    def show_doctor(self) -> None:
+        """Open the page that looks at what the program stands on."""
+        from console.checkup import Checkup
+        from console.screens.doctor import DoctorScreen
+
+        if (settings := self.options.settings) is not None:
+            self.push_screen(DoctorScreen(lambda: Checkup(settings)))
 
     def show_sessions(self) -> None:
         """Open the table of recorded sessions."""
@@ -226,11 +282,20 @@ class Sawhorse(App[int], inherit_bindings=False):
         return self.now() - self._slow_at < SLOW_FOR
 
     @property
+    def pictures(self) -> bool:
+        """Whether the link has been fast enough lately for pictures."""
+        quiet = self.now() - self._slow_at
+        return quiet >= (SLOW_FOR if self.proof.rate >= PICTURE_RATE else PICTURES_AFTER)
+
+    @property
+    def picture_room(self) -> float:
+        """Bytes of a picture that may go out with a frame, so that the figures do not wait for it."""
+        return PICTURE_SHARE * FRAME * self.proof.rate if isinstance(self._driver, ConsoleDriver) else math.inf
+
+    @property
     def unanswered(self) -> float:
         """s for which the terminal has owed an answer; 0 where it never answers at all."""
-        if not self.terminal_answers or self._answered_at >= self._asked_at:
-            return 0.0
-        return self.now() - self._asked_at
+        return max(0.0, self.proof.owed(self.now()) - self.proof.floor) if self.proof.answers else 0.0
 
     def too_late(self, event: events.Key) -> bool:
         """Whether a key waited so long behind a stalled screen that obeying it would surprise."""
@@ -268,9 +333,6 @@ class Sawhorse(App[int], inherit_bindings=False):
         # By the screen's own queue, behind the presses that are still in it: a release must never overtake its press.
         self.screen.post_message(message)
 
-    def on_status_report(self, message: StatusReport) -> None:
-        self.terminal_answers = True
-
     def on_keys_dropped(self, message: KeysDropped) -> None:
         self._late_at = self.now()
 
@@ -295,25 +357,40 @@ def exit_code(result: int | None) -> int:
     return FAULT if result is None else result
 
 
-def run_live(place: Run, *, readonly: bool, settings: ConsoleSettings, store: Path, limits: Limits = LIMITS) -> int:
-    """The live console on a run's engine until the operator leaves; returns the exit code. The first frame does not wait for the engine.
+def speaks_unicode(file: TextIO | None) -> bool:
+    """Whether what is written to ``file`` may hold more than ASCII."""
+    return file is None or codecs.lookup(file.encoding).name == "utf-8"
 
+
+def shown(app: Sawhorse) -> int:
+    """Run it in this terminal; returns the exit code. The signals must be blocked: they are taken from here on."""
+    unix_signals.watch(app.signalled)
+    return exit_code(app.run(mouse=False))
+
+
+def run_live(place: Run, *, readonly: bool, settings: ConsoleSettings, store: Path, limits: Limits = LIMITS) -> tuple[int, bool]:
+    """The live console on a run's engine until the operator leaves. The first frame does not wait for the engine.
+
+    Returns the exit code, and whether the engine ends too: it was told to, or has said that it does.
     Raises OSError where the run's stop page cannot be made or opened.
     """
     from console.screens.live import LiveScreen
 
-    options = options_from(settings, readonly=readonly, store=store, limits=limits)
+    options = replace(options_from(settings, readonly=readonly, store=store, limits=limits), settings=place.settings)
+    ends = False
     with StopPage(place.page, create=True) as page:
         link = SocketLink(place.socket, f"console-{os.getpid()}", readonly=readonly)
         app = Sawhorse(LiveScreen, link=link, stop_page=page, options=options)
         try:
-            code = exit_code(app.run(mouse=False))
-            if app.ends_engine and (app.engine_told or link.send_within(Shutdown(), END_WITHIN)):
+            code = shown(app)
+            ends = app.ends_engine and (app.engine_told or link.send_within(Shutdown(), END_WITHIN))
+            if ends:
                 link.wait_end(END_WITHIN)
                 code = link.ended.exit_code if link.ended is not None else code
+            ends = ends or link.ended is not None
         finally:
             link.close()
-    return code
+    return code, ends
 
 
 def run_replay(path: Path, settings: ConsoleSettings) -> int:
@@ -325,14 +402,15 @@ def run_replay(path: Path, settings: ConsoleSettings) -> int:
     from engine.session.reader import Session
 
     session = Session.open(path)
-    return exit_code(Sawhorse(lambda: ReplayScreen(session), options=options_from(settings)).run(mouse=False))
+    return shown(Sawhorse(lambda: ReplayScreen(session), options=options_from(settings)))
 
 
 def options_from(settings: ConsoleSettings, *, readonly: bool = False, store: Path | None = None, limits: Limits = LIMITS) -> Options:
-    """The screen's options from the configuration."""
+    """The screen's options from the configuration, whose own themes become known. Raises console.theme.ThemeError."""
+    learn(palettes_from(settings.themes))
     return Options(
         theme=settings.theme,
-        ascii_only=settings.ascii,
+        ascii_only=settings.ascii or not speaks_unicode(sys.__stdout__),
         readonly=readonly,
         camera="front" if settings.picture_hz > 0 else "",
         store=store,

@@ -132,6 +132,19 @@ def half_blocks(rgb: bytes, width: int, height: int) -> list[Row]:
     return rows
 
 
+def advanced(shown: Sequence[Row], wanted: Sequence[Row], start: int, count: int) -> tuple[list[Row], int]:
+    """``shown`` with up to ``count`` rows brought to what is ``wanted``, from row ``start`` on and around; and where to go on."""
+    rows = list(shown) if len(shown) == len(wanted) else [()] * len(wanted)
+    for step in range(len(rows)):
+        at = (start + step) % len(rows)
+        if rows[at] != wanted[at]:
+            if count <= 0:
+                return rows, at
+            rows[at] = wanted[at]
+            count -= 1
+    return rows, start
+
+
 def luminance(rgb: bytes, width: int, height: int) -> list[Row]:
     """The same picture by brightness alone, in ASCII, for screens without colour."""
     rows: list[Row] = []

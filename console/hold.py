@@ -16,6 +16,7 @@ FIRST_GAP = 0.8  #: s until the first repeat at most
 REPEAT_GAP = 0.25  #: s between repeats at most
 REPEATS_MIN = 5
 EVEN = 3.0  #: largest gap over the median up to which repeats count as even
+TRIP = 0.2  #: s there and back up to which the answers can keep up with a held key
 PRESSES = 3
 PRESS_GAP = 1.5  #: s between single presses at most
 
@@ -81,10 +82,12 @@ class ArmGesture:
         share = min(1.0, (self._times[-1] - self._times[0]) / HELD_FOR)
         return share if len(self._times) > REPEATS_MIN else min(share, 0.95)
 
-    def keyboard(self) -> Keyboard:
-        """What the gesture says of the keyboard."""
+    def keyboard(self, trip: float = 0.0) -> Keyboard:
+        """What the gesture says of the keyboard, at the end of a line that takes ``trip`` s there and back."""
         gaps = [after - before for before, after in zip(self._times[1:], self._times[2:], strict=False)]
         interval = median(gaps) if gaps else 0.0
+        if trip > TRIP:
+            return Keyboard("STEP", interval)
         if self.releases:
             return Keyboard("HOLD", interval)
         if len(gaps) >= REPEATS_MIN - 1 and max(gaps) <= EVEN * interval:

@@ -3,15 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, get_args
 
+from console.keynames import KeyNameError, canonical, known_names, stopped_by
 from engine.types import Mode, Snapshot, StopKind
 
-Scope = Literal["everywhere", "live", "replay", "sessions"]
+Scope = Literal["live", "replay", "sessions", "doctor", "palette", "help"]  #: a screen
+Where = Literal["everywhere", "robot", "lists", "live", "replay", "sessions", "doctor", "palette", "help"]
+
+_SCREENS: dict[str, tuple[Scope, ...]] = {
+    "everywhere": get_args(Scope),
+    "robot": ("live", "replay"),
+    "lists": ("sessions", "doctor", "palette", "help"),
+}
 
 
 class KeymapError(ValueError):
-    """A keymap that cannot be used; the text says what to change."""
+    """A keymap that cannot be used; the text says what to change, and ``action`` which entry of the keymap it is about."""
+
+    def __init__(self, text: str, action: str) -> None:
+        super().__init__(text)
+        self.action = action
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +32,27 @@ class Binding:
     keys: tuple[str, ...]  #: Textual's key names
     label: str  #: for the footer
     help: str
-    scope: Scope
+    where: Where
     group: str = ""
     footer: int = 0  #: order in the footer; 0 = help page only
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The screens on which it does something."""
+        return tuple(scope for scope in get_args(Scope) if scope in _SCREENS.get(self.where, (self.where,)))
 
 
 BINDINGS = (
     Binding("stop", ("space", "ctrl+@"), "stop", "Protective stop, on every screen", "everywhere", "Stop", 1),
     Binding("stop_off", ("x", "ctrl+c"), "stop+off", "Stop, power off, latched", "everywhere", "Stop", 2),
     Binding("arm", ("a",), "arm", "Ask to arm: Enter held 1 s arms", "live", "Run", 10),
+    Binding("confirm", ("enter",), "hold 1 s", "Held one second: arms, once A has asked", "live", "Run"),
     Binding("go", ("g",), "go", "Let the armed robot move", "live", "Run", 11),
     Binding("pause", ("p",), "pause", "Come to rest, stay armed", "live", "Run", 12),
     Binding("disarm", ("d",), "disarm", "Come to rest and disarm", "live", "Run", 13),
     Binding("clear", ("c",), "clear", "Clear the stop by its number", "live", "Run", 9),
-    Binding("why", ("w",), "why", "The path from inputs to gain", "everywhere", "Look", 30),
-    Binding("layers", ("l",), "layers", "The nine layers and what they say", "everywhere", "Look", 31),
+    Binding("why", ("w",), "why", "The path from inputs to gain", "robot", "Look", 30),
+    Binding("layers", ("l",), "layers", "The nine layers and what they say", "robot", "Look", 31),
     Binding("recover", ("e",), "free saw", "Free a stuck saw while it goes", "live", "Run", 8),
     Binding("pull", ("k",), "pull", "Hold: the partner pulls, +X", "live", "Partner", 20),
     Binding("push", ("j",), "push", "Hold: the partner pushes, −X", "live", "Partner", 21),
@@ -42,18 +60,22 @@ BINDINGS = (
     Binding("force_up", ("u",), "force +", "Push and pull 5 N stronger", "live", "Partner", 23),
     Binding("force_down", ("m",), "force −", "Push and pull 5 N weaker", "live", "Partner", 24),
     Binding("force_reset", ("r",), "reset", "Push and pull back to their default", "live", "Partner"),
-    Binding("mode", ("tab",), "mode", "Next mode at rest: CUT, JOG XYZ", "live", "Cut and jog", 25),
-    Binding("left", ("left",), "←", "Line −5 cm · jog −y", "live", "Cut and jog"),
-    Binding("right", ("right",), "→", "Line +5 cm · jog +y", "live", "Cut and jog"),
-    Binding("up", ("up",), "↑", "Log +2 cm · jog +x", "live", "Cut and jog"),
-    Binding("down", ("down",), "↓", "Log −2 cm · jog −x", "live", "Cut and jog"),
-    Binding("higher", ("pageup",), "PgUp", "Log +2 cm · jog +z", "live", "Cut and jog"),
-    Binding("lower", ("pagedown",), "PgDn", "Log −2 cm · jog −z", "live", "Cut and jog"),
+    Binding("mode", ("tab",), "mode", "Next mode at rest: CUT, XYZ, SAW, JOINT", "live", "Cut and jog", 25),
+    Binding("left", ("left",), "←", "Line −5 cm · jog −y · joint −", "live", "Cut and jog"),
+    Binding("right", ("right",), "→", "Line +5 cm · jog +y · joint +", "live", "Cut and jog"),
+    Binding("up", ("up",), "↑", "Log +2 cm · jog +x · joint +", "live", "Cut and jog"),
+    Binding("down", ("down",), "↓", "Log −2 cm · jog −x · joint −", "live", "Cut and jog"),
+    Binding("higher", ("pageup",), "PgUp", "Log +2 cm · jog +z · joint +", "live", "Cut and jog"),
+    Binding("lower", ("pagedown",), "PgDn", "Log −2 cm · jog −z · joint −", "live", "Cut and jog"),
     Binding("step_smaller", ("minus",), "-", "Smaller jog step", "live", "Cut and jog"),
     Binding("step_larger", ("equals_sign", "plus"), "=", "Larger jog step", "live", "Cut and jog"),
     Binding("jog_slower", ("comma",), ",", "Slower jog", "live", "Cut and jog"),
     Binding("jog_faster", ("full_stop",), ".", "Faster jog", "live", "Cut and jog"),
-    Binding("camera", ("v",), "camera", "Next camera, or no picture", "everywhere", "Look", 32),
+    Binding("joint_before", ("left_square_bracket",), "joint −", "The joint before, or level the saw", "live", "Cut and jog", 26),
+    Binding("joint_after", ("right_square_bracket",), "joint +", "The next joint, or level the saw", "live", "Cut and jog", 26),
+    Binding("keys", ("h",), "keys", "Trust held keys less: REPEAT, STEP", "live", "Cut and jog"),
+    Binding("handover", ("o",), "control", "Offer control; an observer takes it", "live", "Run", 27),
+    Binding("camera", ("v",), "camera", "Next camera, or no picture", "robot", "Look", 32),
     Binding("mark", ("b",), "mark", "Put a mark into the recording", "live", "Look"),
     Binding("theme", ("t",), "theme", "Next theme", "everywhere", "Look"),
     Binding("play", ("enter", "p"), "play/pause", "Play or pause", "replay", "Replay", 10),
@@ -71,18 +93,31 @@ BINDINGS = (
     Binding("end", ("end",), "end", "To the last tick", "replay", "Replay"),
     Binding("stop_before", ("m",), "stop −", "To the stop before", "replay", "Replay", 16),
     Binding("stop_after", ("n",), "stop +", "To the next stop", "replay", "Replay", 16),
-    Binding("row_up", ("up", "k"), "up", "One row up", "sessions", "Sessions"),
-    Binding("row_down", ("down", "j"), "down", "One row down", "sessions", "Sessions"),
+    Binding("mark_before", ("h",), "mark −", "To the mark before", "replay", "Replay", 16),
+    Binding("mark_after", ("j",), "mark +", "To the next mark", "replay", "Replay", 16),
+    Binding("row_up", ("up", "k"), "up", "One row up", "lists", "Rows"),
+    Binding("row_down", ("down", "j"), "down", "One row down", "lists", "Rows"),
+    Binding("page_up", ("pageup",), "PgUp", "Ten rows up", "lists", "Rows"),
+    Binding("page_down", ("pagedown",), "PgDn", "Ten rows down", "lists", "Rows"),
     Binding("open", ("enter",), "open", "Replay the session", "sessions", "Sessions", 10),
     Binding("verify", ("v",), "verify", "Check the session's rows and commits", "sessions", "Sessions", 11),
+    Binding("filter", ("slash",), "filter", "Show only what contains the letters typed", "sessions", "Sessions", 12),
+    Binding("delete", ("d",), "delete", "Delete; U brings it back until you leave", "sessions", "Sessions", 13),
+    Binding("undo", ("u",), "undo", "Bring back what was deleted last", "sessions", "Sessions", 14),
+    Binding("export", ("e",), "export", "Write it as one tar file, here", "sessions", "Sessions", 15),
+    Binding("again", ("r",), "again", "Look at everything again", "doctor", "Doctor", 10),
+    Binding("choose", ("enter",), "do it", "Do what the row says", "palette", "Palette", 10),
     Binding("sessions", ("s",), "sessions", "Sessions (only while disarmed)", "live", "Look", 40),
-    Binding("help", ("question_mark", "f1"), "help", "Every key", "everywhere", "Look", 41),
+    Binding("doctor", ("n",), "doctor", "Doctor (only while disarmed)", "live", "Look", 40),
+    Binding("palette", ("colon", "ctrl+p"), "find", "Find an action by its name", "robot", "Look", 42),
+    Binding("help", ("question_mark", "f1"), "help", "Every key", "everywhere", "Look", 14),
     Binding("back", ("escape",), "back", "Close a page; never leaves a robot", "everywhere", "Look"),
-    Binding("quit", ("q", "ctrl+q"), "quit", "Leave; armed: offers stop and quit", "everywhere", "Look", 42),
+    Binding("quit", ("q", "ctrl+q"), "quit", "Leave; armed: offers stop and quit", "everywhere", "Look", 43),
 )
 BY_ID = {binding.id: binding for binding in BINDINGS}
 
 STOPS = ("stop", "stop_off")
+FIXED = {"confirm": "how long Enter is held, and how it repeats, is what arming measures"}
 HOLDS = {"pull", "push", "press"}
 ARROWS = {"left", "right", "up", "down", "higher", "lower"}
 
@@ -100,8 +135,6 @@ _SHOWN = {
     "minus": "-",
     "equals_sign": "=",
     "plus": "+",
-    "ctrl+c": "Ctrl-C",
-    "ctrl+q": "Ctrl-Q",
     "ctrl+@": "Ctrl-Space",
     "left": "←",
     "right": "→",
@@ -111,62 +144,90 @@ _SHOWN = {
     "pagedown": "PgDn",
     "home": "Home",
     "end": "End",
-    "f1": "F1",
+    "slash": "/",
+    "colon": ":",
+    "backspace": "Backspace",
 }
 
 
 def shown(key: str) -> str:
     """A key's name on the screen."""
-    return _SHOWN.get(key, key.upper() if len(key) == 1 else key)
+    *modifiers, base = [key] if key in _SHOWN else key.split("+")
+    name = _SHOWN.get(base, base.upper() if len(base) == 1 or base[1:].isdigit() else base.capitalize())
+    return "-".join([*(modifier.capitalize() for modifier in modifiers), name])
 
 
 class Keymap:
     """Keys to actions, with a user's changes: ``{"go": "g,ctrl+g"}``. The stop keys cannot be taken away.
 
-    Raises KeymapError where a change names no such action, takes a key of a stop, or gives one key two meanings on one screen.
+    Raises KeymapError where a change names no such action or key, takes a key of a stop or of what is fixed, unbinds a stop,
+    or gives one key two meanings on one screen.
     """
 
     def __init__(self, changes: Mapping[str, str] | None = None) -> None:
         self.keys = {binding.id: binding.keys for binding in BINDINGS}
+        self._changed: dict[str, str] = {}  #: by key, the entry of ``changes`` that names it
         for name, keys in (changes or {}).items():
-            if name not in BY_ID:
-                near = get_close_matches(name, BY_ID, 1)
-                raise KeymapError(f"No action is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else "."))
-            wanted = tuple(key.strip() for key in keys.split(",") if key.strip())
-            self.keys[name] = (*BY_ID[name].keys, *wanted) if name in STOPS else wanted
+            self.keys[name] = _changed_keys(name, keys)
+            self._changed |= dict.fromkeys(self.keys[name], name)
         self._actions: dict[tuple[Scope, str], str] = {}
         for binding in BINDINGS:
             for key in self.keys[binding.id]:
                 self._bind(binding, key)
 
     def _bind(self, binding: Binding, key: str) -> None:
-        scopes: tuple[Scope, ...] = ("live", "replay", "sessions") if binding.scope == "everywhere" else (binding.scope,)
-        for scope in scopes:
-            other = self._actions.get((scope, key))
-            if other in STOPS and other != binding.id:
-                raise KeymapError(f"{shown(key)} is a stop key and cannot be given to {binding.id!r}.")
-            if other is not None and other != binding.id and BY_ID[other].scope == binding.scope:
-                raise KeymapError(f"{shown(key)} is given to both {other!r} and {binding.id!r}; one key does one thing.")
-            if other is None or binding.scope != "everywhere":
-                self._actions[scope, key] = binding.id
+        for scope in binding.scopes:
+            other = self._actions.setdefault((scope, key), binding.id)
+            if other != binding.id:
+                raise KeymapError(
+                    f"{shown(key)} is given to both {other!r} and {binding.id!r} on the {scope} screen; one key does one thing",
+                    self._changed.get(key, binding.id),
+                )
 
     def action(self, key: str, scope: Scope) -> str | None:
         """The action of a key on a screen; letters count whatever their case."""
         return self._actions.get((scope, key.lower() if len(key) == 1 else key))
 
 
+def _changed_keys(name: str, keys: str) -> tuple[str, ...]:
+    """The keys of action ``name`` as a keymap wants them, "g, ctrl+g"; none takes an action off the keyboard. Raises KeymapError."""
+    if name not in BY_ID:
+        near = get_close_matches(name, BY_ID, 1)
+        raise KeymapError(f"no action is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""), name)
+    if name in FIXED:
+        raise KeymapError(f"{name!r} keeps {shown(BY_ID[name].keys[0])}: {FIXED[name]}", name)
+    wanted = []
+    for word in filter(None, (word.strip() for word in keys.split(","))):
+        try:
+            key = canonical(word)
+        except KeyNameError:
+            near = get_close_matches(word.lower(), known_names(), 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise KeymapError(f"{name!r} is given {word!r}, which is no key{hint}", name) from None
+        if stopped_by(key) not in ("", name):
+            raise KeymapError(f"{shown(key)} is a stop key and cannot be given to {name!r}", name)
+        wanted.append(key)
+    if name in STOPS:
+        if not wanted:
+            raise KeymapError(f"{name!r} cannot be unbound: {' and '.join(map(shown, BY_ID[name].keys))} always stop", name)
+        return tuple(dict.fromkeys((*BY_ID[name].keys, *wanted)))
+    return tuple(wanted)
+
+
 def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> frozenset[str]:
     """Ids of the live screen's actions that would do something now."""
-    always = {"stop", "stop_off", "why", "layers", "camera", "theme", "help", "quit", "back"}
+    always = {"stop", "stop_off", "why", "layers", "camera", "theme", "help", "palette", "quit", "back"}
     if snapshot is None or not connected:
-        return frozenset(always | {"sessions"})
+        return frozenset(always | {"sessions", "doctor"})
     decision, operator = snapshot.decision, snapshot.operator
     found = set(always)
     if not decision.armed:
-        found.add("sessions")
+        found |= {"sessions", "doctor"}
+        if not readonly or snapshot.run.offered or not snapshot.run.controller:
+            found.add("handover")
     if readonly:
         return frozenset(found)
-    found.add("mark")
+    found |= {"mark", "keys"}
     if decision.stop_number and decision.stop_kind == StopKind.LATCHED:
         found.add("clear")
     elif not decision.armed:
@@ -175,7 +236,7 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
         found |= {"disarm", "pause"} if decision.going else {"disarm", "go"}
     if decision.going and snapshot.saw.stuck and not operator.recovering:
         found.add("recover")
-    if snapshot.run.simulated:
+    if snapshot.run.simulated and decision.armed:
         found |= {*HOLDS, "force_up", "force_down", "force_reset"}
     if not decision.going:
         found.add("mode")
@@ -183,6 +244,8 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
         found |= ARROWS if not snapshot.saw.in_kerf else set()
     else:
         found |= {"step_smaller", "step_larger", "jog_slower", "jog_faster"}
+        if operator.mode == Mode.JOG_JOINT:
+            found |= {"joint_before", "joint_after"}
         if decision.armed:
             found |= ARROWS
     return frozenset(found)

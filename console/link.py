@@ -22,7 +22,8 @@ from engine.wire import Unframer, WireError, framed, report_decoder
 
 RETRY = 0.05  #: s between attempts while the engine starts
 CONNECT_WITHIN = 30.0  #: s until an engine that does not answer counts as lost
-ALIVE_PERIOD = 0.05  #: s, at most so often a sign of life is passed on
+ALIVE_STEP = 0.02  #: s, a sign of life is passed on where it proves so much more than the one before
+AGE_MAX = 10.0  #: s, of what is passed on
 
 
 class Link(Protocol):
@@ -41,7 +42,7 @@ class Link(Protocol):
     def picture(self) -> tuple[Picture, float] | None: ...
     def refusals(self) -> list[str]: ...
     def send(self, intent: Intent) -> bool: ...
-    def alive(self, now: float) -> None: ...
+    def alive(self, now: float, age: float) -> None: ...
     def close(self) -> None: ...
 
 
@@ -120,11 +121,11 @@ class SocketLink:
                 return False
         return True
 
-    def alive(self, now: float) -> None:
-        """A byte came from the operator's terminal; passed on at a bounded rate."""
-        if now - self._alive_at >= ALIVE_PERIOD:
-            self._alive_at = now
-            self.send(Alive())
+    def alive(self, now: float, age: float) -> None:
+        """The operator's end was there ``age`` before ``now``; passed on where that is news."""
+        there = now - max(age, 0.0)
+        if there - self._alive_at >= ALIVE_STEP and self.send(Alive(age=min(now - there, AGE_MAX))):
+            self._alive_at = there
 
     def send_within(self, intent: Intent, seconds: float) -> bool:
         """Say it as soon as the engine is there; False where it is not within ``seconds``, or is gone."""

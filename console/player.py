@@ -1,4 +1,4 @@
-"""Where a replay stands: a tick of a recording, moved by the clock, by ticks, by inferences, by seconds or by stops."""
+"""Where a replay stands: a tick of a recording, moved by the clock, by ticks, by inferences, by seconds, by stops or by marks."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -9,11 +9,12 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 @dataclass
 class Player:
-    """``times``, ``inferences`` and ``stops`` are ascending ns of the recording's clock."""
+    """``times``, ``inferences``, ``stops`` and ``marks`` are ascending ns of the recording's clock."""
 
     times: Sequence[int]
     inferences: Sequence[int]
     stops: Sequence[int]
+    marks: Sequence[int] = ()
     tick: int = 0
     playing: bool = False
     speed: float = 1.0

@@ -5,6 +5,7 @@ Numbers are formatted here, at a fixed width, so that nothing on the screen jitt
 """
 
 import math
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -14,6 +15,9 @@ Span = tuple[str, str]
 Row = tuple[Span, ...]
 
 NONE = "—"
+
+_UNIT = r"(?:m|mm|m/s|mm/s|m³|s|ms|N|N/m|N s/m|J|W|Hz|kB|MB|rad|%|°)(?![\w/])"
+_BREAK = re.compile(rf"(?<!\d) +| +(?!{_UNIT})")  #: where a line may end: never between a number and its unit
 
 
 def row(*spans: str | Span) -> Row:
@@ -77,7 +81,7 @@ def number(value: float, width: int, decimals: int, *, sign: bool = False) -> st
     if not math.isfinite(value):
         return ("∞" if value > 0 else NONE).rjust(width) if not math.isnan(value) else NONE.rjust(width)
     for places in range(decimals, -1, -1):
-        text = f"{value:{'+' if sign else ''}.{places}f}"
+        text = f"{round(value, places) + 0.0:{'+' if sign else ''}.{places}f}"  # the sum turns -0 into 0
         if len(text) <= width:
             return text.rjust(width)
     return "#" * width
@@ -97,7 +101,7 @@ def age(seconds: float, width: int = 7) -> str:
     """An age with its unit: milliseconds up to 10 s, then seconds."""
     if not math.isfinite(seconds):
         return NONE.rjust(width)
-    text = f"{seconds * 1e3:.0f} ms" if seconds < 9.9995 else f"{min(seconds, 9999):.0f} s"
+    text = f"{round(seconds * 1e3)} ms" if seconds < 9.9995 else f"{min(seconds, 9999):.0f} s"
     return text.rjust(width)
 
 
@@ -109,11 +113,16 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute:02d}:{second:02d}"
 
 
+def words(text: str) -> list[str]:
+    """What a line may end after: the words, a number together with its unit."""
+    return [word for word in _BREAK.split(text) if word]
+
+
 def wrapped(text: str, width: int) -> list[str]:
-    """The text broken at plain spaces (not at hard ones) into lines of at most ``width`` cells; longer words are cut."""
+    """The text broken between its words into lines of at most ``width`` cells; longer words are cut."""
     lines: list[str] = []
     line = ""
-    for word in filter(None, text.split(" ")):
+    for word in words(text):
         taken = word[:width]
         if line and len(line) + 1 + len(taken) > width:
             lines.append(line)

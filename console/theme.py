@@ -1,6 +1,9 @@
 """Themes: what each role looks like. Meaning is never by colour alone: every state also has a word and a mark of its own."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 
 from rich.color import Color
@@ -89,7 +92,56 @@ PALETTES = {
     )
 }
 MONOCHROME = "monochrome"
-THEMES = (*PALETTES, MONOCHROME)
+SHIPPED = (*PALETTES, MONOCHROME)
+COLOURS = tuple(name for name, kind in Palette.__annotations__.items() if kind is str and name != "name")
+
+
+class ThemeError(ValueError):
+    """A theme that cannot be used; the text says what to change, and ``key`` which setting it is about."""
+
+    def __init__(self, text: str, key: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
+def palettes_from(themes: Mapping[str, Mapping[str, str]]) -> list[Palette]:
+    """A user's own themes: every colour as ``#rrggbb``, or ``based_on`` a shipped one and those that differ. Raises ThemeError."""
+    return [_palette_from(name, entries, f"console.themes.{name}") for name, entries in themes.items()]
+
+
+def _palette_from(name: str, entries: Mapping[str, str], key: str) -> Palette:
+    if name in SHIPPED:
+        raise ThemeError(f"the theme {name!r} is one of the program's own; give yours another name", key)
+    base = entries.get("based_on", "")
+    if base and base not in SHIPPED[:-1]:
+        raise ThemeError(f"the theme {name!r} is based on {base!r}, which is not one of {', '.join(SHIPPED[:-1])}", f"{key}.based_on")
+    colours = asdict(PALETTES[base]) if base else {}
+    for colour, value in entries.items():
+        if colour == "based_on":
+            continue
+        if colour not in COLOURS:
+            near = get_close_matches(colour, COLOURS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(COLOURS)}"
+            raise ThemeError(f"the theme {name!r} names {colour!r}, which no theme has; {hint}", f"{key}.{colour}")
+        if not re.fullmatch("#[0-9a-fA-F]{6}", value):
+            raise ThemeError(f"the theme {name!r} has {value!r} for {colour!r}; a colour is written as #rrggbb", f"{key}.{colour}")
+        colours[colour] = value
+    if missing := [colour for colour in COLOURS if colour not in colours]:
+        what = "colour" if len(missing) == 1 else "colours"
+        raise ThemeError(f"the theme {name!r} lacks the {what} {', '.join(missing)}; give them, or name a theme it is based_on", key)
+    return Palette(**(colours | {"name": name, "dark": Color.parse(colours["background"]).get_truecolor().green < 128}))
+
+
+def learn(palettes: Iterable[Palette]) -> None:
+    """Make themes known beside the shipped ones; one of the same name takes the other's place."""
+    PALETTES.update({palette.name: palette for palette in palettes})
+    style_of.cache_clear()
+
+
+def known() -> tuple[str, ...]:
+    """Names of every theme, the one without colour last."""
+    return (*PALETTES, MONOCHROME)
+
 
 _MONOCHROME = {
     "text": Style(),
@@ -137,6 +189,7 @@ _TO_ASCII = {
     "◆": "*",
     "■": "#",
     "▶": ">",
+    "▷": ")",
     "◀": "<",
     "▸": ">",
     "‖": "=",

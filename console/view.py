@@ -109,6 +109,7 @@ class View:
     heartbeat: int = 0
     link_slow: bool = False
     readonly: bool = False
+    joint: int = 1  #: that the jog keys act on, counted from 1; 0 = they level the saw
     picture: Picture | None = None
     picture_age: float = math.nan  #: s since exposure, now
     picture_age_max: float = 2.0  #: s; older pictures are removed

@@ -28,6 +28,7 @@ from engine.sources import Source, flattened, origin_of, overlaid, variable_of
 ROBOTS = ("cosaw",)
 TASKS = {"cosaw": ("saw",)}
 POLICIES = ("compact", "scripted")
+THEMES = ("dark", "light", "colour-blind", "monochrome")  #: what the console ships
 INSTRUCTION = "Saw through the log at the line with your partner."
 
 
@@ -46,7 +47,8 @@ class CameraSettings(BaseModel):
 class ConsoleSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    theme: Literal["dark", "light", "colour-blind", "monochrome"] = "dark"
+    theme: str = "dark"
+    themes: dict[str, dict[str, str]] = Field(default_factory=dict, description="themes of one's own: colours by use, or based_on and some")
     ascii: bool = False
     picture_hz: float = Field(1.0, ge=0, le=2, description="0 shows no picture")
     keymap: dict[str, str] = Field(default_factory=dict, description="binding id = keys, comma separated")
@@ -149,7 +151,7 @@ def _sources(flags: Mapping[str, Any], path: Path | None) -> list[Source]:
         what = str(error).splitlines()[0]
         raise ConfigError(f"The environment cannot be read: {what}; a section takes SAWHORSE_SECTION__NAME.") from error
     return [
-        Source(flags, lambda key: f"flag --{key.replace('_', '-')}"),
+        Source(flags, lambda key: f"flag --{key.removeprefix('console.').replace('_', '-')}"),
         Source(environment, lambda key: f"environment variable {variable_of(key)}"),
         Source(dotenv, lambda key: f"{variable_of(key)} in {Path('.env').resolve()}"),
         Source(_read_file(path), lambda key: str(path or config_path())),
@@ -254,6 +256,7 @@ def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
         raise ConfigError(_sentence(error, sources)) from error
     _known("robot", settings.robot, ROBOTS, sources)
     _known("task", settings.task, TASKS[settings.robot], sources, f" for {settings.robot}")
+    _known("console.theme", settings.console.theme, (*THEMES, *settings.console.themes), sources)
     if not os.path.isdir(settings.policy):
         _known("policy", settings.policy, POLICIES, sources, " (and no such folder)")
     try:
@@ -261,6 +264,11 @@ def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
     except CommissioningError as error:
         raise ConfigError(str(error)) from error
     return settings
+
+
+def origin(key: str, flags: Mapping[str, Any], path: Path | None = None) -> str:
+    """Where the setting with that dotted name comes from, in words. Raises ConfigError."""
+    return origin_of(key, _sources(flags, path))
 
 
 def origins(flags: Mapping[str, Any], path: Path | None = None) -> dict[str, tuple[Any, str]]:

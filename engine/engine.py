@@ -4,7 +4,6 @@ import gc
 import itertools
 import logging
 import math
-import sys
 import threading
 import time
 from collections import deque
@@ -86,6 +85,7 @@ class Engine:
         self._boxes = Boxes(Latest(), Latest(), Latest(), deque())
         self._controlling = Controlling(console_required)
         self._controller = ""
+        self._offered = False
         self._events: deque[Event] = deque(maxlen=200)
         self._event_numbers = itertools.count(1)
         self._ending = threading.Event()
@@ -116,7 +116,7 @@ class Engine:
             robot=robot,
             page=page,
             state=arbiter.initial(settings.limits, arbiter.RobotLimits.of(robot), robot.cell),
-            operator=Operator(settings.limits, robot.name),
+            operator=Operator(settings.limits, robot.name, len(robot.joint_limits)),
             boxes=self._boxes,
             inference=self.inference,
             controlling=self._controlling,
@@ -133,7 +133,6 @@ class Engine:
 
     def start(self) -> None:
         """Connect the robot and start every thread. Raises AdapterError."""
-        sys.setswitchinterval(50e-6)  # every return from MuJoCo or torch waits for the lock at most this long
         self._robot.connect()
         self._workers = [
             Worker("camera", self._camera_once, self._worker_failed, nice=2),
@@ -334,13 +333,20 @@ class Engine:
         self._controlling.heard(self.clock.now_ns())
         self._note("system", f"console {console} holds control")
 
+    def offered(self, offered: bool) -> None:
+        """Control is handed to whoever takes it, or no longer."""
+        if offered != self._offered:
+            self._offered = offered
+            self._note("system", f"console {self._controller} offers control" if offered else "control is no longer offered")
+
     def detached(self, console: str) -> None:
         self._controller = ""
         self._controlling.lost()
         self._note("system", f"console {console} is gone")
 
-    def heard(self) -> None:
-        self._controlling.heard(self.clock.now_ns())
+    def heard(self, age: float) -> None:
+        """The operator's end was proven to be there ``age`` s ago."""
+        self._controlling.heard(self.clock.now_ns() - round(1e9 * age))
 
     def stop(self, latched: bool) -> None:
         self.page.raise_stop(Writer.OBSERVER, latch=latched)
@@ -394,6 +400,7 @@ class Engine:
             model_note=self.inference.note,
             simulated=self._robot.simulated,
             controller=self._controller,
+            offered=self._offered,
         )
 
     def loop_stats(self) -> LoopStats:

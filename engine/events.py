@@ -1,9 +1,11 @@
 """What happened, in words: the difference between two decisions, as events for the log."""
 
+from collections.abc import Sequence
+
 import msgspec
 
-from engine.safety.reasons import sentence
-from engine.types import LAYERS, Action, Decision, Reason, StopKind
+from engine.safety.reasons import refusal, sentence
+from engine.types import LAYERS, Action, Decision, Event, Reason, StopKind
 
 Found = tuple[str, str]  # kind, text
 
@@ -41,7 +43,7 @@ def binding(decision: Decision) -> str:
         decision.separation_part,
         decision.separation,
     )
-    return f"{LAYERS[layer]}: {why}"
+    return why if why.startswith(LAYERS[layer]) else f"{LAYERS[layer]}: {why}"
 
 
 def between(before: Decision, now: Decision) -> list[Found]:
@@ -52,7 +54,9 @@ def between(before: Decision, now: Decision) -> list[Found]:
         why = sentence(now.stop_reason, now.stop_margin, now.stop_age, now.stop_layer, now.separation_part, now.separation)
         found.append(("stop", f"STOP {now.stop_number} category {now.stop_category} {kind}: {why}"))
     elif before.stop_number and not now.stop_number:
-        found.append(("clear", f"CLEAR stop {before.stop_number}: its cause is gone"))
+        cleared = before.stop_kind == StopKind.LATCHED  # which nothing but the operator's word ends
+        told = f"CLEAR stop {before.stop_number} by the operator" if cleared else f"OVER stop {before.stop_number}: its cause is gone"
+        found.append(("clear", told))
     if now.armed and not before.armed:
         found.append(("arm", "ARMED"))
     if before.armed and not now.armed and now.stop_count == before.stop_count:
@@ -60,10 +64,16 @@ def between(before: Decision, now: Decision) -> list[Found]:
     if now.going != before.going and now.armed and before.armed:
         found.append(("go", "GO") if now.going else ("pause", "PAUSE"))
     if now.refused and now.refused != before.refused:
-        found.append(("refused", f"REFUSED: {sentence(now.refused)}"))
+        found.append(("refused", f"REFUSED: {refusal(now.refused).partition('. ')[0]}"))
     if now.going and before.going and now.action != before.action:
         if now.action == Action.SLOW:
             found.append(("score", f"SLOW {now.score:.2f}: {binding(now)}"))
         elif now.action == Action.CONTINUE:
             found.append(("score", f"CONTINUE {now.score:.2f}"))
     return found
+
+
+def why_stopped(events: Sequence[Event], number: int) -> str:
+    """Why stop ``number`` came, in the words with which it was logged; "" where the log no longer has it."""
+    said = next((event.text for event in reversed(events) if event.kind == "stop" and event.text.startswith(f"STOP {number} ")), "")
+    return said.partition(": ")[2]

@@ -24,6 +24,7 @@ from engine.session.layout import SessionError
 from engine.session.recorder import Recorder
 from engine.session.schema import header
 from engine.stop import StopPage
+from engine.types import Writer
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Host:
         self._ended = threading.Event()
         self._signal: signal.Signals | None = None
         self._reason = "ended by the operator"
-        unix_signals.watch(self.page, self._signalled)
+        unix_signals.watch(self._signalled)
         self.robot, self.rig = open_robot(settings)
         if settings.demo:
             self.rig = FaultyRig(self.rig)
@@ -106,8 +107,10 @@ class Host:
         self.engine.served()
 
     def _signalled(self, received: signal.Signals) -> None:
-        self._signal = received
-        self._ended.set()
+        self.page.raise_stop(Writer.SIGNAL)
+        if received in unix_signals.ENDING:
+            self._signal = received
+            self._ended.set()
 
     def worker_failed(self, name: str, error: Exception) -> None:
         log.error("the %s thread failed", name, exc_info=error)
@@ -188,7 +191,11 @@ class _Unbuilt:
     def post(self, intent: Intent) -> None: ...
     def attached(self, console: str) -> None: ...
     def detached(self, console: str) -> None: ...
-    def heard(self) -> None: ...
+    def offered(self, offered: bool) -> None: ...
+    def armed(self) -> bool:
+        return False
+
+    def heard(self, age: float) -> None: ...
     def snapshot(self) -> None: ...
     def picture(self, wish: WatchPicture) -> None: ...
     def stop(self, latched: bool) -> None: ...

@@ -26,6 +26,7 @@ class Limits:
     workspace_min: tuple[Along, Across, Up] = (0.20, -0.50, 0.30)  #: m, tool frame
     workspace_max: tuple[Along, Across, Up] = (0.78, 0.50, 0.95)  #: m
     workspace_margin: Annotated[float, Interval(ge=0.005, le=0.2)] = 0.03  #: m
+    tilt_max: Annotated[float, Interval(ge=0.02, le=0.3)] = 0.12  #: rad, of a jogged saw against level: a partner holds its far end
     manipulability_min: Annotated[float, Interval(ge=0.001, le=0.2)] = 0.02
     speed_max: Annotated[float, Interval(ge=0.01, le=1.0)] = 0.5  #: m/s, of the tool
     speed_unsensed: Annotated[float, Interval(ge=0.01, le=0.25)] = 0.25  #: m/s while no sensor follows the person (ISO 10218-1)

@@ -10,6 +10,8 @@ Name = Annotated[str, msgspec.Meta(max_length=64)]
 Text = Annotated[str, msgspec.Meta(max_length=300)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Cells = Annotated[int, msgspec.Meta(ge=0, le=512)]
+KeyMode = Literal["HOLD", "REPEAT", "STEP"]
+Age = Annotated[float, msgspec.Meta(ge=0, le=10)]
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -50,7 +52,7 @@ class ClearStop(_Message, frozen=True):
 class Hold(_Message, frozen=True):
     """One key press or repeat of a hold-to-run key; grants until the deadman runs out, or ``down=False``."""
 
-    axis: Name  #: "pull" | "push" | "press" | "+x" | "-x" ... "-z"
+    axis: Name  #: "pull" | "push" | "press" | "+x" | "-x" ... "-z" | "+j1" ... "-j7" | "level"
     down: bool
     repeat: bool
     seq: Count
@@ -70,15 +72,21 @@ class SetMode(_Message, frozen=True):
 
 
 class SetJog(_Message, frozen=True):
-    step: float | None = None  #: m
-    speed: float | None = None  #: m/s
+    step: float | None = None  #: m, of the saw's fastest point
+    speed: float | None = None  #: m/s, of the same
 
 
 class KeyTiming(_Message, frozen=True):
     """What the console measured of the keyboard."""
 
-    key_mode: Literal["HOLD", "REPEAT", "STEP"]
+    key_mode: KeyMode
     repeat_interval: float  #: s; 0 if none was seen
+
+
+class LowerKeys(_Message, frozen=True):
+    """Trust the keyboard with less than was measured, or again with as much; never with more."""
+
+    key_mode: KeyMode
 
 
 class Mark(_Message, frozen=True):
@@ -86,7 +94,17 @@ class Mark(_Message, frozen=True):
 
 
 class Alive(_Message, frozen=True):
-    """A byte from the operator's terminal has reached the console since the last one."""
+    """The operator's end is there: it was proven ``age`` before this was said, and nothing later is."""
+
+    age: Age = 0.0  #: s
+
+
+class Offer(_Message, frozen=True):
+    """Hand control to the console that takes it, or keep it after all; only from the one in control, and only while disarmed."""
+
+
+class Take(_Message, frozen=True):
+    """Take control that is offered, or that nobody has."""
 
 
 class Recover(_Message, frozen=True):
@@ -118,11 +136,14 @@ Intent = (
     | SetMode
     | SetJog
     | KeyTiming
+    | LowerKeys
     | Mark
     | Alive
     | Shutdown
     | WatchPicture
     | Recover
+    | Offer
+    | Take
 )
 
 

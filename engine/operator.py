@@ -1,27 +1,32 @@
 """What the operator has asked for: intents in, grants and requests out. A grant runs out by itself; nothing queues.
 
-A hold-to-run key grants motion or force for a bounded time after each byte that proves it is still held:
+A hold-to-run key grants motion or force for a bounded time:
 
-- HOLD (the terminal reports releases): until the release, or ``PROOF`` seconds after the last byte from the terminal.
+- HOLD (the terminal reports releases): until the release.
 - REPEAT (only auto-repeat is seen): the first press is one short pulse; from the second repeat on the deadman is
   max(120 ms, 3 x the repeat interval measured at arming).
 - STEP: every press is one short pulse; of a jog key, one step of the distance chosen.
+
+What goes on for as long as a key is held ends ``PROOF`` seconds after the moment for which it was last proven that the
+operator's end is there, whatever has arrived since: repeats and proofs may have been under way for long, and a release still is.
 """
 
 import math
 from dataclasses import dataclass, field
 
+from engine.control.jog import axes_of
 from engine.limits import Limits
 from engine.messages import (
     AdjustForce,
-    Alive,
     Arm,
     ClearStop,
     Disarm,
     Go,
     Hold,
     Intent,
+    KeyMode,
     KeyTiming,
+    LowerKeys,
     MoveLine,
     Pause,
     Recover,
@@ -30,7 +35,7 @@ from engine.messages import (
 )
 from engine.types import Mode, OperatorState
 
-PROOF = 0.5  #: s, how long a held key counts after the terminal's last sign of life
+PROOF = 0.3  #: s, how long a held key counts after the moment for which the operator's end is proven
 PULSE = 0.12  #: s, one press without repeats
 DEADMAN_MIN = 0.12  #: s
 FORCE_STEP = 5.0  #: N, U and M
@@ -40,13 +45,16 @@ LINE_Y = (-0.40, 0.40)  #: m
 LOG_TOP_Z = (0.45, 0.70)  #: m
 JOG_STEPS = (0.001, 0.005, 0.02)  #: m
 JOG_SPEEDS = (0.02, 0.05, 0.10)  #: m/s
+KEY_MODES: tuple[KeyMode, ...] = ("STEP", "REPEAT", "HOLD")  #: each trusts the keyboard with more than the one before
 HAND_AXES = ("pull", "push", "press")
+_RELEASE = 2**63 - 1  #: ns, no time but the key's release ends it
 
 
 @dataclass
 class _Grant:
     until_ns: int
     repeats: int = 0
+    held: bool = False  #: it goes on for as long as the key is held, which must be proven
 
 
 @dataclass
@@ -55,6 +63,7 @@ class Operator:
 
     limits: Limits
     robot: str
+    joints: int = 7
     line_y: float = 0.0  #: m
     log_top_z: float = 0.55  #: m
     arm_requests: int = 0
@@ -66,7 +75,8 @@ class Operator:
     recover_requests: int = 0
     recovering: str = ""  #: the step of freeing a stuck saw that is under way
     mode: Mode = Mode.CUT
-    key_mode: str = "REPEAT"
+    measured: KeyMode = "REPEAT"  #: what the keyboard was found to do
+    trusted: KeyMode = "HOLD"  #: with what the operator trusts it at most
     repeat_interval: float = 0.04  #: s
     force_set: float = FORCE_DEFAULT  #: N
     press: float = 0.0  #: N
@@ -75,12 +85,13 @@ class Operator:
     refused: str = ""
     _grants: dict[str, _Grant] = field(default_factory=dict)
     _last_seq: int = -1
+    _proven_ns: int = 0
 
     def apply(
         self, intent: Intent, now_ns: int, *, at_rest: bool, in_kerf: bool, armed: bool, going: bool = False, stuck: bool = False
     ) -> None:
         """Take one intent, stamped ``now_ns`` on receipt. What is refused leaves a sentence in ``refused``."""
-        if not isinstance(intent, Hold | Alive):
+        if not isinstance(intent, Hold):
             self.refused = ""
         match intent:
             case Arm(robot=robot):
@@ -99,15 +110,13 @@ class Operator:
                 self.clear_number = number
             case Hold():
                 self._hold(intent, now_ns, armed=armed)
-            case Alive():
-                self._prove(now_ns)
             case AdjustForce(delta=delta):
                 self._adjust_force(delta)
             case MoveLine(dy=dy, dz=dz):
                 self._move_line(dy, dz, in_kerf=in_kerf)
             case SetMode(mode=mode):
-                if mode not in (Mode.CUT, Mode.JOG_XYZ):
-                    self.refused = "This robot jogs in CUT and JOG XYZ only."
+                if mode not in tuple(Mode):
+                    self.refused = "There is no such mode."
                 elif at_rest and not self._grants:
                     self.mode = Mode(mode)
                 else:
@@ -118,9 +127,16 @@ class Operator:
                 self.jog_step = _within(step, JOG_STEPS, self.jog_step)
                 self.jog_speed = _within(speed, JOG_SPEEDS, self.jog_speed)
             case KeyTiming(key_mode=key_mode, repeat_interval=interval):
-                self.key_mode = key_mode
+                self.measured = key_mode
                 if math.isfinite(interval) and interval > 0:
                     self.repeat_interval = min(interval, 0.25)
+            case LowerKeys(key_mode=key_mode):
+                self._lower_keys(key_mode)
+
+    @property
+    def key_mode(self) -> KeyMode:
+        """The mode in force: as measured, or lower."""
+        return min(self.measured, self.trusted, key=KEY_MODES.index)
 
     @property
     def deadman(self) -> float:
@@ -142,24 +158,39 @@ class Operator:
             if self.mode is Mode.CUT:
                 self.refused = "Tab changes to a jog mode first."
                 return
+            if hold.axis not in axes_of(self.mode, self.joints):
+                self.refused = "That axis is not jogged in this mode."
+                return
+            if self.mode is Mode.JOG_JOINT:
+                self._let_go_of_other_joints(hold.axis)
         grant = self._grants.setdefault(hold.axis, _Grant(now_ns))
         if hold.repeat:
             grant.repeats += 1
-        self._grants[hold.axis] = grant
-        grant.until_ns = now_ns + round(1e9 * self._grant_length(hold.axis, grant.repeats))
-
-    def _grant_length(self, axis: str, repeats: int) -> float:
-        """s that a press grants: held, repeating, or one step (for a jog, as long as one step of its distance takes)."""
+        grant.held = self.key_mode == "HOLD" or (self.key_mode == "REPEAT" and hold.repeat)
         if self.key_mode == "HOLD":
-            return PROOF
-        if self.key_mode == "REPEAT" and repeats >= 2:
-            return self.deadman
-        return PULSE if axis in HAND_AXES else self.jog_step / self.jog_speed
+            grant.until_ns = _RELEASE
+        elif self.key_mode == "REPEAT" and grant.repeats >= 2:
+            grant.until_ns = now_ns + round(1e9 * self.deadman)
+        else:
+            step = PULSE if hold.axis in HAND_AXES else self.jog_step / self.jog_speed
+            grant.until_ns = now_ns + round(1e9 * step)
 
-    def _prove(self, now_ns: int) -> None:
-        if self.key_mode == "HOLD":
-            for grant in self._grants.values():
-                grant.until_ns = now_ns + round(1e9 * PROOF)
+    def _let_go_of_other_joints(self, axis: str) -> None:
+        """One joint moves at a time: the newest."""
+        for other in self.jog_axes:
+            if other != axis:
+                del self._grants[other]
+
+    def _lower_keys(self, wanted: KeyMode) -> None:
+        before, self.trusted = self.key_mode, wanted
+        if self.key_mode != before:
+            self.revoke()  # what was granted was granted on other terms
+        elif self.key_mode != wanted:
+            self.refused = f"The keyboard was measured to do {self.measured}, and is trusted with no more."
+
+    def _end_ns(self, grant: _Grant) -> int:
+        """When a grant ends if nothing more is heard."""
+        return min(grant.until_ns, self._proven_ns + round(1e9 * PROOF)) if grant.held else grant.until_ns
 
     def _adjust_force(self, delta: float) -> None:
         if delta == 0 or not math.isfinite(delta):
@@ -185,8 +216,9 @@ class Operator:
             self.recover_requests += 1
 
     def released(self) -> None:
-        """The console is gone: nothing it granted goes on, and the next one counts its keys anew."""
+        """The console is gone: nothing it granted goes on, and the next one counts its keys anew and has a keyboard of its own."""
         self.revoke()
+        self.trusted = "HOLD"
         self._last_seq = -1
 
     def revoke(self) -> None:
@@ -194,9 +226,10 @@ class Operator:
         self._grants.clear()
         self.press = 0.0
 
-    def tick(self, now_ns: int) -> None:
-        """Let grants run out and the press force follow its key; once a control tick."""
-        for axis in [axis for axis, grant in self._grants.items() if grant.until_ns <= now_ns]:
+    def tick(self, now_ns: int, proven_ns: int) -> None:
+        """Let grants run out and the press force follow its key; once a control tick. At ``proven_ns`` the operator's end was there."""
+        self._proven_ns = proven_ns
+        for axis in [axis for axis, grant in self._grants.items() if self._end_ns(grant) <= now_ns]:
             del self._grants[axis]
         pressing = "press" in self._grants
         self.press = min(self.press + PRESS_RAMP, self.limits.hand_force_max) if pressing else 0.0
@@ -212,11 +245,11 @@ class Operator:
         return tuple(axis for axis in self._grants if axis not in HAND_AXES)
 
     def state(self, now_ns: int) -> OperatorState:
-        newest = max(self._grants.items(), key=lambda item: item[1].until_ns, default=None)
+        end_ns = max(map(self._end_ns, self._grants.values()), default=now_ns)
         return OperatorState(
             mode=self.mode,
             key_mode=self.key_mode,
-            grant_left=max(0.0, (newest[1].until_ns - now_ns) / 1e9) if newest else 0.0,
+            grant_left=max(0.0, (end_ns - now_ns) / 1e9),
             grant_axis="+".join(self._grants),
             hand_force_set=self.force_set,
             hand_force=self.hand_force,

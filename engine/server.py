@@ -1,7 +1,8 @@
 """The engine's socket: intents in from consoles, telemetry and pictures out. A console that does not read misses telemetry, nothing else.
 
 One console holds control: the first that did not ask to be read-only. The others observe; they may stop, by the stop page
-or by message, and nothing else.
+or by message, and nothing else. Control passes on only while the robot is disarmed, and only on purpose: its holder offers it and
+another takes it, or nobody holds it and one that is attached takes it.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from engine.messages import Alive, Ended, Hello, Intent, Picture, Refused, Report, Stop, Telemetry, WatchPicture
+from engine.messages import Alive, Arm, Ended, Hello, Intent, Offer, Picture, Refused, Report, Stop, Take, Telemetry, WatchPicture
 from engine.types import ModelState, Snapshot
 from engine.wire import Unframer, WireError, framed, intent_decoder
 
@@ -29,7 +30,9 @@ class Served(Protocol):
     def post(self, intent: Intent) -> None: ...
     def attached(self, console: str) -> None: ...
     def detached(self, console: str) -> None: ...
-    def heard(self) -> None: ...
+    def offered(self, offered: bool) -> None: ...
+    def armed(self) -> bool: ...
+    def heard(self, age: float) -> None: ...
     def snapshot(self) -> Snapshot | None: ...
     def picture(self, wish: WatchPicture) -> Picture | None: ...
     def stop(self, latched: bool) -> None: ...
@@ -41,6 +44,7 @@ class _Client:
         self.unframer = Unframer()
         self.backlog = bytearray()
         self.name = ""
+        self.readonly = False
         self.controls = False
         self.wish = WatchPicture(camera="", width=0, height=0)
         self.pictured = 0.0
@@ -71,6 +75,7 @@ class Server:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._next_telemetry = 0.0
         self._sent_tick = 0
+        self._offered = False  #: whoever holds control hands it on
         self.empty_since = now()  #: when the last console left
 
     @property
@@ -123,25 +128,61 @@ class Server:
             case Hello() if client.name:
                 client.send(Refused(text="This console has said hello already."))
             case Hello(console=name, readonly=readonly):
-                client.name = name or "?"
-                client.controls = not readonly and not any(other.controls for other in self._clients.values())
-                if client.controls:
-                    self._engine.attached(name)
+                client.name, client.readonly = name or "?", readonly
+                if not readonly and self._holder() is None:
+                    self._give(client)
                 elif not readonly:
                     client.send(Refused(text="Another console holds control; this one observes and may stop."))
-            case Alive():
+            case Alive(age=age):
                 if client.controls:
-                    self._engine.heard()
-                    self._engine.post(intent)
+                    self._engine.heard(age)
             case Stop(latched=latched):
                 self._engine.stop(latched)
             case WatchPicture():
                 client.wish = intent
+            case Take():
+                self._hand_over(client)
+            case Offer() if client.controls:
+                if self._engine.armed():
+                    client.send(Refused(text="Control is handed on only while the robot is disarmed: D disarms."))
+                else:
+                    self._offer(not self._offered)
             case _ if client.controls:
+                if isinstance(intent, Arm):
+                    self._offer(False)
                 self._engine.post(intent)
             case _:
                 client.send(Refused(text="This console only observes: it may stop, and nothing else."))
         self._flush(client)
+
+    def _holder(self) -> _Client | None:
+        """Who holds control."""
+        return next((client for client in self._clients.values() if client.controls), None)
+
+    def _give(self, client: _Client) -> None:
+        self._offer(False)
+        client.controls = True
+        self._engine.attached(client.name)
+
+    def _offer(self, offered: bool) -> None:
+        self._offered = offered
+        self._engine.offered(offered)
+
+    def _hand_over(self, client: _Client) -> None:
+        holder = self._holder()
+        if not client.name or client.readonly:
+            client.send(Refused(text="This console asked to observe only; attach another one to control."))
+        elif holder is client:
+            client.send(Refused(text="This console holds control."))
+        elif self._engine.armed():
+            client.send(Refused(text="Control is taken only while the robot is disarmed."))
+        elif holder is not None and not self._offered:
+            client.send(Refused(text=f"{holder.name} holds control and has not offered it."))
+        else:
+            if holder is not None:
+                holder.controls = False
+                self._engine.detached(holder.name)
+            self._give(client)
 
     def _telemetry(self) -> None:
         snapshot = self._engine.snapshot()
@@ -180,6 +221,7 @@ class Server:
         self._selector.unregister(client.connection)
         client.connection.close()
         if client.controls:
+            self._offer(False)
             self._engine.detached(client.name)
         if not self._clients:
             self.empty_since = self._now()

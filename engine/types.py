@@ -122,7 +122,9 @@ class Mode(IntEnum):
     """What the arrows and the jog keys act on; changed only at rest."""
 
     CUT = 0
-    JOG_XYZ = 1
+    JOG_XYZ = 1  #: along the base's axes
+    JOG_SAW = 2  #: along the saw's own
+    JOG_JOINT = 3  #: one joint, and the saw with it
 
 
 class Zone(IntEnum):
@@ -183,6 +185,7 @@ class Reason(IntEnum):
     WORKSPACE = 53
     SINGULARITY = 54
     TOOL_SPEED = 55
+    TILT = 56
     # uncertainty
     UNCERTAIN = 60
     FEW_MEMBERS = 61
@@ -448,6 +451,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     line_y_d: float  #: m, where the cut line shall be projected
     log_top_d: float  #: m, where the cradle shall hold the log
     task_power: float = 0.0  #: W, granted to the energy tank in this tick
+    posture: Vec7 = (float("nan"),) * 7  #: rad, joint angles to keep where the tool leaves a choice; NaN = the robot's own
 
 
 class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
@@ -456,14 +460,14 @@ class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
     mode: int
     key_mode: str  #: "HOLD", "REPEAT" or "STEP"
     grant_left: float  #: s
-    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" | "-x" ... "-z"
+    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" | "-x" ... "-z" | "+j1" ... "-j7" | "level"
     hand_force_set: float  #: N, push-pull force of K and J
     hand_force: float
     hand_press: float
     cut_line_y: float
     log_top_z: float
-    jog_step: float  #: m
-    jog_speed: float  #: m/s
+    jog_step: float  #: m, of the saw's fastest point
+    jog_speed: float  #: m/s, of the same
     recovering: str  #: "" or the step of freeing a stuck saw: "lighten", "reverse", "resume"
     refused: str  #: why the last key did nothing; "" if it did
 
@@ -522,6 +526,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     model_note: str  #: progress while loading, or why it failed
     simulated: bool
     controller: str  #: console that holds control; "" if none
+    offered: bool = False  #: its holder hands it to whoever takes it
 
 
 class LoopStats(msgspec.Struct, frozen=True, kw_only=True):

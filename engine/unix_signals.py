@@ -6,10 +6,6 @@ Imports nothing that starts a thread: ``block`` must come before the first one, 
 import signal
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from engine.stop import StopPage
 
 ENDING = frozenset({signal.SIGTERM, signal.SIGINT})
 STOPPING = frozenset({signal.SIGHUP, signal.SIGTSTP, signal.SIGQUIT})
@@ -20,16 +16,12 @@ def block() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING | STOPPING)
 
 
-def watch(page: "StopPage", ended: Callable[[signal.Signals], None]) -> threading.Thread:
-    """Every signal raises the stop page; SIGTERM and SIGINT also end the run."""
-    from engine.types import Writer
+def watch(act: Callable[[signal.Signals], None]) -> threading.Thread:
+    """Hand every signal to ``act``, in a thread of its own; whatever it was, stopping the robot comes first there."""
 
     def wait() -> None:
         while True:
-            received = signal.Signals(signal.sigwait(ENDING | STOPPING))
-            page.raise_stop(Writer.SIGNAL)
-            if received in ENDING:
-                ended(received)
+            act(signal.Signals(signal.sigwait(ENDING | STOPPING)))
 
     thread = threading.Thread(target=wait, name="signals", daemon=True)
     thread.start()

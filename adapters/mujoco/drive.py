@@ -3,8 +3,8 @@
 What it keeps from step to step is in ``plant.Control``, so the plant vector carries it. The account's terms are each computed from
 forces and displacements, F_k . (x_{k+1} - x_k), F held over the step. Damping counts the drives' whole work beside the spring's (posture
 and torque limits included), what carrying the weight costs beyond lifting it, joint friction, brakes, what softening lets go, and the
-dv.M dv / 2 a step that semi-implicit Euler loses. What stays open is the held spring's own, up to dx.K dx / 2 a step: it makes that
-much, and the tank is charged with it; and what an overdrawn tank could not pay, because nothing gave it.
+dv.M dv / 2 a step that semi-implicit Euler loses. What stays open is the held spring's own, up to dx.K dx / 2 a step, which it makes
+and the tank is charged with, and, where the tank is overdrawn, what it could not pay.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from engine.types import F64, Energy, Spring
 DAMPING_RATIO = 1.0
 STILL = (0.0,) * 6
 DT = layout.PHYSICS_S
+POSTURE_REACH = 0.15  #: rad of self-motion, thrice what sawing and a moved line need: further the posture does not draw at once
 
 
 class Drive:
@@ -43,6 +44,12 @@ class Drive:
         self._following = (self._damping @ np.array(control.twist_d)).tolist()
         self._self_motion = impedance.self_motion(jacobian)
         control.account.share = 1.0
+
+    def posture(self, rest: F64, q: F64) -> F64:
+        """(7,) rad to draw the joints ``q`` (7,) to: ``rest``, or as much of the way to it as may be gone at once: no elbow swings back."""
+        way = rest - q
+        far = abs(float(self._self_motion @ way))
+        return rest if far <= POSTURE_REACH else q + way * (POSTURE_REACH / far)
 
     def move(self, control: Control, pose: Floats, part: float) -> bool:
         """Grant, and let the spring go ``part`` of its way to the goal as far as the tank pays. False: the robot must stop."""

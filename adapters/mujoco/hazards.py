@@ -91,7 +91,7 @@ class Hazards:
         """The one of this kind that began last."""
         found = None
         for hazard in self.slots:
-            if hazard.kind == kind and 0.0 <= hazard.at <= time and (found is None or hazard.at > found.at):
+            if 0.0 <= hazard.at <= time and hazard.kind == kind and (found is None or hazard.at > found.at):
                 found = hazard
         return found
 

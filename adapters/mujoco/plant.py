@@ -126,34 +126,29 @@ def fresh(seed: int) -> Cell:
     return cell
 
 
-Writer = Callable[[Any, list[float]], None]
+Writer = Callable[[list[float], Any], None]
 
 
-def _writer(like: Any) -> Writer:
-    """What appends the numbers of a value shaped as ``like``; put together once, since every control tick packs a plant."""
-    if isinstance(like, (list, tuple)):
-        if all(isinstance(item, float) for item in like):
-            return lambda value, out: out.extend(value)
-        items = [_writer(item) for item in like]
+def _written(like: Any, path: str) -> Iterator[tuple[str, Writer]]:
+    """Every number, and every list of them, below a dataclass shaped as ``like``: where it is, and what appends it to a list."""
+    for name in (f.name for f in fields(like)):
+        value, at = getattr(like, name), f"{path}{name}"
+        if is_dataclass(value):
+            yield from _written(value, f"{at}.")
+        elif not isinstance(value, (list, tuple)):
+            yield at, list.append
+        elif is_dataclass(value[0]):
+            yield at, _extender(attrgetter(*(f.name for f in fields(value[0]))))
+        else:
+            yield at, list.extend
 
-        def write_items(value: Any, out: list[float]) -> None:
-            for item, write in zip(value, items, strict=True):
-                write(item, out)
 
-        return write_items
-    if not is_dataclass(like):
-        return lambda value, out: out.append(value)
-    names = [f.name for f in fields(like)]
-    get = attrgetter(*names)
-    if len(names) > 1 and not any(is_dataclass(value) or isinstance(value, (list, tuple)) for value in get(like)):
-        return lambda value, out: out.extend(get(value))
-    parts = [_writer(getattr(like, name)) for name in names]
+def _extender(get: Callable[[Any], tuple[float, ...]]) -> Writer:
+    def extend(out: list[float], items: Any) -> None:
+        for item in items:
+            out += get(item)
 
-    def write_parts(value: Any, out: list[float]) -> None:
-        for name, write in zip(names, parts, strict=True):
-            write(getattr(value, name), out)
-
-    return write_parts
+    return extend
 
 
 def _reader(like: Any) -> Callable[[Iterator[float]], Any]:
@@ -181,14 +176,21 @@ def _template() -> Cell:
 
 _TEMPLATE = _template()
 _READ_CELL = _reader(_TEMPLATE)
-_WRITE_CELL = _writer(_TEMPLATE)
+_WRITTEN = tuple(_written(_TEMPLATE, ""))  # put together once, since every control tick packs a plant
+_GET: Callable[[Cell], tuple[Any, ...]] = attrgetter(*(path for path, _ in _WRITTEN))
+_WRITERS = tuple(write for _, write in _WRITTEN)
 _HEAD = 22
 
 
+def _numbers(cell: Cell, out: list[float]) -> list[float]:
+    """``out`` with a cell's numbers at its end."""
+    for write, value in zip(_WRITERS, _GET(cell), strict=True):
+        write(out, value)
+    return out
+
+
 def _size() -> int:
-    out: list[float] = []
-    _WRITE_CELL(_TEMPLATE, out)
-    return _HEAD + len(out)
+    return _HEAD + len(_numbers(_TEMPLATE, []))
 
 
 SIZE: int = _size()  #: P
@@ -196,9 +198,8 @@ SIZE: int = _size()  #: P
 
 def pack(plant: Plant) -> F64:
     """(P,) of a plant."""
-    out: list[float] = [plant.time, *plant.q.tolist(), *plant.dq.tolist(), *plant.warm.tolist()]
-    _WRITE_CELL(plant.cell, out)
-    return np.array(out, np.float64)
+    head: list[float] = [plant.time, *plant.q.tolist(), *plant.dq.tolist(), *plant.warm.tolist()]
+    return np.array(_numbers(plant.cell, head), np.float64)
 
 
 def unpack(vector: F64) -> Plant:

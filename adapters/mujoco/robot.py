@@ -1,5 +1,6 @@
 """``Cosaw``: the simulated cell as a robot. A torque-driven Franka under the engine's impedance law at 500 Hz, with saw, log and person."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,7 +18,7 @@ from engine.control import impedance
 from engine.control.tank import Spring
 from engine.limits import Limits
 from engine.safety import cell as commissioned
-from engine.types import F64, Command, Observation, Person
+from engine.types import F64, Command, Observation, Person, Vec6
 
 NORMAL: Final = Limits()
 COMMAND_TIMEOUT: Final = 0.05  #: s without a command, then the robot brakes and holds by itself
@@ -41,6 +42,7 @@ class Cosaw:
         self.cell = layout.cell() if cell is None else cell
         self._arm = Arm()
         self._rest: F64 = np.zeros(7)
+        self._posture: F64 | None = None  # comes anew with every command, so the plant need not carry it
         self._time = 0.0
         self._seq = 0
         self._told: Person | None = None
@@ -93,6 +95,7 @@ class Cosaw:
         c = self._cell.control
         c.age = 0.0
         c.hand_force, c.hand_press = command.hand_force, command.hand_press
+        self._posture = np.array(command.posture) if all(map(math.isfinite, command.posture)) else None
         drives = self._cell.drives
         drives.line_y_d = _clamp(command.line_y_d, *layout.LINE_Y)
         drives.log_top_d = _clamp(command.log_top_d, *layout.LOG_TOP)
@@ -103,6 +106,9 @@ class Cosaw:
         c.braked, c.own_hold, c.yielding = command.brakes, False, command.hold
         c.goal = Spring(command.pose_d, command.stiffness_d, command.force_max, command.torque_max)
         c.twist_d, c.task_power = command.twist_d, command.task_power
+
+    def joint_twist(self, joint: int) -> Vec6:
+        return tuple(self._arm.jacobian[:, joint - 1].tolist())
 
     def stop(self, category: int) -> None:
         c = self._cell.control
@@ -214,6 +220,7 @@ class Cosaw:
         self._arm.set(held.q, held.dq, held.warm, held.time)
         self._time, self._cell = held.time, held.cell
         self._told = None
+        self._posture = None
         self._connected = True
 
     # --- one physics step ---
@@ -225,7 +232,8 @@ class Cosaw:
         if c.braked:
             drive.let_go(c, arm.here())
         self._drive.design(c, arm.jacobian, impedance.task_inertia(arm.jacobian, arm.mass))
-        self._rest = reach.posture(float(arm.place[1]), float(arm.place[2]))
+        rest = reach.posture(float(arm.place[1]), float(arm.place[2])) if self._posture is None else self._posture
+        self._rest = self._drive.posture(rest, arm.q)
 
     def _step(self, part: float) -> float:
         """One physics step, in which the spring goes ``part`` of what is left of its way. Returns J spent on carrying the weight."""

@@ -68,6 +68,38 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how a screen looks; ``look`` makes settings of them."""
+    for option in reversed(
+        (
+            click.option("--theme", help="dark, light, colour-blind, monochrome, or one of yours."),
+            click.option("--ascii/--no-ascii", "ascii_only", default=None, help="Draw with ASCII characters only."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def look(theme: str | None, ascii_only: bool | None) -> dict[str, Any]:
+    """What ``screen_options`` were given, as flags of ``settings_from``."""
+    given = {name: value for name, value in (("theme", theme), ("ascii", ascii_only)) if value is not None}
+    return {"console": given} if given else {}
+
+
+def check_screen(settings: "Settings", config: Path | None) -> None:
+    """End the program with a sentence where a keymap or a theme of the user's own cannot be used."""
+    from console.keymap import Keymap, KeymapError
+    from console.theme import ThemeError, palettes_from
+    from engine.config import origin
+
+    try:
+        palettes_from(settings.console.themes)
+        Keymap(settings.console.keymap)
+    except (KeymapError, ThemeError) as error:
+        kind, key = ("keymap", f"console.keymap.{error.action}") if isinstance(error, KeymapError) else ("theme", error.key)
+        fail(f"The {kind} from {origin(key, {}, config)} cannot be used: {error}" + ("" if str(error).endswith("?") else "."), USAGE)
+
+
 def session_path(name: str, store: Path | None) -> Path:
     """A path, an id (or a unique part of one) in the store, or "last"."""
     from engine.session.store import find

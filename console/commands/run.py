@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import sys
 import time
 from pathlib import Path
@@ -9,7 +10,21 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from console.commands.common import fail, json_option, report_on, run_options, session_errors, session_path, settings_from, store_option
+from console.commands.common import (
+    check_screen,
+    config_option,
+    fail,
+    json_option,
+    look,
+    report_on,
+    run_options,
+    screen_options,
+    session_errors,
+    session_path,
+    settings_from,
+    store_option,
+)
+from engine import unix_signals
 from engine.exits import NOT_CONNECTED, USAGE
 
 if TYPE_CHECKING:
@@ -22,25 +37,26 @@ LONGEST = 86_400.0  #: s
 
 @click.command()
 @run_options
+@screen_options
 @click.option("--demo", is_flag=True, default=None, help="A deterministic minute with hazards, in lock-step.")
 @click.option("--headless", is_flag=True, help="No screen: a scripted operator arms and grants.")
 @click.option("--duration", type=click.FloatRange(min=0.5), default=20.0, show_default=True, help="Seconds, with --headless.")
 @click.option("--json", "as_json", is_flag=True, help="With --headless: a summary as the last line of stdout.")
-def run(headless: bool, duration: float, as_json: bool, config: Path | None, **flags: Any) -> None:
+def run(
+    headless: bool, duration: float, as_json: bool, config: Path | None, theme: str | None, ascii_only: bool | None, **flags: Any
+) -> None:
     """The live console, or the same engine without a screen."""
+    unix_signals.block()
     if headless:
-        from engine import unix_signals
-
-        unix_signals.block()
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-    settings = settings_from(config, **flags)
+    settings = settings_from(config, **flags, **look(theme, ascii_only))
     if not duration <= LONGEST:
         fail(f"The duration {duration} is not a number of seconds up to {LONGEST:.0f}.", USAGE)
     if headless:
         _run_headless(settings, duration, as_json)
+    check_screen(settings, config)
     _need_terminal("The console needs a terminal; without one use --headless.")
-    _check_keymap(settings)
     from engine import runs
 
     place = runs.create(settings)
@@ -51,15 +67,8 @@ def run(headless: bool, duration: float, as_json: bool, config: Path | None, **f
 def _need_terminal(otherwise: str) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         fail(otherwise, USAGE)
-
-
-def _check_keymap(settings: "Settings") -> None:
-    from console.keymap import Keymap, KeymapError
-
-    try:
-        Keymap(settings.console.keymap)
-    except KeymapError as error:
-        fail(str(error), USAGE)
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        fail("TERM says that this terminal moves no cursor. Set TERM to what it is, for example TERM=xterm-256color.", USAGE)
 
 
 def _run_headless(settings: "Settings", duration: float, as_json: bool) -> NoReturn:
@@ -97,11 +106,11 @@ def _start_engine(place: "Run") -> None:
 def _console(place: "Run", *, readonly: bool, settings: "Settings") -> int:
     from console.app import run_live
 
-    code = run_live(place, readonly=readonly, settings=settings.console, store=settings.store, limits=settings.limits)
+    code, ends = run_live(place, readonly=readonly, settings=settings.console, store=settings.store, limits=settings.limits)
     deadline = time.monotonic() + 3.0
-    while place.alive and code == 0 and time.monotonic() < deadline:
+    while place.alive and ends and time.monotonic() < deadline:
         time.sleep(0.05)  # an engine that was asked to end is still committing
-    if place.alive:
+    if place.alive and not ends and select.select([], [sys.stdout], [], 0.0)[1]:  # a stalled terminal must not keep the program
         click.echo(f"The engine {place.name} goes on without a console: the robot is stopped. Come back with: sawhorse attach {place.name}")
     return code
 
@@ -109,8 +118,13 @@ def _console(place: "Run", *, readonly: bool, settings: "Settings") -> int:
 @click.command()
 @click.argument("name", required=False, metavar="[RUN]")
 @click.option("--readonly", is_flag=True, help="Observe; may still stop.")
-def attach(name: str | None, readonly: bool) -> None:
-    """Come back to a running engine, or observe it."""
+@config_option
+@screen_options
+def attach(name: str | None, readonly: bool, config: Path | None, theme: str | None, ascii_only: bool | None) -> None:
+    """Come back to a running engine, or observe it. Theme and keys are yours, limits the run's."""
+    unix_signals.block()
+    own = settings_from(config, **look(theme, ascii_only))
+    check_screen(own, config)
     _need_terminal("A console needs a terminal.")
     from engine.config import Settings
     from engine.runs import RunError, find
@@ -119,7 +133,7 @@ def attach(name: str | None, readonly: bool) -> None:
         place = find(name)
     except RunError as error:
         fail(str(error), NOT_CONNECTED)
-    settings = Settings.model_validate_json(place.settings.read_text())
+    settings = Settings.model_validate_json(place.settings.read_text()).model_copy(update={"console": own.console})
     sys.exit(_console(place, readonly=readonly, settings=settings))
 
 
@@ -145,15 +159,22 @@ def stop(name: str | None) -> None:
 @click.option("--verify", is_flag=True, help="Compute every decision again from the recorded inputs and compare bit for bit.")
 @json_option
 @store_option
-def replay(session: str, verify: bool, as_json: bool, store: Path | None) -> None:
+@config_option
+@screen_options
+def replay(
+    session: str, verify: bool, as_json: bool, store: Path | None, config: Path | None, theme: str | None, ascii_only: bool | None
+) -> None:
     """Play a recorded session on the same screen, or verify its decisions."""
-    path = session_path(session, store)
+    settings = settings_from(config, store=store, **look(theme, ascii_only))
+    path = session_path(session, settings.store)
     if verify:
         from engine.session.verify import recompute
 
         with session_errors():
             report_on(recompute(path), as_json)
+    check_screen(settings, config)
+    unix_signals.block()
     _need_terminal("The replay needs a terminal; without one use --verify.")
     from console.app import run_replay
 
-    sys.exit(run_replay(path, settings_from(None).console))
+    sys.exit(run_replay(path, settings.console))

@@ -1,4 +1,4 @@
-"""The store of recorded sessions: list, show, verify, repair, rm."""
+"""The store of recorded sessions: list, show, verify, repair, export, rm."""
 
 import json
 import sys
@@ -34,7 +34,7 @@ def sessions_list(store: Path | None, as_json: bool) -> None:
         state = "recording" if one.recording else one.exit_reason or "; ".join(one.problems)
         click.echo(
             f"{one.id:22} {one.robot:8} {one.policy or '-':10} {one.length_s:7.1f} s {one.ticks:8d} ticks {one.inferences:6d} inferences "
-            f"{one.stops:3d} stops {one.bytes / 1e6:7.1f} MB  {state}"
+            f"{one.stops:3d} stops {one.failures:3d} failures {one.bytes / 1e6:7.1f} MB  {state}"
         )
 
 
@@ -84,6 +84,20 @@ def sessions_repair(session: str, store: Path | None, as_json: bool) -> None:
 
     with session_errors():
         report_on(repair(session_path(session, store)), as_json)
+
+
+@sessions.command("export")
+@click.argument("session")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tar")
+@store_option
+def sessions_export(session: str, out: Path, store: Path | None) -> None:
+    """Write one session as one tar file, to take it elsewhere."""
+    from engine.session.export import export
+
+    path = session_path(session, store)
+    with session_errors():
+        size = export(path, out)
+    click.echo(f"Exported {path} to {out}, {size / 1e6:.1f} MB.")
 
 
 @sessions.command("rm")

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 @json_option
+@click.option("--keyboard", is_flag=True, help="Ask for a held key, and measure its repeats and its release.")
 @click.option("--faults", is_flag=True, help="Put every fault into the simulated robot, for minutes; exit 5 if one is not survived.")
 @click.option("--only", metavar="NAME", help="With --faults: the faults whose names contain this.")
-def doctor(config: Path | None, as_json: bool, faults: bool, only: str | None) -> None:
+def doctor(config: Path | None, as_json: bool, keyboard: bool, faults: bool, only: str | None) -> None:
     """Look at everything the program stands on: what works, what does not, what to do. Exit 1 if something failed."""
     import msgspec
 
@@ -32,7 +33,11 @@ def doctor(config: Path | None, as_json: bool, faults: bool, only: str | None) -
 
     from console.doctor import checks, lines
 
-    found = list(checks(settings_from(config), progress))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminal taken raw is given back
+    try:
+        found = list(checks(settings_from(config), progress, hold=keyboard))
+    except KeyboardInterrupt:
+        fail("Interrupted; the terminal is as it was.", INTERRUPTED)
     click.echo(json.dumps(msgspec.to_builtins(found)) if as_json else "\n".join(lines(found)))
     sys.exit(1 if any(one.status == "fail" for one in found) else 0)
 
@@ -45,7 +50,7 @@ def _faults(settings: "Settings", only: str, as_json: bool) -> NoReturn:
     import msgspec
 
     from adapters.base import AdapterError
-    from console.doctor import fault_lines, faults
+    from console.doctor.faults import fault_lines, faults
     from engine.policy.errors import PolicyError
     from engine.session.layout import SessionError
 

@@ -156,7 +156,7 @@ def _study(
 @config_option
 @json_option
 def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool) -> None:
-    """Measure: control, ensemble, recorder, sim, startup or stop.
+    """Measure: console, control, ensemble, recorder, sim, startup or stop.
 
     Each figure stands beside its bar and beside a named alternative measured in the same run.
     """

@@ -67,7 +67,8 @@ class Board(Screen[None], inherit_bindings=False):
 
     def view(self) -> View:
         """What the panels show now; here that there is no robot."""
-        return View(snapshot=None, history=History(), wall=self.app.wall(), link="recorded", stoppable=False)
+        spinner = int(5 * self.app.now())
+        return View(snapshot=None, history=History(), wall=self.app.wall(), spinner=spinner, link="recorded", stoppable=False)
 
     def heed(self, view: View) -> None:
         """Change the places where what is shown asks for it; here nothing does."""
@@ -78,6 +79,8 @@ class Board(Screen[None], inherit_bindings=False):
             self.app.show_help(self.SCOPE)
         elif action == "theme":
             self.app.next_theme()
+        elif action == "palette":
+            self.app.show_palette(self)
         elif action in ("back", "quit"):
             self.app.back()
 

@@ -1,6 +1,5 @@
 """Every key, generated from the table of bindings."""
 
-from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -8,7 +7,7 @@ from textual import events
 from console.keymap import BINDINGS, Keymap, Scope, shown
 from console.panel import Panel
 from console.rows import Row, beside, row, wrapped
-from console.screens.page import Page
+from console.screens.page import ROWS, Page
 from console.view import View
 
 KEYS = 16  #: cells for the keys, left of what they do
@@ -25,7 +24,7 @@ def help_rows(keymap: Keymap, scope: Scope, width: int) -> list[Row]:
     column = width if width < 110 else width // 2 - 2
     groups: dict[str, list[Row]] = {}
     for binding in BINDINGS:
-        if binding.scope not in (scope, "everywhere"):
+        if scope not in binding.scopes:
             continue
         keys = " ".join(shown(key) for key in keymap.keys[binding.id])
         role = "bad" if binding.group == "Stop" else "key"
@@ -64,20 +63,20 @@ class HelpPanel(Panel):
         return rows[self.first :]
 
     def note(self, view: View) -> Row:
-        return row(("↑ ↓", "key"), (" scroll   ", "dim"), ("Esc", "key"), (" closes", "dim"))
+        return row(("↑ ↓ PgUp PgDn", "key"), (" scroll   ", "dim"), ("Esc", "key"), (" closes", "dim"))
 
 
 class HelpScreen(Page):
+    SCOPE: ClassVar[Scope] = "help"
+    POSSIBLE: ClassVar[frozenset[str]] = frozenset({"stop", "stop_off", "theme", "back"})
+
     def __init__(self, scope: Scope) -> None:
         self.help = HelpPanel(self.app.keymap, scope)
         super().__init__(self.help)
 
-    def view(self) -> View:
-        return replace(super().view(), possible=frozenset({"stop", "stop_off", "theme"}))
-
     def act(self, action: str, event: events.Key) -> None:
-        if action in ("row_up", "row_down"):
-            self.help.first += 1 if action == "row_down" else -1
+        if action in ROWS:
+            self.help.first += ROWS[action]
         elif action == "help":
             self.app.back()
         else:

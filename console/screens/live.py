@@ -5,16 +5,17 @@ import time
 
 from textual import events
 
-from console.hold import ArmGesture, HeldKeys, Keyboard
+from console.hold import TRIP, ArmGesture, HeldKeys, Keyboard
 from console.keymap import ARROWS, HOLDS, possible
 from console.places import Place, live_places
 from console.presence import HEARD_WITHIN, asking
 from console.screens.board import is_repeat
 from console.screens.panels import RobotBoard, robot_panels
 from console.view import View
-from console.widgets.camera import CameraPanel, picture_size
+from console.widgets.camera import CameraPanel, asked_size
 from console.widgets.footer import Footer
 from console.widgets.strip import HEIGHT, Question, Strip
+from engine.control.jog import LEVEL
 from engine.exits import CLEAN, FAULT, STOPPED
 from engine.messages import (
     AdjustForce,
@@ -25,17 +26,20 @@ from engine.messages import (
     Hold,
     Intent,
     KeyTiming,
+    LowerKeys,
     Mark,
     MoveLine,
+    Offer,
     Pause,
     Recover,
     SetJog,
     SetMode,
     Shutdown,
+    Take,
     WatchPicture,
 )
-from engine.operator import FORCE_STEP, JOG_SPEEDS, JOG_STEPS
-from engine.safety.reasons import advice, sentence
+from engine.operator import FORCE_STEP, JOG_SPEEDS, JOG_STEPS, KEY_MODES
+from engine.safety.reasons import refusal
 from engine.types import Mode, Reason, Snapshot
 
 CAMERAS = ("front", "side", "top", "")
@@ -53,6 +57,7 @@ _CUT_MOVES = {
     "lower": (0.0, -LOG_STEP),
 }
 _JOG_AXES = {"left": "-y", "right": "+y", "up": "+x", "down": "-x", "higher": "+z", "lower": "-z"}
+_LOWER = {"HOLD": KEY_MODES[1], "REPEAT": KEY_MODES[0], "STEP": KEY_MODES[2]}  #: the next mode of the keys; after the lowest, all again
 
 
 class LiveScreen(RobotBoard):
@@ -67,6 +72,7 @@ class LiveScreen(RobotBoard):
         self.gesture: ArmGesture | None = None
         self.keyboard: Keyboard | None = None
         self.held = HeldKeys()
+        self.joint = 1  #: that the jog keys act on; 0 = they level the saw
         self._watched: tuple[str, int, int] | None = None
         self._message = ""
         self._message_at = -math.inf
@@ -97,6 +103,7 @@ class LiveScreen(RobotBoard):
             heartbeat=app.heartbeat,
             link_slow=app.link_slow,
             readonly=app.observing,
+            joint=self.joint,
             picture=held[0] if held else None,
             picture_age=held[0].age + now - held[1] if held else math.nan,
             picture_age_max=app.options.picture_age_max,
@@ -109,7 +116,8 @@ class LiveScreen(RobotBoard):
             ended=link.ended.reason if link is not None and link.ended else "",
             armed_progress=self.gesture.progress(time.monotonic()) if self.gesture else 0.0,
             arm_presses=self.gesture.presses if self.gesture else 0,
-            possible=possible(snapshot, readonly=app.observing, connected=state == "connected"),
+            possible=possible(snapshot, readonly=app.observing, connected=state == "connected")
+            - ({"handover"} if app.options.readonly else set()),
             limits=app.options.limits,
         )
 
@@ -142,7 +150,7 @@ class LiveScreen(RobotBoard):
         requests = (asked.arm_request, asked.go_request, asked.clear_request)
         refused = snapshot.decision.refused
         if self._requests is not None and requests != self._requests and refused != Reason.OK:
-            self.say(f"Not done: {sentence(refused)}. {advice(refused)}")
+            self.say(f"Not done: {refusal(refused)}")
         self._requests = requests
 
     def say(self, text: str) -> None:
@@ -150,15 +158,18 @@ class LiveScreen(RobotBoard):
         self._message, self._message_at = text, self.app.now()
 
     def _said(self, now: float) -> str:
-        if self.app.multiplexer and self.app.armed and not self.app.observing and (asked := asking(self.app.unproven)):
+        snapshot = self._snapshot()
+        needed = self.app.armed and snapshot is not None and snapshot.inputs.console_required
+        if self.app.multiplexer and needed and not self.app.observing and (asked := asking(self.app.unproven)):
             return asked
         if self.app.dropped_key:
             return "A key waited too long behind the screen and was dropped: press it again."
         return self._message if now - self._message_at < MESSAGE_FOR else ""
 
     def _key_mode(self) -> str:
+        snapshot = self._snapshot()
         if self.keyboard is not None:
-            return self.keyboard.mode
+            return self.keyboard.mode if snapshot is None else snapshot.operator.key_mode
         return "HOLD" if self.app.releases else ""
 
     def _watch_picture(self) -> None:
@@ -166,8 +177,8 @@ class LiveScreen(RobotBoard):
         size = self.camera_panel.size if "camera" in self._placed else None
         if size is not None and not size.width:
             return  # its place is known, its size not yet
-        width, height = picture_size(size.width - 4, size.height - 2) if size is not None else (0, 0)
-        wish = (self.camera if width else "", width, height)
+        width, height = asked_size(size.width - 4, size.height - 2, pixels=self.app.canvas.ready) if size is not None else (0, 0)
+        wish = (self.camera if width and self.app.pictures else "", width, height)
         link = self.app.link
         if (
             link is not None
@@ -188,6 +199,7 @@ class LiveScreen(RobotBoard):
         return self.app.link.newest() if self.app.link is not None else None
 
     def act(self, action: str, event: events.Key) -> None:
+        self._message = ""  # it answered the key before
         if action == "quit":
             self._quit()
         elif action == "back":
@@ -197,15 +209,18 @@ class LiveScreen(RobotBoard):
             self.turn("why")
         elif action == "layers":
             self.turn("layers")
-        elif action in ("help", "theme"):
+        elif action in ("help", "theme", "palette"):
             super().act(action, event)
         elif action == "camera":
             self.camera = CAMERAS[(CAMERAS.index(self.camera) + 1) % len(CAMERAS)]
+        elif action in ("sessions", "doctor") and self.app.armed:
+            self.say(f"{action.capitalize()} opens only while the robot is disarmed.")
         elif action == "sessions":
-            if self.app.armed:
-                self.say("Sessions open only while the robot is disarmed.")
-            else:
-                self.app.show_sessions()
+            self.app.show_sessions()
+        elif action == "doctor":
+            self.app.show_doctor()
+        elif action == "handover":
+            self._hand_over()
         elif self.app.observing:
             self.say("This console only observes: it may stop, and nothing else.")
         else:
@@ -230,6 +245,8 @@ class LiveScreen(RobotBoard):
             self._hold(action, action, event)
         elif action in ARROWS:
             self._arrow(action, event, snapshot)
+        elif action in ("joint_before", "joint_after"):
+            self._choose_joint(1 if action == "joint_after" else -1, snapshot)
         elif action == "arm" and snapshot.decision.armed:
             self.say("It is armed: G goes, D disarms.")
         elif action == "arm":
@@ -251,8 +268,24 @@ class LiveScreen(RobotBoard):
         if operator.mode == Mode.CUT:
             dy, dz = _CUT_MOVES[action]
             self.send(MoveLine(dy=dy, dz=dz))
+        elif operator.mode == Mode.JOG_JOINT:
+            sign = _JOG_AXES[action][0]
+            self._hold(action, f"{sign}j{self.joint}" if self.joint else LEVEL, event)
         else:
             self._hold(action, _JOG_AXES[action], event)
+
+    def _choose_joint(self, step: int, snapshot: Snapshot) -> None:
+        """The next joint, which no key that is still down moves."""
+        if snapshot.operator.mode == Mode.JOG_JOINT:
+            self.let_go()
+            self.joint = (self.joint + step) % (len(snapshot.inputs.q) + 1)
+
+    def _hand_over(self) -> None:
+        """Offer control, or take it; the engine says why not."""
+        if self.app.options.readonly:
+            self.say("This console asked to observe only: attach another one to control.")
+        else:
+            self.send(Take() if self.app.observing else Offer())
 
     def _clear(self, snapshot: Snapshot) -> None:
         number = snapshot.decision.stop_number
@@ -301,7 +334,10 @@ class LiveScreen(RobotBoard):
         self._ask("")
         if gesture is None or snapshot is None:
             return
-        self.keyboard = gesture.keyboard()
+        trip = self.app.proof.trip
+        self.keyboard = gesture.keyboard(trip)
+        if trip > TRIP:
+            self.say(f"The link takes {trip:.2f} s there and back, too long to hold a key: each press is one step.")
         self.send(KeyTiming(key_mode=self.keyboard.mode, repeat_interval=self.keyboard.repeat_interval))
         self.send(Arm(robot=snapshot.run.robot))
 
@@ -340,6 +376,7 @@ def _intent(action: str, snapshot: Snapshot) -> Intent | None:
         "force_down": AdjustForce(delta=-FORCE_STEP),
         "force_reset": AdjustForce(delta=0.0),
         "mode": SetMode(mode=(operator.mode + 1) % len(Mode)),
+        "keys": LowerKeys(key_mode=_LOWER[operator.key_mode]),
         "step_smaller": SetJog(step=_neighbour(JOG_STEPS, operator.jog_step, -1)),
         "step_larger": SetJog(step=_neighbour(JOG_STEPS, operator.jog_step, 1)),
         "jog_slower": SetJog(speed=_neighbour(JOG_SPEEDS, operator.jog_speed, -1)),

@@ -12,7 +12,7 @@ from console.places import Place, replay_places
 from console.player import Player
 from console.screens.panels import RobotBoard, robot_panels
 from console.view import History, View
-from console.widgets.camera import CameraPanel, picture_size
+from console.widgets.camera import CameraPanel, asked_size
 from console.widgets.footer import Footer
 from console.widgets.scrub import ScrubBar
 from engine.messages import Picture
@@ -20,7 +20,7 @@ from engine.session.layout import SessionError
 from engine.session.reader import Session
 from engine.types import Snapshot
 
-POSSIBLE = frozenset(binding.id for binding in BINDINGS if binding.scope in ("replay", "everywhere"))
+POSSIBLE = frozenset(binding.id for binding in BINDINGS if "replay" in binding.scopes)
 FRAME = 0.1  #: s between drawn frames while playing
 STEADY = 170  #: ticks between two frames at most while it plays, at 16 times the speed
 
@@ -32,8 +32,8 @@ class ReplayScreen(RobotBoard):
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        stops = [event.t_ns for event in session.events if event.kind == "stop"]
-        self.player = Player(session.times.tolist(), inference_times(session), stops)
+        stops, marks = ([event.t_ns for event in session.events if event.kind == kind] for kind in ("stop", "mark"))
+        self.player = Player(session.times.tolist(), inference_times(session), stops, marks)
         self.history = History()
         self.camera_panel = CameraPanel(id="camera")
         super().__init__(robot_panels(self.camera_panel, scrub=ScrubBar(self.player, session.events, id="scrub")))
@@ -93,7 +93,7 @@ class ReplayScreen(RobotBoard):
         if not self.camera or "camera" not in self._placed:
             return None, math.nan
         size = self.camera_panel.size
-        side, _ = picture_size(size.width - 4, size.height - 2)
+        side, _ = asked_size(size.width - 4, size.height - 2, pixels=self.app.canvas.ready)
         try:
             return recorded_picture(self.session, self.camera, self.player.t_ns, side)
         except SessionError as error:
@@ -116,6 +116,9 @@ class ReplayScreen(RobotBoard):
             self._to(player.inferences, 1 if action == "inference_after" else -1, "inference")
         elif action in ("stop_before", "stop_after"):
             self._to(player.stops, 1 if action == "stop_after" else -1, "stop")
+        elif action in ("mark_before", "mark_after"):
+            if self._to(player.marks, 1 if action == "mark_after" else -1, "mark"):
+                self.message = self._mark()
         elif action in ("begin", "end"):
             player.seek(0 if action == "begin" else len(player.times) - 1)
         elif action == "camera":
@@ -127,6 +130,13 @@ class ReplayScreen(RobotBoard):
         else:
             super().act(action, event)
 
-    def _to(self, marks: Sequence[int], direction: int, what: str) -> None:
-        if not self.player.step_to(marks, direction):
+    def _to(self, marks: Sequence[int], direction: int, what: str) -> bool:
+        moved = self.player.step_to(marks, direction)
+        if not moved:
             self.message = f"There is no {what} {'after' if direction > 0 else 'before'} this tick."
+        return moved
+
+    def _mark(self) -> str:
+        """What the newest mark at the tick shown says."""
+        texts = [event.text for event in self.session.events if event.kind == "mark" and event.t_ns <= self.player.t_ns]
+        return f"Mark {len(texts)} of {len(self.player.marks)}: {texts[-1]}"

@@ -33,7 +33,7 @@ def event_rows(event: Event, width: int) -> list[Row]:
     text = one_cell_each(event.text)
     room = width - len(stamp) - 3
     if len(text) > room:
-        text = text.replace(" category ", " cat ").replace(" protective:", ":").replace(": uncertainty: uncertainty", ": uncertainty")
+        text = text.replace(" category ", " cat ").replace(" protective:", ":")
     told = role if role != "dim" else "text"
     lines = wrapped(text, max(8, room)) or [""]
     rows = [row((f"{stamp} ", "dim"), (f"{mark} ", role), (lines[0], told))]

@@ -13,10 +13,12 @@ _KEYS = Keymap()
 GROUPS = {
     "pull": (("pull", "push", "press"), "hold"),
     "force_up": (("force_up", "force_down", "force_reset"), "force"),
+    "joint_before": (("joint_before", "joint_after"), "joint"),
     "slower": (("slower", "faster"), "speed"),
     "tick_before": (("tick_before", "tick_after"), "tick"),
     "inference_before": (("inference_before", "inference_after"), "inference"),
     "stop_before": (("stop_before", "stop_after"), "stop"),
+    "mark_before": (("mark_before", "mark_after"), "mark"),
     "second_back": (("second_back", "second_on"), "1 s"),
 }
 _SKIPPED = {name for names, _ in GROUPS.values() for name in names[1:]}
@@ -27,14 +29,14 @@ def footer_rows(view: View, width: int, scope: Scope, keymap: Keymap = _KEYS) ->
     right = recorder_spans(view) if scope == "live" else ()
     right = (*right, (" ", "text"))
     spans: Row = ((" ", "text"),)
-    for binding in sorted((b for b in BINDINGS if b.footer and b.scope in (scope, "everywhere")), key=lambda b: b.footer):
+    for binding in sorted((b for b in BINDINGS if b.footer and scope in b.scopes), key=lambda b: b.footer):
         if binding.id not in view.possible or binding.id in _SKIPPED:
             continue
         names, label = GROUPS.get(binding.id, ((binding.id,), binding.label))
         keys = "/".join(shown(keymap.keys[name][0]) for name in names if keymap.keys[name])
         role = "bad" if binding.id in ("stop", "stop_off") else "key"
         entry: Row = ((keys, role), (f" {label}  ", "dim"))
-        if width_of(spans) + width_of(entry) + width_of(right) > width:
+        if not keys or width_of(spans) + width_of(entry) + width_of(right) >= width:  # one cell stays free between left and right
             continue
         spans += entry
     return [joined(spans, right, width)]

@@ -27,7 +27,7 @@ def gains_rows(view: View, width: int, height: int) -> list[Row]:
     force = _link("F", d.force, d.force_limit, now.force_max, "N", width, 1)
     speed = _link("speed", d.speed_scale, d.speed_limit, measured_speed(s), "m/s", width, 2)
     if height < 6:
-        return [head, across, press, force, speed][-height:] if height >= 4 else [across, force, speed][:height]
+        return [head, stroke, across, force, speed][-height:] if height >= 4 else [stroke, force, speed][:height]
     if height < 7:
         return [head, stroke, across, press, force, speed]
     rows = [head, stroke, across, press, damping, force, speed]
@@ -75,7 +75,7 @@ def _head(view: View, width: int) -> Row:
 def _link(name: str, norm: float, permitted: float, effect: float, unit: str, width: int, decimals: int = 0) -> Row:
     """One quantity: normalised, permitted, in effect; a bar of the second in the third where there is room."""
     first, normalised, limit, present = _columns(width)
-    over = effect > permitted * SETTLED
+    over = effect > permitted * SETTLED and effect - permitted >= 0.5 * 10.0**-decimals  # no less than what is shown
     spans = row(
         f"{name:{first}}",
         (number(norm, normalised, 2) if normalised else "", "dim"),

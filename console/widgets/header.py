@@ -25,6 +25,14 @@ def placeholder(snapshot: Snapshot | None) -> str:
     return ""
 
 
+def _control(view: View) -> str:
+    """Who may command, where it is not plainly this console."""
+    run = view.snapshot.run if view.snapshot is not None else None
+    if run is not None and "handover" in view.possible and (run.offered or not run.controller):
+        return "CONTROL OFFERED" if run.offered else "NO CONTROL"
+    return "READ ONLY" if view.readonly else ""
+
+
 def header_rows(view: View, width: int) -> list[Row]:
     snapshot = view.snapshot
     clock = time.strftime("%H:%M:%S", time.localtime(view.wall))
@@ -37,8 +45,8 @@ def header_rows(view: View, width: int) -> list[Row]:
         if width >= 100:
             left += row((f"  {one_cell_each(run.run)}", "dim"))
     right: Row = ()
-    if view.readonly:
-        right += row((" READ ONLY ", "state idle"), " ")
+    if badge := _control(view):
+        right += row((f" {badge} ", "state idle"), " ")
     if view.link_slow:
         right += row((" link slow ", "state warn"), " ")
     if fake := placeholder(snapshot):

@@ -1,14 +1,16 @@
 """Hold-to-run: the mode, what is granted now and for how long, and what the arrows act on."""
 
+import math
 from typing import ClassVar
 
 from console.draw import bar
 from console.panel import Panel
 from console.rows import Row, number, row, wrapped
 from console.view import View
-from engine.types import Mode, OperatorState
+from engine.safety.limits import tilt
+from engine.types import Mode, OperatorState, Snapshot
 
-MODES = {Mode.CUT: "CUT", Mode.JOG_XYZ: "JOG XYZ"}
+MODES = {Mode.CUT: "CUT", Mode.JOG_XYZ: "JOG XYZ", Mode.JOG_SAW: "JOG SAW", Mode.JOG_JOINT: "JOINT"}
 GRANT_FULL = 0.5  #: s, the longest a grant lasts without a new sign of life
 
 
@@ -67,15 +69,9 @@ def hold_rows(view: View, width: int, height: int) -> list[Row]:
             )
         )
     else:
-        rows.append(
-            row(
-                ("step ", "dim"),
-                (number(operator.jog_step * 1e3, 3, 0), "value"),
-                (" mm  ", "dim"),
-                (number(operator.jog_speed * 1e3, 4, 0), "value"),
-                (" mm/s", "dim"),
-            )
-        )
+        rows.append(row(*_jog_spans(operator), (" -= ,.", "key")))
+        if operator.mode == Mode.JOG_JOINT:
+            rows.append(row((f"{_chosen(view)[0]:8}", "selected"), *_joint_spans(view, view.snapshot), (" [ ]", "key")))
     if operator.refused:
         rows += [row((line, "warn")) for line in wrapped(operator.refused, width)]
     if height >= len(rows) + 4:
@@ -115,21 +111,51 @@ def _pieces(text: str, width: int) -> list[str]:
     return [text[i : i + width] for i in range(0, len(text), max(1, width))][:3]
 
 
+def _chosen(view: View) -> tuple[str, int]:
+    """What the jog keys act on among the joints, and which joint that is, 0 for none. Another console's choice is not known here."""
+    if view.readonly or view.link == "recorded":
+        return MODES[Mode.JOG_JOINT], 0
+    return (f"JOINT {view.joint}" if view.joint else "LEVEL"), view.joint
+
+
+def _jog_spans(operator: OperatorState) -> Row:
+    """The step and the speed of the saw's fastest point."""
+    return row(
+        ("step ", "dim"),
+        (number(operator.jog_step * 1e3, 2, 0), "value"),
+        (" mm ", "dim"),
+        (number(operator.jog_speed * 1e3, 3, 0), "value"),
+        (" mm/s", "dim"),
+    )
+
+
+def _joint_spans(view: View, snapshot: Snapshot) -> Row:
+    """The chosen joint's angle, and how far the saw is from level."""
+    turned, most = math.degrees(tilt(snapshot.inputs.pose)), math.degrees(view.limits.tilt_max)
+    _, joint = _chosen(view)
+    angle = number(math.degrees(snapshot.inputs.q[joint - 1]), 6, 1, sign=True) + "°" if joint else " " * 7
+    role = "warn" if turned > most / 2 else "value"
+    return row((angle, "value"), (" tilt", "dim"), (number(turned, 4, 1), role), (f"/{most:.0f}°", "dim"))
+
+
 def hold_line(view: View, width: int) -> list[Row]:
     """The same in one line, for small screens."""
     if view.snapshot is None:
         return [row(("  nothing can be held yet", "dim"))]
     o = view.snapshot.operator
-    name = MODES[Mode(o.mode)]
+    name = _chosen(view)[0] if o.mode == Mode.JOG_JOINT else MODES[Mode(o.mode)]
     spans: list[tuple[str, str]] = [("  ", "text"), (f"[{name}]", "selected"), (" ", "text")]
     if o.grant_left > 0 and o.grant_axis:
         spans += [
             (f"{o.grant_axis[:10]:10} ", "good"),
             *bar(o.grant_left / GRANT_FULL, 8, "good"),
-            (f" {o.grant_left * 1e3:4.0f} ms ", "value"),
+            (f" {o.grant_left * 1e3:4.0f} ms", "value"),
         ]
     else:
         spans += [("nothing granted            ", "dim")]
+    if o.mode != Mode.CUT:
+        spans += [(" ", "text"), *_jog_spans(o), (" ", "text")]
+        return [row(*spans, *(_joint_spans(view, view.snapshot) if o.mode == Mode.JOG_JOINT and width >= 76 else ()))]
     spans += [
         (" K/J", "key"),
         (f"{o.hand_force_set:4.0f} N", "value"),

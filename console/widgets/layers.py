@@ -12,6 +12,8 @@ from engine.types import LAYERS, Decision, Reason
 
 NUMBERED = 41  #: cells from which a layer's name stands with its number
 SAYS_FROM = 104  #: cells from which each layer's sentence stands beside its numbers
+LATCH = LAYERS.index("latch/watchdog")
+MARKS = {"score": "▶", "speed": "▷"}  #: of the layer that binds the score, and of those that keep the speed lowest
 TRENDS = {1: ("↑", "good"), 0: ("→", "dim"), -1: ("↓", "warn")}
 
 # How a margin is shown: factor, unit, decimals.
@@ -51,6 +53,8 @@ def margin_text(decision: Decision, layer: int, width: int = 9) -> str:
     unit = BY_REASON.get(reason) or BY_LAYER.get(layer)
     if reason == Reason.NOT_CONFIGURED or unit is None or not math.isfinite(margin):
         return NONE.rjust(width)
+    if layer == LATCH and decision.stop_number:
+        return NONE.rjust(width)  # what it holds then is the margin of the layer that stopped, as it was
     factor, name, decimals = unit
     return f"{number(margin * factor, width - len(name) - 1, decimals, sign=margin < 0)} {name}"
 
@@ -61,33 +65,65 @@ def layer_sentence(decision: Decision, layer: int) -> str:
     return sentence(decision.layer_reason[layer], margin, old, layer, decision.separation_part, decision.separation)
 
 
+def slowest(decision: Decision) -> tuple[int, ...]:
+    """The layers that keep the speed lowest; the one that binds the score where the action's own speed does; none at full speed."""
+    scales = [scale if math.isfinite(scale) else 0.0 for scale in decision.layer_scale]
+    least = min(scales)
+    if decision.speed_scale < least:
+        return (decision.binding,)
+    return tuple(i for i, scale in enumerate(scales) if scale == least) if least < 1.0 else ()
+
+
+def speed_sentence(decision: Decision, limits: Limits) -> str:
+    """Which layers keep the speed down, why, and to how much; "" at full speed."""
+    layers = slowest(decision)
+    if not layers:
+        return ""
+    first = layers[0]
+    cap = f"at most {decision.speed_limit:.2f} m/s"
+    if decision.speed_scale < decision.layer_scale[first]:
+        return f"{LAYERS[first]}: score {decision.score:.2f}, full speed above {limits.continue_above:.2f}, {cap}"
+    names = " · ".join(LAYERS[i] for i in layers)
+    if len(layers) == 1 and decision.layer_reason[first] not in (Reason.OK, Reason.NOT_CONFIGURED):
+        return f"{names}: {layer_sentence(decision, first)}"
+    silent = all(decision.layer_reason[i] == Reason.NOT_CONFIGURED for i in layers)
+    return f"{names}{' not configured' if silent else ''}: {cap}"
+
+
 def layer_row(view: View, decision: Decision, layer: int, width: int) -> Row:
     """What fits of one layer: name and score always, then age, margin, speed, trend and force."""
     limits = view.limits
     binding = layer == decision.binding
+    slows = layer in slowest(decision)
+    mark = MARKS["score"] if binding else MARKS["speed"] if slows else " "
     scale, force = decision.layer_scale[layer], decision.layer_force[layer]
     score = decision.layer_score[layer]
     told = score_role(score, limits) if binding or not score >= limits.continue_above else "text"
     spans: list[Span] = [
-        (("▶" if binding else " ") + _name(layer, width), "value" if binding else "text"),
+        (mark + _name(layer, width), "value" if binding or slows else "text"),
         (number(score, 5, 2), told),
     ]
     if width >= 24:
         spans.append(TRENDS[view.history.trend(layer)])
     if width >= 47:
-        spans.append((number(scale * limits.speed_max, 6, 2), "warn" if not scale >= 1.0 else "dim"))
+        spans.append((number(scale * limits.speed_max, 6, 2), "value" if slows else "warn" if not scale >= 1.0 else "dim"))
     if width >= 53:
         spans.append((number(force, 5, 0), "dim" if math.isinf(force) else "warn"))
     if width >= 38 and decision.layer_reason[layer] == Reason.NOT_CONFIGURED:
         spans.append((f"{'not configured':>17}", "dim"))
     elif width >= 38:
         spans.append((margin_text(decision, layer), "value" if binding else "text"))
-        spans.append((age(decision.layer_age[layer], 8), "dim"))
+        spans.append((age(_old(decision, layer), 8), "dim"))
     elif width >= 32:
-        spans.append((age(decision.layer_age[layer], 8), "dim"))
+        spans.append((age(_old(decision, layer), 8), "dim"))
     if width >= SAYS_FROM:
         spans.append(("  " + layer_sentence(decision, layer), "value" if binding else "dim"))
     return tuple(spans)
+
+
+def _old(decision: Decision, layer: int) -> float:
+    """s, age of the layer's oldest input; while a stop holds the latch has none of its own."""
+    return math.nan if layer == LATCH and decision.stop_number else decision.layer_age[layer]
 
 
 def _name(layer: int, width: int) -> str:
@@ -121,8 +157,10 @@ def layer_rows(view: View, decision: Decision, width: int, height: int) -> list[
         rows = [head_row(width), *(layer_row(view, decision, i, width) for i in range(len(LAYERS)) if i not in silent)]
     shown = rows[:room]
     if silent:
-        told = f" not configured: {' · '.join(LAYERS[i] for i in silent)}"
-        shown.append(row((told if len(told) <= width else f" {len(silent)} not configured", "dim")))
+        slows = not set(silent).isdisjoint(slowest(decision))
+        mark, role = (MARKS["speed"], "value") if slows else (" ", "dim")
+        told = f"{mark}not configured: {' · '.join(LAYERS[i] for i in silent)}"
+        shown.append(row((told if len(told) <= width else f"{mark}{len(silent)} not configured", role)))
     return shown[:height]
 
 
@@ -141,6 +179,7 @@ def page_rows(view: View, width: int, height: int) -> list[Row]:
             rows += [row(("  " + line, "dim")) for line in wrapped(advice(reason), width - 2)]
     legend = (
         f"m/s ≤, N ≤: the most this layer permits, of {view.limits.speed_max:.2f} m/s; ∞ sets none.",
+        f"{MARKS['score']} sets the score, {MARKS['speed']} the speed.",
         "margin: distance to the limit. age: of the oldest input. ↑ ↓: over 4 s.",
     )
     rows += [(), *(row((line, "dim")) for text in legend for line in wrapped(text, width))]

@@ -5,12 +5,13 @@ from typing import ClassVar
 
 from console.draw import marked_bar
 from console.panel import Panel
-from console.rows import Row, age, number, row, wrapped
+from console.rows import Row, age, number, row, width_of, wrapped
 from console.view import View
 from console.widgets.layers import layer_sentence
 from engine.types import LAYERS, PARTS, Decision, Reason, Snapshot
 
 SEPARATION, CONTACT = LAYERS.index("separation"), LAYERS.index("contact")
+GAUGE_AT = 47  #: cells before the gauge of the one line: the longest name of a part, both distances, and CLOSE
 FULL = 1.5  #: m, a full gauge
 UNSEEN = (Reason.NOT_CONFIGURED, Reason.NOT_SENSED)
 
@@ -40,10 +41,10 @@ def close(decision: Decision) -> bool:
 def distance_row(decision: Decision, width: int) -> Row:
     """The part's name, its distance, and the distance that the wanted speed needs."""
     role, part = separation_role(decision), PARTS[decision.separation_part]
-    here, need = f"{decision.separation:.2f}", number(decision.separation_needed, 4, 2)
-    if len(part) + 18 > width:
-        return row((f"{part} ", "value"), (f"{here} m", role), (" < " if close(decision) else " ≥ ", "dim"), (need, "value"))
-    return row((f"{part} ", "value"), (f"{here} m", role), (", needs ", "dim"), (need, "value"))
+    here, need = f"{max(decision.separation, 0.0):.2f}", number(decision.separation_needed, 4, 2)
+    between = ", needs " if len(part) + 20 <= width else " < " if close(decision) else " ≥ "
+    unit = " m" if len(part) + 16 <= width else ""
+    return row((f"{part} ", "value"), (here + unit, role), (between, "dim"), (need, "value"), (" m", "dim"))
 
 
 def gauge(decision: Decision, width: int) -> Row:
@@ -114,8 +115,9 @@ def person_line(view: View, width: int) -> list[Row]:
     if not measured(d):
         said = layer_sentence(d, SEPARATION)
         return [row("  ", (said, "bad"))]
-    spans: Row = (("  ", "text"), *distance_row(d, 40), ("  CLOSE " if close(d) else " ", "bad"))
-    spans += (*gauge(d, max(6, width - 68)), ("  T_r", "dim"), (number(d.reaction, 5, 2), "text"), (" s", "dim"))
+    told: Row = (("  ", "text"), *distance_row(d, 40), ("  CLOSE" if close(d) else "", "bad"))
+    spans = (*told, (" " * (GAUGE_AT - width_of(told)), "text"))
+    spans += (*gauge(d, max(6, width - GAUGE_AT - 25)), ("  T_r", "dim"), (number(d.reaction, 5, 2), "text"), (" s", "dim"))
     force = grip_force(s)
     if width >= 76 and math.isfinite(force):
         spans += row(("  grip", "dim"), (number(force, 4, 0), "value"), (" N", "dim"))

@@ -7,7 +7,8 @@ from console.draw import digits, graph, marked_bar, spark
 from console.panel import Panel
 from console.rows import Row, beside, number, row
 from console.view import View
-from console.widgets.layers import layer_rows, score_role
+from console.widgets.layers import MARKS, layer_rows, score_role, slowest
+from console.widgets.state import present
 from engine.limits import Limits
 from engine.types import LAYERS, Action, Decision
 
@@ -16,6 +17,7 @@ ACTIONS = {
     Action.SLOW: ("SLOW", "warn"),
     Action.STOP: ("STOP", "bad"),
 }
+RAW = 28  #: cells of the score before smoothing and of the published rule
 TABLE = 1 + len(LAYERS)  #: rows of the whole table of layers
 
 
@@ -26,14 +28,14 @@ def score_rows(view: View, width: int, height: int) -> list[Row]:
     scores = list(view.history.scores)
     spare = height - TABLE
     if spare >= 5:
-        rows = _large(decision, view.limits, width)
+        rows = _large(view, decision, width)
         rows += _curve(scores, width, min(6, spare - 3))
     elif spare >= 3:
-        rows = _large(decision, view.limits, width)
+        rows = _large(view, decision, width)
     elif width >= 46:
-        rows = [_line(decision, scores, view.limits, width)]
+        rows = [_line(view, decision, scores, width)]
     else:
-        rows = _small(decision, scores, view.limits, width)
+        rows = _small(view, decision, scores, width)
     return (rows + layer_rows(view, decision, width, max(0, height - len(rows))))[:height]
 
 
@@ -41,50 +43,77 @@ def _marks(limits: Limits) -> tuple[float, float, float]:
     return limits.stop_below, limits.slow_below, limits.continue_above
 
 
-def _large(decision: Decision, limits: Limits, width: int) -> list[Row]:
-    role = score_role(decision.score, limits)
-    word, word_role = ACTIONS[Action(decision.action)]
+def _large(view: View, decision: Decision, width: int) -> list[Row]:
+    role = score_role(decision.score, view.limits)
+    word, word_role = action_word(view, decision)
     lines = digits(f"{decision.score:.2f}")
     room = max(8, width - len(lines[0]) - 3)
     right = [
-        row((f" {word} ", f"state {word_role}"), ("  ◀ ", "dim"), (LAYERS[decision.binding], "value")),
-        marked_bar(decision.score, room, _marks(limits), role),
-        row(
-            ("raw", "dim"),
-            (number(decision.score_raw, 5, 2), "text"),
-            ("   published rule", "dim"),
-            (number(decision.score_published, 5, 2), "text"),
-        ),
+        row((f" {word:8} ", f"state {word_role}"), (f"  {MARKS['score']} ", "dim"), (LAYERS[decision.binding], "value")),
+        (*marked_bar(decision.score, room - RAW if room >= RAW + 8 else room, _marks(view.limits), role), *_raw(decision, room)),
+        _speed(decision),
     ]
     left = [row((line, role)) for line in lines]
     return beside(left, right, len(lines[0]) + 1)
 
 
-def _head(decision: Decision, limits: Limits) -> Row:
-    word, word_role = ACTIONS[Action(decision.action)]
+def _raw(decision: Decision, room: int) -> Row:
+    """The score before smoothing and the published rule's, where there is room for them beside the bar."""
+    if room < RAW + 8:
+        return ()
     return row(
-        (f"{decision.score:.2f} ", score_role(decision.score, limits)),
-        (f" {word} ", f"state {word_role}"),
-        (" ◀ ", "dim"),
+        ("   raw", "dim"),
+        (number(decision.score_raw, 5, 2), "text"),
+        ("   published", "dim"),
+        (number(decision.score_published, 5, 2), "text"),
+    )
+
+
+def action_word(view: View, decision: Decision) -> tuple[str, str]:
+    """The action in capitals and its role. Of what is no longer present it is that; of a disarmed robot too: its score moves nothing."""
+    if not present(view):
+        return "OLD", "bad"
+    if decision.stop_number:
+        return "STOPPED", "bad"
+    if not decision.armed:
+        return "DISARMED", "idle"
+    return ACTIONS[Action(decision.action)]
+
+
+def _speed(decision: Decision) -> Row:
+    """The speed that is permitted, and which layers keep it there."""
+    names = " · ".join(LAYERS[i] for i in slowest(decision)) or "nothing"
+    return row(
+        ("≤", "dim"), (number(decision.speed_limit, 5, 2), "value"), (" m/s", "dim"), (f"  {MARKS['speed']} ", "dim"), (names, "value")
+    )
+
+
+def _head(view: View, decision: Decision) -> Row:
+    word, word_role = action_word(view, decision)
+    return row(
+        (f"{decision.score:.2f} ", score_role(decision.score, view.limits)),
+        (f" {word:8} ", f"state {word_role}"),
+        (f" {MARKS['score']} ", "dim"),
         (LAYERS[decision.binding], "value"),
     )
 
 
-def _line(decision: Decision, scores: Sequence[float], limits: Limits, width: int) -> Row:
+def _line(view: View, decision: Decision, scores: Sequence[float], width: int) -> Row:
     """All of it in one line, with the past minute at its end."""
     room = width - 31
-    head = _head(decision, limits)
+    head = _head(view, decision)
     fill = max(1, 31 - sum(len(text) for text, _ in head))
-    return (*head, (" " * fill, "text"), (spark(_thinned(scores, room), room), score_role(decision.score, limits)))
+    return (*head, (" " * fill, "text"), (spark(_thinned(scores, room), room), score_role(decision.score, view.limits)))
 
 
-def _small(decision: Decision, scores: Sequence[float], limits: Limits, width: int) -> list[Row]:
-    role = score_role(decision.score, limits)
+def _small(view: View, decision: Decision, scores: Sequence[float], width: int) -> list[Row]:
+    role = score_role(decision.score, view.limits)
     room = max(8, (width - 6) // 2)
     return [
-        _head(decision, limits),
+        _head(view, decision),
+        _speed(decision),
         row(
-            *marked_bar(decision.score, width - room - 6, _marks(limits), role),
+            *marked_bar(decision.score, width - room - 6, _marks(view.limits), role),
             (" 60 s ", "dim"),
             (spark(_thinned(scores, room), room), role),
         ),

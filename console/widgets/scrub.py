@@ -44,7 +44,8 @@ def scrub_rows(player: Player, events: Sequence[Event], stops: int, width: int) 
         (f" of {duration(player.length)}", "dim"),
         (f"   tick {player.tick:>6} / {len(player.times) - 1}", "dim"),
     )
-    stopped = f"{stops} stop{'s' * (stops != 1)}"
+    marks = len(player.marks)
+    stopped = f"{stops} stop{'s' * (stops != 1)}" + (f"   {marks} mark{'s' * (marks != 1)}" if marks else "")
     right = row((f"{stopped}   {len(player.inferences)} inferences " if width >= 100 else f"{stopped} ", "dim"))
     return [row(" ", *scrub_bar(player, events, width - 2)), joined(left, right, width)]
 

@@ -6,17 +6,20 @@ from typing import ClassVar
 from console.draw import merged
 from console.panel import Panel
 from console.places import state_lines
-from console.rows import Row, Span, cut, joined, one_cell_each, row, width_of
+from console.rows import Row, Span, cut, joined, one_cell_each, row, width_of, words
 from console.view import View
-from console.widgets.layers import layer_sentence
-from console.widgets.stopped import stopped_last
-from engine.safety.reasons import advice, sentence
-from engine.types import LAYERS, Action, Decision, ModelState, Reason, Snapshot, StopKind
+from console.widgets.hold import MODES
+from console.widgets.layers import layer_sentence, slowest, speed_sentence
+from console.widgets.stopped import stop_sentence, stopped_last
+from engine.limits import Limits
+from engine.safety.reasons import advice
+from engine.types import LAYERS, Action, Mode, ModelState, Reason, Snapshot, StopKind
 
 SPINNER = "⣾⣽⣻⢿⡿⣟⣯⣷"
 FREEING = ("lighten", "reverse", "resume")  #: the steps of freeing a stuck saw
 LOADING_BEHIND = 15.0  #: s without news while imports hold the engine up, before that counts as frozen
-STOP_ASKED = 1.0  #: s a stop that was asked for is shown until the engine's own word arrives
+STOP_ASKED = 1.0  #: s a stop that was asked for is shown at most, until the engine's own word arrives
+ANSWERED = 0.25  #: s within which a snapshot that arrives may still be one from before the stop
 
 
 def state_word(view: View) -> tuple[str, str]:
@@ -36,12 +39,14 @@ def state_word(view: View) -> tuple[str, str]:
     if decision.stop_number:
         kind = "LATCHED" if decision.stop_kind == StopKind.LATCHED else "STOPPED"
         return f"■ {kind} {decision.stop_number} · cat {max(decision.stop_category, 0)}", "state bad"
-    if view.stop_asked < STOP_ASKED:
+    if view.stop_asked < min(STOP_ASKED, view.behind + ANSWERED):
         return "■ STOP ASKED", "state bad"
     if not decision.armed:
         if snapshot.run.model_state == ModelState.LOADING:
             return f"{SPINNER[view.spinner % 8]} LOADING MODEL", "state idle"
         return "○ DISARMED", "state idle"
+    if snapshot.inputs.jogging and snapshot.operator.mode != Mode.CUT:
+        return "▶ JOGGING", "state good"
     if not decision.going:
         return ("◆ ARMED · RAMPING", "state warn") if decision.ramp < 1.0 else ("◆ ARMED", "state warn")
     if decision.action == Action.CONTINUE:
@@ -51,27 +56,31 @@ def state_word(view: View) -> tuple[str, str]:
     return "■ HELD BY " + LAYERS[decision.binding].upper(), "state bad"
 
 
+def present(view: View) -> bool:
+    """Whether what the screen shows may be taken for the present, or for the moment of a recording that it shows."""
+    return view.link == "recorded" or (view.link == "connected" and view.snapshot is not None and not frozen(view, view.snapshot))
+
+
 def frozen(view: View, snapshot: Snapshot) -> bool:
     """Whether what the screen shows is too old to be taken for the present."""
     return view.behind > (LOADING_BEHIND if snapshot.run.model_state == ModelState.LOADING else 1.0)
 
 
-def reason_sentence(snapshot: Snapshot) -> str:
-    """Why, in a sentence: the stop's cause while one holds, else what the binding layer says."""
-    decision = snapshot.decision
+def reason_sentence(snapshot: Snapshot, limits: Limits) -> str:
+    """Why, in a sentence: the stop's cause while one holds, else what the layer says that limits most."""
+    decision, mode = snapshot.decision, snapshot.operator.mode
     if decision.stop_number:
-        return _stop_sentence(decision)
+        return stop_sentence(snapshot)
     if not decision.armed and stopped_last(snapshot):
-        return f"stop {decision.stop_count} disarmed it: {_stop_sentence(decision)}"
+        return f"stop {decision.stop_count} disarmed it: {stop_sentence(snapshot)}"
     layer = decision.binding
-    if decision.layer_reason[layer] == Reason.OK:
-        return ""
+    reason = decision.layer_reason[layer]
+    if reason == Reason.NOT_GOING and mode != Mode.CUT:
+        return f"{MODES[Mode(mode)]}: it stands until a key is held"
+    if reason == Reason.OK or (decision.action == Action.CONTINUE and layer not in slowest(decision)):
+        return speed_sentence(decision, limits)
     said = layer_sentence(decision, layer)
     return said if said.startswith(LAYERS[layer]) else f"{LAYERS[layer]}: {said}"
-
-
-def _stop_sentence(decision: Decision) -> str:
-    return sentence(decision.stop_reason, decision.stop_margin, decision.stop_age, decision.stop_layer)
 
 
 def explanation(view: View) -> str:
@@ -91,7 +100,7 @@ def explanation(view: View) -> str:
         return snapshot.run.model_note or "the model is being loaded"
     if snapshot.run.model_state == ModelState.FAILED and not snapshot.decision.armed and not snapshot.decision.stop_number:
         return snapshot.run.model_note or "The model could not be loaded."
-    return reason_sentence(snapshot) or "every layer is content"
+    return reason_sentence(snapshot, view.limits) or "every layer is content"
 
 
 def next_step(view: View) -> str:
@@ -99,17 +108,23 @@ def next_step(view: View) -> str:
     snapshot = view.snapshot
     if view.message:
         return view.message
+    if view.link == "ended":
+        return "Q leaves."
     if snapshot is None or view.link != "connected" or frozen(view, snapshot):
         return ""
     decision = snapshot.decision
-    if snapshot.operator.refused:
-        return snapshot.operator.refused
     if decision.stop_number:
         if decision.stop_kind != StopKind.LATCHED:
             return advice(decision.stop_reason)
         return f"C clears stop {decision.stop_number}, then A arms."
+    if snapshot.operator.refused:
+        return snapshot.operator.refused
+    if not decision.armed and view.readonly:
+        return "O takes control." if "handover" in view.possible else "Another console controls; this one may stop."
     if not decision.armed:
         return "A names what would be armed; Enter held one second arms it."
+    if snapshot.operator.mode != Mode.CUT:
+        return _jogs(view, snapshot.operator.mode)
     if not decision.going:
         return "G lets it move. Armed is not moving."
     if snapshot.operator.recovering:
@@ -119,6 +134,14 @@ def next_step(view: View) -> str:
         return "The saw is stuck: E frees it (lighten, reverse, resume)."
     layer_reason = Reason(decision.layer_reason[decision.binding])
     return advice(layer_reason) if layer_reason is not Reason.OK and decision.action != Action.CONTINUE else snapshot.run.instruction
+
+
+def _jogs(view: View, mode: int) -> str:
+    """What moves an armed robot in a jog mode."""
+    if mode != Mode.JOG_JOINT:
+        return "An arrow, PgUp or PgDn held moves it. Tab back to CUT to saw."
+    moved = f"turns joint {view.joint}" if view.joint else "levels the saw"
+    return f"An arrow held {moved}, [ ] choose. Tab back to CUT to saw."
 
 
 def state_rows(view: View, width: int) -> list[Row]:
@@ -138,7 +161,8 @@ def state_rows(view: View, width: int) -> list[Row]:
     beside = row(("".join(text for text, _ in first), role)) if filled else first
     rows = [joined((*state, *beside), stop, width, ground), *(row("  ", *line) for line in others)]
     room = width - width_of(rows[-1]) - 3
-    facts = next((facts for facts in ((*_keys(view, width), *_behind(view)), _behind(view)) if width_of(facts) <= room), ())
+    behind = _behind(view)
+    facts = next((facts for keys in (*_keys(view), ()) if width_of(facts := (*keys, *behind)) <= room), ())
     return [*rows[:-1], joined(rows[-1], facts, width)]
 
 
@@ -147,8 +171,8 @@ def _poured(told: str, step: str, rooms: Sequence[int], *, urgent: bool) -> list
 
     Where both are too long together, an urgent step stands alone; any other is cut.
     """
-    cause = [(word, "value") for word in told.split(" ") if word]
-    after = [(word, "warn" if urgent else "dim") for word in step.split(" ") if word]
+    cause = [(word, "value") for word in words(told)]
+    after = [(word, "warn" if urgent else "dim") for word in words(step)]
     for taken in range(1, len(rooms)):
         lines = _flowed(cause, rooms[:taken]) + _flowed(after, rooms[taken:])
         if _fit(lines, rooms):
@@ -174,12 +198,11 @@ def _fit(lines: Sequence[Row], rooms: Sequence[int]) -> bool:
     return all(width_of(line) <= room for line, room in zip(lines, rooms, strict=True))
 
 
-def _keys(view: View, width: int) -> Row:
-    """What the keyboard was measured to do."""
-    if not view.key_mode:
-        return ()
-    interval = f" {view.repeat_interval * 1e3:.0f} ms" if view.repeat_interval and width >= 100 else ""
-    return row(("keys ", "dim"), (view.key_mode + interval, "value"), "   ")
+def _keys(view: View) -> list[Row]:
+    """What the keyboard was measured to do, and the same without its interval for where that has no room."""
+    interval = f" {view.repeat_interval * 1e3:.0f} ms" if view.repeat_interval else ""
+    said = [view.key_mode + interval, view.key_mode] if view.key_mode else []
+    return [row(("keys ", "dim"), (text, "value"), "   ") for text in said]
 
 
 def _behind(view: View) -> Row:

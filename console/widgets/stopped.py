@@ -7,6 +7,7 @@ from console.rows import Row, beside, number, row, wrapped
 from console.view import View
 from console.widgets.gains import measured_speed
 from console.widgets.layers import layer_sentence
+from engine.events import why_stopped
 from engine.limits import Limits
 from engine.safety.reasons import advice, sentence
 from engine.safety.stops import STROKE_YIELD
@@ -32,8 +33,18 @@ def stands(snapshot: Snapshot | None) -> bool:
 
 def persists(snapshot: Snapshot, limits: Limits) -> bool:
     """Whether the layer that stopped it would stop it now."""
-    decision = snapshot.decision
-    return not decision.layer_score[decision.stop_layer] >= limits.stop_below
+    return snapshot.decision.stop_layer in blocking(snapshot, limits)
+
+
+def blocking(snapshot: Snapshot, limits: Limits) -> list[int]:
+    """The layers whose score is a stop now: each of them refuses arming."""
+    return [i for i, score in enumerate(snapshot.decision.layer_score) if not score >= limits.stop_below]
+
+
+def stop_sentence(snapshot: Snapshot) -> str:
+    """Why the last stop came, with its numbers at that moment and in the words of the log."""
+    d = snapshot.decision
+    return why_stopped(snapshot.events, d.stop_count) or sentence(d.stop_reason, d.stop_margin, d.stop_age, d.stop_layer)
 
 
 def cause_rows(s: Snapshot, width: int) -> list[Row]:
@@ -42,7 +53,7 @@ def cause_rows(s: Snapshot, width: int) -> list[Row]:
     kind = "LATCHED" if d.stop_kind == StopKind.LATCHED else "PROTECTIVE"
     told = f"category {d.stop_category} · {kind}" if d.stop_number else "is over"
     rows = [row((f"STOP {d.stop_number or d.stop_count} ", "bad"), (told, "value"))]
-    why = f"{LAYERS[d.stop_layer]}: {sentence(d.stop_reason, d.stop_margin, d.stop_age, d.stop_layer)}"
+    why = f"{LAYERS[d.stop_layer]}: {stop_sentence(s)}"
     rows += [row((line, "value")) for line in wrapped(why, width)]
     return rows + [row((line, "text")) for line in wrapped(f"now: {holds(s)}", width)]
 
@@ -61,16 +72,17 @@ def way_back(s: Snapshot, limits: Limits) -> list[tuple[tuple[str, str], str]]:
     """The steps back to work in their order, each with its mark: done, to be done now, or later."""
     d = s.decision
     lasting, moving = persists(s, limits), not measured_speed(s) <= limits.rest_speed
-    layer = d.stop_layer
     first = "cause gone, robot at rest"
-    if lasting:
-        now = layer_sentence(d, layer)
-        first = f"cause not gone: {now}"
-    elif moving:
+    if d.stop_number and lasting:
+        first = f"cause not gone: {layer_sentence(d, d.stop_layer)}"
+    elif d.stop_number and moving:
         first = f"cause gone; not at rest:{number(measured_speed(s), 5, 2)} m/s"
-    clears = f"C clears stop {d.stop_number}" if d.stop_kind == StopKind.LATCHED else "the stop clears by itself"
-    texts = [first, clears if d.stop_number else "the stop is cleared", "A, then Enter held 1 s, arms", "G lets it move"]
-    done = [not lasting and not moving, not d.stop_number, d.armed, d.going]
+    clears = f"C clears stop {d.stop_number}" if d.stop_kind == StopKind.LATCHED else "the stop ends by itself"
+    arms = "A, then Enter held 1 s, arms"
+    if not d.stop_number and not d.armed and (obstacles := blocking(s, limits)):
+        arms = f"arming is refused now: {LAYERS[obstacles[0]]}: {layer_sentence(d, obstacles[0])}"
+    texts = [first, clears if d.stop_number else "the stop is over", arms, "G lets it move"]
+    done = [not d.stop_number or not (lasting or moving), not d.stop_number, d.armed, d.going]
     at = next((i for i, is_done in enumerate(done) if not is_done), len(done))
     return [(DONE if i < at else NOW if i == at else LATER, text) for i, text in enumerate(texts)]
 

@@ -8,7 +8,7 @@ from console.rows import Row, number, row
 from console.view import View
 from engine.types import StopKind
 
-Question = Literal["", "arm", "quit", "delete"]
+Question = Literal["", "arm", "quit"]
 HEIGHT = 5
 
 

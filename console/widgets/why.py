@@ -10,10 +10,9 @@ from console.view import View
 from console.widgets.gains import measured_force, measured_speed
 from console.widgets.layers import SAYS_FROM, head_row, layer_row, layer_sentence, score_role
 from console.widgets.person import grip_force, measured
-from console.widgets.score import ACTIONS
-from engine.limits import Limits
+from console.widgets.score import action_word
 from engine.safety.reasons import advice
-from engine.types import LAYERS, PARTS, SIGNALS, Action, ModelState, Reason, Snapshot
+from engine.types import LAYERS, PARTS, SIGNALS, ModelState, Reason, Snapshot
 
 
 def why_rows(view: View, width: int, height: int) -> list[Row]:
@@ -22,7 +21,7 @@ def why_rows(view: View, width: int, height: int) -> list[Row]:
     if s is None:
         return [row(("nothing has been decided yet", "dim"))]
     read = [row(("1  what the binding layer read", "title")), *_inputs(s, s.decision.binding)]
-    follows = [row(("3  the smallest score, and what follows", "title")), *_chain(s, view.limits, width)]
+    follows = [row(("3  the smallest score, and what follows", "title")), *_chain(view, s, width)]
     layers = _layers(view, s, width, range(len(LAYERS)))
     if len(read) + len(layers) + len(follows) + 1 > height:
         layers = _layers(view, s, width, (s.decision.binding,))
@@ -57,7 +56,7 @@ def _inputs(s: Snapshot, layer: int) -> list[Row]:
     elif layer == 3 and measured(s.decision):
         d = s.decision
         facts = [
-            (PARTS[d.separation_part], f"{d.separation:.2f} m from the robot, needs {d.separation_needed:.2f} m"),
+            (PARTS[d.separation_part], f"{max(d.separation, 0.0):.2f} m from the robot, needs {d.separation_needed:.2f} m"),
             ("reaction time T_r", f"{d.reaction:.2f} s"),
             ("seen", _since(i.t_ns, i.person_exposed_ns[d.separation_part])),
         ]
@@ -96,20 +95,21 @@ def _layers(view: View, s: Snapshot, width: int, layers: Iterable[int]) -> list[
     return rows
 
 
-def _chain(s: Snapshot, limits: Limits, width: int) -> list[Row]:
+def _chain(view: View, s: Snapshot, width: int) -> list[Row]:
     """Score to normalised by the maps, to what is permitted, to the spring in effect, to the motion."""
     d, now = s.decision, s.spring
-    word, role = ACTIONS[Action(d.action)]
+    word, role = action_word(view, d)
     score = f"{d.score:.2f}"
     wide = width >= 60
     pushes = f"{now.force_max:.1f} N, pushes{number(measured_force(s), 5, 1)}"
     links = (
+        ("K stroke", f"clip(0.7·{score} + 0.2)", d.impedance_xy, f"≤ {d.stiffness[0]:.0f} N/m", f"{now.stiffness[0]:.0f} N/m"),
         ("K across", f"clip(0.7·{score} + 0.2)", d.impedance_xy, f"≤ {d.stiffness[1]:.0f} N/m", f"{now.stiffness[1]:.0f} N/m"),
         ("K press", f"clip(0.6·{score} + 0.3)", d.impedance_z, f"≤ {d.stiffness[2]:.0f} N/m", f"{now.stiffness[2]:.0f} N/m"),
         ("force", f"clip(0.5·{score} + 0.4)", d.force, f"≤ {d.force_limit:.1f} N", pushes),
         ("speed", "smallest scale", d.speed_scale, f"≤ {d.speed_limit:.2f} m/s", f"moves{number(measured_speed(s), 5, 2)} m/s"),
     )
-    head = row(("   score    ", "dim"), (score, score_role(d.score, limits)), (f"  raw {d.score_raw:.2f}  →  ", "dim"), (word, role))
+    head = row(("   score    ", "dim"), (score, score_role(d.score, view.limits)), (f"  raw {d.score_raw:.2f}  →  ", "dim"), (word, role))
     return [head] + [
         row(
             (f"   {name:9}", "dim"),

@@ -1,7 +1,7 @@
 """One run of the real engine without a screen, in a process of its own: ``python -m engine.bench.driven SETTINGS SECONDS INTERVAL``.
 
 Prints one JSON object: the run's summary, and under ``refused`` why the run was not driven or not armed, "" if it was.
-``INTERVAL`` is the interpreter's switch interval in seconds: how long a thread may keep its lock.
+``INTERVAL`` is the interpreter's switch interval in seconds, how long a thread may keep its lock; 0 = the engine's own.
 """
 
 import json
@@ -40,8 +40,9 @@ def drive(settings: "Settings", seconds: float, interval: float) -> dict[str, An
     engine = host.engine
     measured = Measured(engine)
     try:
+        if interval:
+            engine.control.intervals = (interval, interval)
         engine.start()
-        sys.setswitchinterval(interval)
         _wait(host, engine.ready, READY_WITHIN, "become ready")
         deadline = time.monotonic() + ARMED_WITHIN
         while not engine.armed() and time.monotonic() < deadline:

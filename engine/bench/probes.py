@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -22,6 +23,24 @@ def lateness(seconds: float) -> F64:
         time.sleep(max(0.0, due - time.monotonic()))
         late[number] = (time.monotonic() - due) * 1e3
     return late
+
+
+def hurried_lateness(seconds: float) -> tuple[str, F64]:
+    """Why a thread may not go before every ordinary one, "" where it may; and its (n,) ms of lateness, scheduled as it may be."""
+    refused: list[str] = []
+    late: list[F64] = []
+
+    def measure() -> None:
+        try:
+            os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(1))
+        except (AttributeError, OSError) as error:
+            refused.append(getattr(error, "strerror", None) or str(error))
+        late.append(lateness(seconds))
+
+    thread = threading.Thread(target=measure)
+    thread.start()
+    thread.join()
+    return "".join(refused), late[0]
 
 
 def disk_speed(folder: Path, megabytes: int = 32) -> float:

@@ -9,6 +9,7 @@ Saturation keeps the spring the gradient of a potential (see ``saturated``), whi
 import math
 
 import numpy as np
+from numpy.linalg._umath_linalg import qr_complete, qr_r_raw
 
 from engine.control.pose import Floats, Vector, error, floats
 from engine.types import F64
@@ -17,6 +18,7 @@ POSTURE_STIFFNESS = 10.0  #: N m/rad, of the self-motion
 POSTURE_DAMPING = 4.0  #: N m s/rad
 INERTIA_FLOOR = 1e-3  #: 1/kg and 1/(kg m^2), added to J M^-1 J^T: no direction counts as heavier than a tonne at a singularity
 NEWTON_STEPS = 6
+_FLOOR = INERTIA_FLOOR * np.eye(6)
 LEAST_FORCE = 1e-9  #: N or N m: a lower limit is none at all, and the Newton steps need not divide by it
 HELD_STROKE = 400.0  #: N s/m, added along x while the stroke axis yields: a hand pulling 40 N moves the held saw at 0.1 m/s
 
@@ -65,7 +67,9 @@ def wrench(
 
 def self_motion(jacobian: F64) -> F64:
     """(7,) of unit length: the joints' one motion that does not move the tool, n with J n = 0, also at a singularity."""
-    direction: F64 = np.linalg.qr(jacobian.T, mode="complete")[0][:, 6]
+    factored = jacobian.T.copy()
+    reflections = qr_r_raw(factored)  # as numpy.linalg.qr(mode="complete") does, less R: making that lets go of the interpreter's lock
+    direction: F64 = qr_complete(factored, reflections)[:, 6]
     return direction
 
 
@@ -83,7 +87,7 @@ def torque(jacobian: F64, direction: F64, tool: F64, dq: F64, bias: F64, q: F64,
 def task_inertia(jacobian: F64, joint_mass: F64) -> F64:
     """(6, 6) kg, kg m, kg m^2: (J M^-1 J^T)^-1, Khatib 1987, from jacobian (6, 7) and joint_mass (7, 7). Symmetric, positive definite."""
     mobility = jacobian @ np.linalg.solve(joint_mass, jacobian.T)
-    mobility = 0.5 * (mobility + mobility.T) + INERTIA_FLOOR * np.eye(6)
+    mobility = 0.5 * (mobility + mobility.T) + _FLOOR
     inertia = np.linalg.inv(mobility)
     symmetric: F64 = 0.5 * (inertia + inertia.T)
     return symmetric

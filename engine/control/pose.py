@@ -43,6 +43,14 @@ def product(left: Vector, right: Vector) -> Floats:
     )
 
 
+def turned(quaternion: Vector, vector: Vector) -> Floats:
+    """(3,) the vector turned by a unit quaternion: v + w t + q x t with t = 2 q x v."""
+    w, a, b, c = floats(quaternion)
+    x, y, z = floats(vector)
+    u, v, s = 2.0 * (b * z - c * y), 2.0 * (c * x - a * z), 2.0 * (a * y - b * x)
+    return (x + w * u + b * s - c * v, y + w * v + c * u - a * s, z + w * s + a * v - b * u)
+
+
 def from_rotation_vector(vector: Vector) -> Floats:
     """(4,) unit quaternion of a turn by ``|vector|`` rad about ``vector``'s direction."""
     x, y, z = floats(vector)

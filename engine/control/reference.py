@@ -17,6 +17,7 @@ from engine.types import Command, Decision, Inputs, SawState, Spring, StopKind
 __all__ = ["Reference", "step"]
 
 GRANT_RISE = 4.0  #: 1/s, share of ``Limits.task_power`` that the grant gains or loses
+OWN_POSTURE = (math.nan,) * 7  #: the robot chooses
 FREE_SHARE = 0.2  #: of ``Limits.task_power`` while the blade is out of the wood: twice what moving there was found to need
 
 
@@ -34,11 +35,12 @@ def step(
     log_top: float,
     dt: float,
     limits: Limits,
+    posture: Floats | None = None,
 ) -> tuple[Reference, Command]:
     """One control tick. ``target`` (7,) is the policy's or the jog's pose, None to hold; ``reference`` None starts at the measured pose.
 
-    ``spring`` is the one in effect now and ``saw`` what the process sensors read. Raises ValueError where there is no reference yet
-    and the measured pose is not finite.
+    ``spring`` is the one in effect now and ``saw`` what the process sensors read; ``posture`` (7,) rad what a jogged joint left.
+    Raises ValueError where there is no reference yet and the measured pose is not finite.
     """
     measured = trusted(inputs.pose)
     if reference is None:
@@ -68,6 +70,7 @@ def step(
         line_y_d=line_y,
         log_top_d=log_top,
         task_power=following.power,
+        posture=OWN_POSTURE if posture is None else posture,
     )
     return following, command
 

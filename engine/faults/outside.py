@@ -15,10 +15,11 @@ import msgspec
 from engine.clock import RealClock
 from engine.config import Settings
 from engine.faults.bench import AFTER, FAST, PAST
+from engine.faults.desk import REPEAT, SIZE, Desk
 from engine.faults.fault import Fault, FaultError, PlantStop, Trial
 from engine.faults.inside import GAP
-from engine.faults.processes import LOOK, REPEAT, SIZE, Desk, EngineProcess, Line, until
-from engine.faults.verdict import REST_WITHIN
+from engine.faults.processes import LOOK, EngineProcess, Line, until
+from engine.faults.verdict import REST_WITHIN, moved_for
 from engine.faults.workshop import Workshop
 from engine.host import open_robot
 from engine.limits import Limits
@@ -34,6 +35,7 @@ FROZEN_FOR = 2.0  #: s between SIGSTOP and SIGCONT
 STALLED_FOR = 2.0  #: s in which nobody reads the terminal, while a key is held
 MOVED_ON_FOR = 2.0  #: s that the robot must go on where no stop is expected
 SMALL = (5, 20)  #: lines, columns
+ENDED_WITHIN = 0.5  #: s from the last sign of life to the end of what a held key moves
 OWN_STOP = 30  #: ticks that the plant is let go on without commands
 
 _clock = RealClock()
@@ -179,16 +181,23 @@ def _with_twist(inputs: Inputs, twist: tuple[float, ...]) -> Inputs:
 # --- with the real console in a real terminal ---
 
 
-def _at_a_desk(inject: Callable[[Desk, Line], int], *, stops: bool = True) -> Callable[[Workshop], Trial]:
-    """The same with a console that an operator drives by its keys; a read-only line looks on."""
+def _at_a_desk(
+    inject: Callable[[Desk, Line], int],
+    *,
+    begin: Callable[[Desk, Line], None] = Desk.drive,
+    releases: bool = False,
+    stops: bool = True,
+    wrong: Callable[[Session, int, int], tuple[str, ...]] = lambda session, at_ns, until_ns: (),
+) -> Callable[[Workshop], Trial]:
+    """The same with a console that an operator drives by its keys; a read-only line looks on. ``wrong`` is asked after the end."""
 
     def run(workshop: Workshop) -> Trial:
         engine = EngineProcess(workshop)
         observer = Line(engine.run, readonly=True)
         workshop.ending.callback(observer.close)
-        desk = Desk(engine, workshop)
+        desk = Desk(engine, workshop, releases=releases)
         until(lambda: observer.newest is not None, "the engine ticked")
-        desk.drive(observer)
+        begin(desk, observer)
         at_ns = inject(desk, observer)
         until_ns = 0 if stops else _clock.now_ns()
         if stops:
@@ -196,8 +205,8 @@ def _at_a_desk(inject: Callable[[Desk, Line], int], *, stops: bool = True) -> Ca
         desk.close()
         engine.end()
         observer.close()
-        wrong = () if stops else _not_going(Session.open(engine.session), at_ns, until_ns)
-        return Trial(session=engine.session, at_ns=at_ns, until_ns=until_ns, wrong=wrong)
+        found = wrong(Session.open(engine.session), at_ns, until_ns)
+        return Trial(session=engine.session, at_ns=at_ns, until_ns=until_ns, wrong=found)
 
     return run
 
@@ -252,6 +261,18 @@ def _fall_silent(desk: Desk, observer: Line) -> int:
     return _clock.now_ns()
 
 
+def _let_line_die(desk: Desk, observer: Line) -> int:
+    """The line goes dead while the terminal still owes the release of the key that jogs: only the hold's proof can end the motion."""
+    desk.silent.set()
+    return _clock.now_ns()
+
+
+def _moving_on(session: Session, at_ns: int, until_ns: int) -> tuple[str, ...]:
+    """What is wrong where a jog must have ended by itself, before anything stops the robot."""
+    moved = moved_for(session.times, session.rows("tick/twist")[:, 2], at_ns)
+    return () if moved <= ENDED_WITHIN else (f"the jog went on for {moved:.2f} s, {ENDED_WITHIN} s are allowed",)
+
+
 def _kill_console(desk: Desk, observer: Line) -> int:
     at_ns = _clock.now_ns()
     os.kill(desk.process.pid, signal.SIGKILL)
@@ -276,10 +297,17 @@ OUTSIDE = (
         limit=_silence,
         keeps=("console_age_max",),
     ),
-    Fault(name="terminal resized to 20x5 and back", run=_at_a_desk(_resize, stops=False)),
+    Fault(name="terminal resized to 20x5 and back", run=_at_a_desk(_resize, stops=False, wrong=_not_going)),
     Fault(
         name="link silent while a key is held",
         run=_at_a_desk(_fall_silent),
+        reasons=(Reason.CONSOLE_LOST,),
+        limit=_silence,
+        keeps=("console_age_max",),
+    ),
+    Fault(
+        name="link silent while a jog is held",
+        run=_at_a_desk(_let_line_die, begin=Desk.jog, releases=True, wrong=_moving_on),
         reasons=(Reason.CONSOLE_LOST,),
         limit=_silence,
         keeps=("console_age_max",),

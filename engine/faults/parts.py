@@ -9,7 +9,7 @@ import msgspec
 from adapters.base import CameraRig, Robot
 from engine.clock import Clock
 from engine.loops.inference import Policy
-from engine.types import U8, Command, Frames, Inference, Observation, PolicyInfo
+from engine.types import U8, Command, Frames, Inference, Observation, PolicyInfo, Vec6
 
 
 class FaultyRig:
@@ -103,6 +103,9 @@ class FaultyRobot:
 
     def command(self, command: Command) -> None:
         self._robot.command(command)
+
+    def joint_twist(self, joint: int) -> Vec6:
+        return self._robot.joint_twist(joint)
 
     def stop(self, category: int) -> None:
         self._robot.stop(category)

@@ -1,21 +1,16 @@
-"""An engine in a process of its own, a line to it, and the real console in a real terminal: what faults between processes need."""
+"""An engine in a process of its own, and a line to it: what faults between processes need."""
 
 import contextlib
-import fcntl
-import os
-import pty
-import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import termios
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from engine.config import Settings
 from engine.faults.bench import FAST
 from engine.faults.fault import FaultError
 from engine.faults.workshop import Workshop
@@ -30,8 +25,6 @@ LOOK = 0.01  #: s
 ALIVE_EVERY = 0.05  #: s
 STROKES = 1  #: begun before a fault is put in
 PROGRAM = "import sys; sys.argv[0] = 'sawhorse'; from console.cli import main; main()"
-SIZE = (34, 120)  #: lines, columns
-REPEAT = 0.033  #: s between two of a held key's repeats
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
@@ -126,20 +119,24 @@ def sawing(snapshot: Snapshot) -> bool:
 
 
 class EngineProcess:
-    """``python -m engine`` on the simulated cell; killed with the workshop if it is still there."""
+    """``python -m MODULE`` on the simulated cell; killed with the workshop if it is still there.
 
-    def __init__(self, workshop: Workshop) -> None:
+    Driven by the placeholder policy with small pictures, unless ``settings`` say otherwise.
+    """
+
+    def __init__(self, workshop: Workshop, *, module: str = "engine", settings: Settings | None = None) -> None:
         self.runtime = workshop.place()
         folder = self.runtime / "sawhorse" / "runs" / "saw1"
         folder.mkdir(parents=True, mode=0o700)
         self.store = self.runtime / "sessions"
         self.run = Run(folder)
-        small = workshop.settings.camera.model_copy(update={"pixels": 64})
-        settings = workshop.settings.model_copy(update={"store": self.store, "policy": "scripted", "camera": small})
-        self.run.settings.write_text(settings.model_dump_json())
+        if settings is None:
+            small = workshop.settings.camera.model_copy(update={"pixels": 64})
+            settings = workshop.settings.model_copy(update={"policy": "scripted", "camera": small})
+        self.run.settings.write_text(settings.model_copy(update={"store": self.store}).model_dump_json())
         with (self.runtime / "engine.out").open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "engine", str(folder)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                [sys.executable, "-m", module, str(folder)], stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         workshop.ending.callback(kill, self.process)
 
@@ -169,101 +166,3 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     process.wait()
-
-
-class Desk:
-    """The real console in a pseudo-terminal, attached to a run, and the operator's hand and screen at the other end.
-
-    A thread reads the screen, and answers the console's questions for signs of life as a terminal does, unless ``silent`` or ``stalled``.
-    """
-
-    def __init__(self, engine: EngineProcess, workshop: Workshop) -> None:
-        self.stalled = threading.Event()  #: the terminal takes no output
-        self.silent = threading.Event()  #: the terminal takes output and answers nothing
-        self._over = threading.Event()
-        self._master, slave = pty.openpty()
-        self.resize(*SIZE)
-        until(lambda: engine.run.alive, "the engine started")
-        environment = {
-            name: value for name, value in os.environ.items() if name not in ("TMUX", "STY", "ZELLIJ", "NO_COLOR", "COLUMNS", "LINES")
-        }
-        environment |= {"XDG_RUNTIME_DIR": str(engine.runtime), "TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "attach", engine.run.name],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=environment,
-            preexec_fn=_own_terminal,
-        )
-        os.close(slave)
-        workshop.ending.callback(kill, self.process)
-        workshop.ending.callback(self.close)
-        self.output = bytearray()
-        self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
-        self._thread.start()
-
-    def resize(self, lines: int, columns: int) -> None:
-        """The kernel tells the console by SIGWINCH."""
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-
-    def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
-
-    def hold(self, key: bytes, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-        """Press a key and keep it down, as a terminal without releases tells it, until ``condition``. Raises FaultError."""
-        end = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > end:
-                raise FaultError(f"It did not come about within {seconds:.0f} s that {what}.")
-            self.type(key)
-            time.sleep(REPEAT)
-
-    def drive(self, observer: Line) -> None:
-        """Arm by the gesture, go, and saw. Raises FaultError."""
-        until(lambda: observer.seen(lambda s: s.run.controller.startswith("console")), "the console held control")
-        until(lambda: observer.seen(lambda s: s.inference is not None and s.inputs.frame_seq > 0), "pictures and policy were there")
-        until(lambda: b"SAFETY-RATED" in self.output, "the screen was drawn")
-        time.sleep(0.5)
-        end = time.monotonic() + PATIENCE
-        while not observer.seen(lambda s: s.decision.armed):
-            self.type(b"a")
-            time.sleep(0.3)
-            with contextlib.suppress(FaultError):
-                self.hold(b"\r", lambda: observer.seen(lambda s: s.decision.armed), "the robot was armed", 2.5)
-            if time.monotonic() > end:
-                raise FaultError("The console did not arm the robot.")
-        time.sleep(0.3)
-        self.type(b"g")
-        until(lambda: observer.seen(sawing), "it sawed", 20.0)
-
-    def close(self) -> None:
-        """The terminal's window is closed: the kernel hangs up on the console. Idempotent."""
-        if not self._over.is_set():
-            self._over.set()
-            self._thread.join(2.0)
-            os.close(self._master)
-
-    def _run(self) -> None:
-        while not self._over.is_set():
-            if self.stalled.is_set():
-                time.sleep(LOOK)
-                continue
-            if not select.select([self._master], [], [], 0.02)[0]:
-                continue
-            try:
-                data = os.read(self._master, 65536)
-            except OSError:
-                return
-            before = max(0, len(self.output) - 3)
-            self.output += data
-            questions = self.output.count(b"\x1b[5n", before)
-            if questions and not self.silent.is_set():
-                with contextlib.suppress(OSError):
-                    os.write(self._master, b"\x1b[0n" * questions)
-
-
-def _own_terminal() -> None:
-    """Make the terminal on standard input the new session's own, so that the kernel hangs up on its end."""
-    os.setsid()
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

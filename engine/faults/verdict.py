@@ -1,6 +1,7 @@
 """Whether a fault ended as it must: read from the saved session alone, never from what put the fault in."""
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -9,7 +10,7 @@ from engine.faults.fault import Fault, Trial
 from engine.limits import Limits
 from engine.loops.control import DT
 from engine.safety import stops
-from engine.session.layout import SessionError
+from engine.session.layout import Rows, SessionError
 from engine.session.reader import Session
 from engine.session.repair import uncommitted_ticks
 from engine.session.verify import recompute
@@ -17,6 +18,7 @@ from engine.types import Decision, Inputs, Reason
 
 REST_WITHIN = 0.3  #: s from the stop to standstill
 SLACK = 1  #: ticks past the limit
+MOVES = 0.01  #: m/s, of a jogged tool
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +168,12 @@ def _rest(session: Session, stop: int) -> float | None:
     moving = [row for row, inputs in enumerate(rows) if not stops.at_rest(inputs, True, session.header.limits)]
     rests = moving[-1] + 1 if moving else 0
     return None if rests >= len(rows) else rests * DT
+
+
+def moved_for(times_ns: Sequence[int] | Rows, speeds: Sequence[float] | Rows, at_ns: int) -> float:
+    """s from ``at_ns`` to the last of the readings (N,) that shows a tool in motion; 0 where none does. speeds in m/s."""
+    moving = [t_ns for t_ns, speed in zip(times_ns, speeds, strict=True) if t_ns >= at_ns and abs(speed) >= MOVES]
+    return float(moving[-1] - at_ns) / 1e9 if moving else 0.0
 
 
 def _lost(session: Session) -> int:

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -42,6 +43,9 @@ log = logging.getLogger(__name__)
 DT = 0.01  #: s
 Decide = Callable[[arbiter.State, Inputs], tuple[arbiter.State, Decision]]
 
+#: s, how long a thread may keep the interpreter's lock while another waits: between ticks short, so that a tick begins in time, and
+#: within one longer than it takes, since every thread that got the lock meanwhile would end the tick later
+INTERVALS = (50e-6, 2e-3)
 CATCH_UP = 5  #: ticks; later than this the schedule starts anew and the overrun is counted
 
 
@@ -63,15 +67,16 @@ class Controlling:
         self._heard_ns = 0
         self._lost = False
 
-    def heard(self, now_ns: int) -> None:
-        self._heard_ns = now_ns
+    def heard(self, at_ns: int) -> None:
+        """The operator's end was there at ``at_ns``; an older proof takes nothing from a newer one."""
+        self._heard_ns = max(self._heard_ns, at_ns)
 
     def lost(self) -> None:
         """The console is gone; the next tick learns of it even if another console has taken its place by then."""
         self._lost = True
 
     def last_heard(self) -> int:
-        """ns of the last byte from the controlling console; 0 = there is none, or was none since the last call."""
+        """ns at which the controlling console's operator was last proven to be there; 0 = none is, or was none since the last call."""
         if self._lost:
             self._lost = False
             self._heard_ns = 0
@@ -114,6 +119,7 @@ class ControlLoop:
         self._on_tick = on_tick
         self._on_fault = on_fault
         self._reference: reference.Reference | None = None
+        self._posture: Floats | None = None  #: that a jogged joint has left; None = the robot's own
         self._recovery: recovery.Recovery | None = None
         self._recover_requests = 0
         self._observation: Observation | None = None
@@ -128,6 +134,7 @@ class ControlLoop:
         self._fault_text = ""
         self.last: Tick | None = None
         self.previous: Decision | None = None  #: the decision before ``last``'s
+        self.intervals = INTERVALS
         self.started = 0.0  #: monotonic s of the first tick in real time
         self.overruns = 0
         self.spent_ms: deque[float] = deque(maxlen=60_000)  #: lateness of the start + work, by tick
@@ -136,12 +143,15 @@ class ControlLoop:
     def run(self, ending: threading.Event) -> None:
         """Tick on an absolute schedule until ``ending``."""
         _hurry()
+        sys.setswitchinterval(self.intervals[0])
         due = self.started = time.monotonic()
         while not ending.is_set():
             pause = due - time.monotonic()
             if pause > 0:
                 time.sleep(pause)
+            sys.setswitchinterval(self.intervals[1])
             self.step()
+            sys.setswitchinterval(self.intervals[0])
             spent = (time.monotonic() - due) * 1e3
             self.spent_ms.append(spent)
             self.recent_ms.append(spent)
@@ -222,7 +232,7 @@ class ControlLoop:
         heard = self._controlling.last_heard()
         if self._controlling.required and heard == 0:
             operator.released()
-        operator.tick(now)
+        operator.tick(now, heard)
         exposure = self._boxes.frames.get()
         inference = self._boxes.inferences.get()
         if inference is not self._seen and inference is not None:
@@ -272,11 +282,12 @@ class ControlLoop:
         if self._was_armed and not decision.armed:
             operator.revoke()
         self._recover(observation, decision)
+        target = self._target(now, observation, decision)
         self._reference, command = reference.step(
             self._reference,
             inputs,
             decision,
-            self._target(now, decision),
+            target,
             spring=observation.spring,
             saw=observation.saw,
             hand_force=operator.hand_force,
@@ -285,19 +296,40 @@ class ControlLoop:
             log_top=operator.log_top_z,
             dt=DT,
             limits=self._limits,
+            posture=self._posture,
         )
         return command
 
-    def _target(self, now: int, decision: Decision) -> Floats | None:
+    def _target(self, now: int, observation: Observation, decision: Decision) -> Floats | None:
         """(7,) where the jog, the freeing of a stuck saw or the policy wants the tool; None to hold."""
-        operator = self._operator
-        if decision.armed and operator.jog_axes and self._reference is not None:
-            return jog.target(self._reference.pose, operator.jog_axes, operator.jog_speed, DT, self._limits)
+        if decision.armed and self._operator.jog_axes and self._reference is not None:
+            return self._jogged(observation, self._reference)
+        if decision.going:
+            self._posture = None
         if self._recovery is not None:
             return self._recovery.target
         if decision.going and self._seen is not None:
             return chunk.target(self._seen, now)
         return None
+
+    def _jogged(self, observation: Observation, present: reference.Reference) -> Floats | None:
+        operator = self._operator
+        asked = jog.jogged(
+            operator.mode,
+            operator.jog_axes,
+            operator.jog_speed,
+            pose=present.pose,
+            q=observation.q,
+            tau=observation.tau,
+            posture=self._posture,
+            robot=self._robot,
+            dt=DT,
+            limits=self._limits,
+        )
+        self._posture = asked.posture
+        if asked.edge:
+            operator.refused = asked.edge
+        return asked.target
 
     def _recover(self, observation: Observation, decision: Decision) -> None:
         """Begin to free a stuck saw where the operator has asked for it, and follow that through."""

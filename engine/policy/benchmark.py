@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.policy.ensemble import Ensemble, policy_state
 from engine.policy.loading import load
-from engine.types import F32, F64, Frames
+from engine.types import F32, F64, Frames, Observation
 
 ROUNDS_MIN = 3
 THREADS = 1  #: as in the engine's process, where the other core belongs to the pictures and the control loop
@@ -70,12 +70,16 @@ def _round(found: Race, ensemble: Ensemble, lerobot: "LeRobot", frames: Frames) 
     found.difference = max(found.difference, *(float(np.abs(ours - theirs).max()) for theirs in (singly, batched)))
 
 
-def inference_ms(policy: str, device: str, instruction: str, frames: Frames, rounds: int = 10) -> F64:
-    """(rounds,) ms of whole warm inferences of a policy. Raises PolicyError."""
+def inference_ms(policy: str, device: str, instruction: str, observation: Observation, pixels: int, rounds: int = 10) -> F64:
+    """(rounds,) ms of whole warm inferences of a policy, on square pictures of noise: what they show takes no time. Raises PolicyError."""
     spent: list[float] = []
     with threads(THREADS):
         ensemble = load(policy, device)
         ensemble.warm_up(lambda note: None, instruction)
+        noise = np.random.default_rng(0)
+        images = {name: noise.integers(0, 256, (pixels, pixels, 3), dtype=np.uint8) for name in ensemble.cameras}
+        t_ns = observation.t_ns
+        frames = Frames(seq=1, t_ns=t_ns, exposed_ns=t_ns, observation=observation, images=images)
         for _ in range(rounds):
             _timed(spent, lambda: ensemble.infer(frames, instruction, 1, None, time.monotonic_ns), device)
     return np.array(spent)

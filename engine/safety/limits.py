@@ -1,18 +1,22 @@
-"""Layer 3, the robot's own limits: joint position, velocity and torque, workspace, tool speed, manipulability."""
+"""Layer 3, the robot's own limits: joint position, velocity and torque, workspace, tool speed, manipulability, a jogged saw's tilt."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from engine.limits import Limits
-from engine.safety.layer import Layer, age, graded, scale_of
+from engine.safety.layer import Layer, age, clip, graded, scale_of
+from engine.safety.operator import JOG_SPEED
 from engine.types import Inputs, Mode, Reason
 
 SLOWING = 0.2  #: share of a permitted speed or torque over which slowing happens
+TILTING = 0.5  #: share of the permitted tilt over which slowing happens
 CRAWL_SCORE = 0.55  #: outside a position limit an operator may still jog, slowly, back inside: the score that permits it
 
 #: what jogging can undo; a speed or a torque past its limit stops in every mode
-_RECOVERABLE = (Reason.JOINT_POSITION, Reason.WORKSPACE, Reason.SINGULARITY)
+_RECOVERABLE = (Reason.JOINT_POSITION, Reason.WORKSPACE, Reason.SINGULARITY, Reason.TILT)
+CRAWL_SHARE = 0.1  #: of ``JOG_SPEED`` that is left to a jog at a limit
 
 
 class _Joints(Protocol):
@@ -45,16 +49,28 @@ class RobotLimits:
 
 
 def layer(inputs: Inputs, limits: Limits, robot: RobotLimits) -> Layer:
-    """The worst of the six; its margin in rad, share, share, m, m/s or manipulability. While all is well, the joints' in rad."""
+    """The worst of them, with its margin in its own unit; while all is well, the joints' in rad.
+
+    A jog is the slower the nearer a limit is, and crawls beyond one that jogging can undo.
+    """
     margins = _margins(inputs, limits, robot)
-    worst, reason, margin = 1.0, Reason.OK, margins[0][2]
+    worst, reason, margin, slowest = 1.0, Reason.OK, margins[0][2], 1.0
     for kind, share, left in margins:
         value = graded(share)
-        if kind in _RECOVERABLE and inputs.mode != Mode.CUT and share == share and not value >= CRAWL_SCORE:
-            value = CRAWL_SCORE
+        if inputs.mode != Mode.CUT and share == share:
+            value = clip(value, CRAWL_SCORE, 1.0) if kind in _RECOVERABLE else value
+            slowest = min(slowest, CRAWL_SHARE + (1.0 - CRAWL_SHARE) * clip(share, 0.0, 1.0))
         if not value >= worst:
             worst, reason, margin = value, kind, left
-    return Layer(score=worst, scale=scale_of(worst), reason=reason, margin=margin, age=age(inputs.t_ns, inputs.obs_t_ns))
+    scale = scale_of(worst)
+    if slowest < 1.0:
+        scale = min(scale, slowest * clip(JOG_SPEED / limits.speed_max, 0.0, 1.0))
+    return Layer(score=worst, scale=scale, reason=reason, margin=margin, age=age(inputs.t_ns, inputs.obs_t_ns))
+
+
+def tilt(pose: Sequence[float]) -> float:
+    """rad by which a pose (7,) is turned from level, as twice the sine of half of it; more than pi is none."""
+    return 2.0 * math.sqrt(pose[4] * pose[4] + pose[5] * pose[5] + pose[6] * pose[6])
 
 
 def _margins(inputs: Inputs, limits: Limits, robot: RobotLimits) -> tuple[tuple[Reason, float, float], ...]:
@@ -68,6 +84,7 @@ def _margins(inputs: Inputs, limits: Limits, robot: RobotLimits) -> tuple[tuple[
         tuple(_least((at - low, high - at)) for at, low, high in zip(inputs.pose, limits.workspace_min, limits.workspace_max, strict=False))
     )
     arm = inputs.manipulability - limits.manipulability_min
+    level = limits.tilt_max - (tilt(inputs.pose) if inputs.mode != Mode.CUT else 0.0)  # while sawing the kerf and the partner turn it
     return (
         (Reason.JOINT_POSITION, joint / limits.joint_margin, joint),
         (Reason.JOINT_VELOCITY, velocity / (SLOWING * limits.joint_velocity_share), velocity),
@@ -75,6 +92,7 @@ def _margins(inputs: Inputs, limits: Limits, robot: RobotLimits) -> tuple[tuple[
         (Reason.WORKSPACE, box / limits.workspace_margin, box),
         (Reason.TOOL_SPEED, tool / (SLOWING * limits.speed_max), tool),
         (Reason.SINGULARITY, arm / limits.manipulability_min, arm),
+        (Reason.TILT, level / (TILTING * limits.tilt_max), level),
     )
 
 

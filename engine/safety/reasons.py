@@ -33,7 +33,7 @@ def _beyond(inside: str, outside: str, scale: float, digits: int, unit: str) -> 
 
 
 def _time(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds >= 1.0 else f"{seconds * 1e3:.0f} ms"
+    return f"{seconds:.1f} s" if seconds >= 1.0 else f"{round(seconds * 1e3)} ms"
 
 
 def _uncertain(margin: float, _age: float) -> str:
@@ -67,7 +67,7 @@ def _separation(margin: float, part: int, separation: float) -> str:
         return "the person's distance is not known"
     if not (0 <= part < len(PARTS) and math.isfinite(separation)):
         return f"person {abs(margin):.2f} m {'further' if margin >= 0 else 'nearer'} than the speed asked for needs"
-    return f"{PARTS[part]} {separation:.2f} m away, needs {separation - margin:.2f} m at this speed"
+    return f"{PARTS[part]} {max(separation, 0.0):.2f} m away, needs {separation - margin:.2f} m"
 
 
 _MEASURED: dict[Reason, Callable[[float, float], str]] = {
@@ -82,6 +82,7 @@ _MEASURED: dict[Reason, Callable[[float, float], str]] = {
     Reason.WORKSPACE: _beyond("tool {} from the workspace's edge", "tool {} outside the workspace", 1e3, 0, "mm"),
     Reason.SINGULARITY: _beyond("manipulability {} above its limit", "manipulability {} below its limit", 1.0, 3, "m³"),
     Reason.TOOL_SPEED: _beyond("tool speed within {} of its limit", "tool speed past its limit by {}", 1.0, 2, "m/s"),
+    Reason.TILT: _beyond("saw {} from its greatest tilt", "saw tilted {} too far", 180.0 / math.pi, 1, "°"),
     Reason.UNCERTAIN: _uncertain,
     Reason.RAMPING: _ramping,
     Reason.PERSON_STALE: _stale,
@@ -175,6 +176,7 @@ _ADVICE: dict[Reason, str] = {
     Reason.WORKSPACE: "Jog back into the workspace.",
     Reason.SINGULARITY: "Jog to a pose with bent joints.",
     Reason.TOOL_SPEED: "Do not pull the saw so fast; arm again.",
+    Reason.TILT: "Jog the joint back, or level the saw (JOINT mode, [ ]).",
     Reason.UNCERTAIN: "See that the work looks as trained; wait or pause.",
     Reason.FEW_MEMBERS: "Load a policy with more members to go faster.",
     Reason.NOT_ARMED: "Press A and hold Enter to arm.",
@@ -222,3 +224,10 @@ def sentence(
 def advice(reason: int) -> str:
     """At most 60 characters: what the operator should do."""
     return _ADVICE[Reason(reason)]
+
+
+def refusal(reason: int) -> str:
+    """Why an arm, go or clear did nothing, and what to do. A go is refused as "not going" only where the mode is not CUT."""
+    if reason == Reason.NOT_GOING:
+        return "only CUT goes by itself. Tab back to CUT, then G."
+    return f"{sentence(reason)}. {advice(reason)}"

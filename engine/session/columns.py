@@ -5,7 +5,7 @@ The columns of ``tick/`` are the fields of the structs themselves, by name, type
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -45,6 +45,7 @@ class Field(NamedTuple):
     storage: np.dtype[Any]
     vector: bool
     text: bool  #: stored as a row number of ``words``
+    optional: bool  #: it has a default, for sessions that were recorded before it was there
 
 
 def notes(struct: type) -> dict[str, str]:
@@ -56,6 +57,7 @@ def notes(struct: type) -> dict[str, str]:
 def fields_of(struct: type, prefix: str) -> tuple[Field, ...]:
     """The columns of a struct of numbers, flags, texts and fixed vectors. Raises TypeError for a field of another type."""
     comments = notes(struct)
+    optional = {field.name for field in msgspec.structs.fields(struct) if not field.required}
     fields = []
     for name, hint in get_type_hints(struct, include_extras=True).items():
         size: tuple[int, ...] = ()
@@ -72,7 +74,7 @@ def fields_of(struct: type, prefix: str) -> tuple[Field, ...]:
         note = "row of words; " * (kind is str) + comments.get(name, "")
         labels = {len(LAYERS): LAYERS, len(SIGNALS): SIGNALS}.get(size[0], ()) if size else ()
         column = Column(name=prefix + name, dtype=dtype, shape=size, block_rows=TICK_BLOCK, note=note, labels=labels)
-        fields.append(Field(name, column, column.storage, bool(size), kind is str))
+        fields.append(Field(name, column, column.storage, bool(size), kind is str, name in optional))
     return tuple(fields)
 
 
@@ -125,10 +127,12 @@ def tick_values(rows: Sequence[Tick], word: Callable[[str], int]) -> list[Rows]:
     return values
 
 
-def structs_from[T: msgspec.Struct](struct: type[T], read: Callable[[Column], Rows], words: Sequence[str]) -> list[T]:
-    """The structs that ``tick_values`` took apart. ``read`` gives the wanted rows of a column."""
+def structs_from[T: msgspec.Struct](
+    struct: type[T], read: Callable[[Column], Rows], words: Sequence[str], recorded: Container[str]
+) -> list[T]:
+    """The structs that ``tick_values`` took apart. ``read`` gives the wanted rows of a column; of those not ``recorded`` the default."""
     lists: list[list[Any]] = []
-    fields = TICK_FIELDS[struct]
+    fields = [field for field in TICK_FIELDS[struct] if field.column.name in recorded or not field.optional]
     for field in fields:
         plain = read(field.column).tolist()
         if field.text:

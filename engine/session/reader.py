@@ -144,6 +144,10 @@ class Session:
         """ns of the engine's clock at the first tick."""
         return int(self.rows("tick/t_ns", 0, 1)[0])
 
+    def _wall(self, t_ns: int) -> float:
+        """s since the epoch at ``t_ns`` of the engine's clock, which in lock-step is not the wall's."""
+        return self.header.started_wall + ((t_ns - self._started) / SECOND if self.ticks else 0.0)
+
     @cached_property
     def times(self) -> Rows:
         """Of every tick: (ticks,) ns."""
@@ -153,7 +157,7 @@ class Session:
         """The Inputs, Decisions, Commands, SawStates or OperatorStates of ticks ``start`` to ``stop``. Raises SessionError."""
         if not self.ticks:
             return []
-        return structs_from(struct, lambda column: self.rows(column.name, start, stop), self.words)
+        return structs_from(struct, lambda column: self.rows(column.name, start, stop), self.words, self.commit.arrays)
 
     def row(self, tick: int) -> Tick:
         """All that was recorded of the tick in row ``tick``; negative counts from the end. Raises SessionError, IndexError."""
@@ -200,13 +204,13 @@ class Session:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        """Every event, in order."""
+        """Every event, in order, at the wall time that its tick is shown with."""
         if not self.commit.rows("events/seq"):
             return ()
-        lists = [self.rows(f"events/{name}").tolist() for name in ("seq", "tick", "t_ns", "wall", "kind", "text")]
+        lists = [self.rows(f"events/{name}").tolist() for name in ("seq", "tick", "t_ns", "kind", "text")]
         return tuple(
-            Event(seq=seq, tick=tick, t_ns=t_ns, wall=wall, kind=kind, text=text)
-            for seq, tick, t_ns, wall, kind, text in zip(*lists, strict=True)
+            Event(seq=seq, tick=tick, t_ns=t_ns, wall=self._wall(t_ns), kind=kind, text=text)
+            for seq, tick, t_ns, kind, text in zip(*lists, strict=True)
         )
 
     # --- what a screen shows of a tick ---
@@ -221,7 +225,7 @@ class Session:
         inputs, t_ns = row.inputs, row.inputs.t_ns
         header = self.header
         return snapshot(
-            wall=header.started_wall + (t_ns - self._started) / SECOND,
+            wall=self._wall(t_ns),
             tick=row,
             inference=self.inference_at(t_ns) if inputs.inference_id else None,
             inference_hz=self._rate("inference/end_ns", t_ns),

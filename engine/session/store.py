@@ -2,6 +2,7 @@
 
 import difflib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from engine.session.layout import SessionError
@@ -9,6 +10,8 @@ from engine.session.lock import held
 from engine.session.reader import Session
 from engine.session.repair import INTERRUPTED, uncommitted_ticks
 from engine.session.verify import Report
+
+BINNED = ".deleted-"  #: before the name of a session that is deleted and can still be brought back
 
 
 class Summary(Report, kw_only=True):
@@ -22,6 +25,7 @@ class Summary(Report, kw_only=True):
     placeholder: bool = False
     length_s: float = 0.0
     stops: int = 0
+    failures: int = 0  #: of the program, a sensor or a disk, as its events tell
     bytes: int = 0
     cameras: int = 0
     events: int = 0
@@ -43,6 +47,7 @@ def summary(path: Path) -> Summary:
         found.inferences = session.inferences
         found.bytes, found.fault, found.cameras = commit.bytes, commit.fault, len(session.cameras)
         found.events = commit.rows("events/seq")
+        found.failures = int((session.rows("events/kind") == "fault").sum()) if found.events else 0
         found.recording = not commit.closed and held(path)
         found.exit_reason = commit.exit_reason or ("" if found.recording else INTERRUPTED)
         found.lost = commit.lost + (0 if found.recording else uncommitted_ticks(session))
@@ -76,7 +81,7 @@ def find(root: Path, name: str) -> Path:
         if not (given / "commit.json").exists():
             raise SessionError(f"{given} is not a session: it has no commit.json.")
         return given
-    known = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+    known = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")) if root.is_dir() else []
     if name == "last" and known:
         return root / known[-1]
     matches = [one for one in known if one == name] or [one for one in known if one.startswith(name) or one.endswith(name)]
@@ -89,12 +94,51 @@ def find(root: Path, name: str) -> Path:
     raise SessionError(f"There is no session {name!r} under {root}: {hint}")
 
 
-def remove(path: Path) -> None:
-    """Delete a session. Raises SessionError when it is not one or is being recorded."""
+def _check_removable(path: Path) -> None:
     if not (path / "commit.json").exists():
         raise SessionError(f"{path} is not a session: nothing was removed.")
     if held(path):
         raise SessionError(f"Session {path} is being recorded: stop its run first.")
+
+
+def binned(root: Path) -> list[Path]:
+    """The sessions under ``root`` that are deleted and can still be brought back."""
+    return sorted(path for path in root.iterdir() if path.name.startswith(BINNED)) if root.is_dir() else []
+
+
+def put_in_bin(path: Path) -> Path:
+    """Delete a session so that ``take_out`` brings it back; it is no longer listed or found. Returns where it lies now.
+
+    Raises SessionError when it is not one, is being recorded, or cannot be moved.
+    """
+    _check_removable(path)
+    return _renamed(path, path.with_name(BINNED + path.name))
+
+
+def take_out(path: Path) -> Path:
+    """Bring back what ``put_in_bin`` deleted. Returns where it lies again. Raises SessionError where its place is taken or it is gone."""
+    back = path.with_name(path.name.removeprefix(BINNED))
+    if back.exists():
+        raise SessionError(f"Session {back} cannot be brought back: there is another of that name.")
+    return _renamed(path, back)
+
+
+def purge(bin: Iterable[Path]) -> None:
+    """Delete for good what lies in the bin; what cannot be deleted stays there."""
+    for path in bin:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _renamed(path: Path, to: Path) -> Path:
+    try:
+        return path.rename(to)
+    except OSError as error:
+        raise SessionError(f"Session {path} cannot be moved to {to.name} ({error.strerror}).") from error
+
+
+def remove(path: Path) -> None:
+    """Delete a session for good. Raises SessionError when it is not one or is being recorded."""
+    _check_removable(path)
     try:
         shutil.rmtree(path)
     except OSError as error:

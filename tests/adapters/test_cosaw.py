@@ -1,5 +1,8 @@
 """The simulated robot keeps its protocol: it holds, yields, stops, times out, and its plant vector carries it whole."""
 
+import sys
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -217,3 +220,35 @@ def test_a_partner_who_lets_go_is_reported_and_takes_hold_again() -> None:
     assert not gone.partner_holding
     assert gone.partner_force == 0.0
     assert drive(robot, 6.0, None).saw.partner_holding
+
+
+def test_a_tick_never_lets_go_of_the_interpreter_s_lock() -> None:
+    """Whoever got it meanwhile would keep it: here, without an interval after which it must be given back, they would be seen."""
+    robot = at_rest()
+    taken = 0
+    ready, over = threading.Event(), threading.Event()
+
+    def take() -> None:
+        nonlocal taken
+        while not over.is_set():
+            time.sleep(1e-4)
+            taken += 1
+            ready.set()
+
+    before = sys.getswitchinterval()
+    other = threading.Thread(target=take)
+    try:
+        other.start()
+        sys.setswitchinterval(1000.0)
+        for _ in range(2):  # the first time it may have asked for the lock before
+            ready.clear()
+            ready.wait()
+        begun = taken
+        for n in range(200):
+            robot.command(command(robot.read(n).pose))
+            robot.advance(TICK)
+        assert taken == begun
+    finally:
+        sys.setswitchinterval(before)
+        over.set()
+        other.join()

@@ -36,6 +36,7 @@ class FakeLink:
     said: list[Intent] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     living: int = 0
+    ages: list[float] = field(default_factory=list)
     _picture: Picture | None = None
     _picture_at: float = 0.0
 
@@ -64,8 +65,9 @@ class FakeLink:
             self._picture_at = self.clock.t
         return True
 
-    def alive(self, now: float) -> None:
+    def alive(self, now: float, age: float) -> None:
         self.living += 1
+        self.ages.append(age)
 
     def close(self) -> None:
         self.state = "lost"

@@ -1,21 +1,29 @@
-"""The real console on a recorded second of telemetry, for tests in a pty: ``pty_child.py STOP_PAGE NOTES [still] [armed]``.
+"""The real console on a recorded second of telemetry, for tests: ``pty_child.py STOP_PAGE NOTES [still] [armed] [strict] [noisy]``.
 
-NOTES takes a line for every intent that the app sends; ``still`` shows one snapshot over and over, ``armed`` one of an armed robot.
+NOTES takes a line for every intent that the app sends; ``still`` shows one snapshot over and over, ``armed`` one of an armed robot;
+``strict`` drops late keys as in life, which otherwise may be as late as a loaded machine makes them; ``noisy`` pictures are others
+each second.
 """
 
+import random
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import scenes
+from engine import unix_signals
 
-from console.app import Options, Sawhorse
-from console.screens.live import LiveScreen
-from engine.messages import Ended, Intent, Picture, WatchPicture
-from engine.stop import StopPage
-from engine.types import Snapshot
+unix_signals.block()
+
+import msgspec  # noqa: E402
+import scenes  # noqa: E402
+
+from console.app import Options, Sawhorse, shown  # noqa: E402
+from console.screens.live import LiveScreen  # noqa: E402
+from engine.messages import Ended, Intent, Picture, WatchPicture  # noqa: E402
+from engine.stop import StopPage  # noqa: E402
+from engine.types import Snapshot  # noqa: E402
 
 
 class ScriptedLink:
@@ -44,7 +52,10 @@ class ScriptedLink:
     def picture(self) -> tuple[Picture, float] | None:
         if self._wish is None or not self._wish.camera:
             return None
-        return scenes.picture(self._wish.width, self._wish.camera), time.monotonic()
+        drawn = scenes.picture(self._wish.width, self._wish.camera)
+        if "noisy" in sys.argv:
+            drawn = msgspec.structs.replace(drawn, rgb=random.Random(int(time.monotonic())).randbytes(len(drawn.rgb)))
+        return drawn, time.monotonic()
 
     def refusals(self) -> list[str]:
         return []
@@ -55,17 +66,19 @@ class ScriptedLink:
         self._notes.write(f"{time.monotonic():.6f} {intent!r}\n")
         return True
 
-    def alive(self, now: float) -> None:
-        self._notes.write(f"{now:.6f} Alive\n")
+    def alive(self, now: float, age: float) -> None:
+        self._notes.write(f"{now:.6f} {age:.6f} Alive\n")
 
     def close(self) -> None:
         self.state = "lost"
 
 
 if __name__ == "__main__":
-    options = Options(camera="" if "blind" in sys.argv else "front", key_age_max=5.0)
+    options = Options(
+        camera="" if "blind" in sys.argv else "front", key_age_max=0.3 if "strict" in sys.argv else 5.0, keymap={"stop": "f12"}
+    )
     with StopPage(Path(sys.argv[1])) as page:
         moments = {"still": scenes.disarmed, "armed": scenes.running}
         chosen = [moments[word]() for word in sys.argv[3:] if word in moments]
         link = ScriptedLink(Path(sys.argv[2]), chosen or list(scenes.sequence(100)))
-        sys.exit(Sawhorse(LiveScreen, link=link, stop_page=page, options=options).run(mouse=False))
+        sys.exit(shown(Sawhorse(LiveScreen, link=link, stop_page=page, options=options)))

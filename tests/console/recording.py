@@ -15,6 +15,7 @@ from engine.types import Event, Frames, Inference, Observation, Snapshot, Tick
 TICKS = 600
 STOP_AT = 300  #: tick
 EVERY = 12  #: ticks between inferences
+MARKS = (120, 420)  #: ticks
 
 
 def _header() -> Header:
@@ -105,6 +106,9 @@ def recorded(store: Path) -> Path:
                     images={"front": image, "top": image[::-1].copy()},
                 )
             )
+        if tick in MARKS:
+            text = f"mark at tick {tick}"
+            recorder.event(Event(seq=tick, tick=tick, t_ns=t_ns, wall=scenes.WALL + tick / 100, kind="mark", text=text))
         if tick in (0, STOP_AT):
             kind, text = ("stop", "STOP 12 category 1 latched: stop key, power off") if tick else ("go", "GO")
             recorder.event(Event(seq=tick, tick=tick, t_ns=t_ns, wall=scenes.WALL + tick / 100, kind=kind, text=text))

@@ -244,7 +244,7 @@ def _events(tick: int) -> tuple[Event, ...]:
         ("stop", "STOP 1 category 2 protective: camera picture 612 ms old, limit 500 ms", 41.7),
         ("arm", "ARMED", 31.0),
         ("go", "GO", 29.2),
-        ("score", "SLOW 0.71: uncertainty: uncertainty 1.08 × nominal, stops at 2.00", 12.4),
+        ("score", "SLOW 0.71: uncertainty 1.08 × nominal, stops at 2.00", 12.4),
         ("score", "CONTINUE 0.83", 9.8),
     )
     return tuple(
@@ -332,12 +332,56 @@ def slowed() -> Snapshot:
     return scene(score=0.62, reason=Reason.UNCERTAIN, margin=0.62, doubt=0.97)
 
 
+def standing(snapshot: Snapshot, *, score: float = 1.0) -> Snapshot:
+    """The layer that binds lets nothing move; its own score is ``score``."""
+    decision = snapshot.decision
+    scores, scales = list(decision.layer_score), list(decision.layer_scale)
+    scores[decision.binding], scales[decision.binding] = score, 0.0
+    least = min(scores)
+    changed = msgspec.structs.replace(
+        decision, layer_score=tuple(scores), layer_scale=tuple(scales), score=least, score_raw=least, speed_scale=0.0, speed_limit=0.0
+    )
+    return msgspec.structs.replace(snapshot, decision=changed)
+
+
+def said(snapshot: Snapshot, kind: str, text: str) -> Snapshot:
+    """The same, half a second after something was logged."""
+    event = Event(seq=9, tick=snapshot.inputs.tick - 50, t_ns=0, wall=WALL - 0.5, kind=kind, text=text)
+    return msgspec.structs.replace(snapshot, events=(*snapshot.events, event))
+
+
 def disarmed() -> Snapshot:
-    return scene(armed=False, going=False, score=0.1, binding=8, reason=Reason.NOT_ARMED)
+    """At rest with nothing in the way of arming."""
+    return said(standing(scene(armed=False, going=False, score=0.92, binding=8, reason=Reason.NOT_ARMED)), "disarm", "DISARMED")
+
+
+def armed() -> Snapshot:
+    """Armed and told to do nothing yet."""
+    return said(standing(scene(going=False, score=0.92, binding=8, reason=Reason.NOT_GOING)), "arm", "ARMED")
+
+
+def faulted() -> Snapshot:
+    """The engine met a fault of its own: latched, on its brakes, and no longer recording."""
+    snapshot = stopped()
+    decision = msgspec.structs.replace(
+        snapshot.decision,
+        stop_reason=Reason.ENGINE_FAULT,
+        layer_reason=(Reason.ENGINE_FAULT, *snapshot.decision.layer_reason[1:]),
+        layer_score=(0.1, *snapshot.decision.layer_score[1:]),
+        score=0.1,
+    )
+    told = (
+        *snapshot.events[:-1],
+        msgspec.structs.replace(snapshot.events[-1], kind="fault", text="the recorder thread failed: No space left on device"),
+        msgspec.structs.replace(snapshot.events[-1], text=f"STOP 12 category 1 latched: {sentence(Reason.ENGINE_FAULT)}"),
+    )
+    recorder = msgspec.structs.replace(snapshot.recorder, fault="the disk is full")
+    return msgspec.structs.replace(snapshot, decision=decision, events=told, recorder=recorder)
 
 
 def stopped(*, latched: bool = True) -> Snapshot:
-    snapshot = scene(armed=False, going=False, score=0.1, binding=0, reason=Reason.STOP_POWER_OFF if latched else Reason.STOP_KEY)
+    snapshot = scene(armed=False, going=False, score=0.92, binding=0, reason=Reason.STOP_POWER_OFF if latched else Reason.STOP_KEY)
+    snapshot = standing(snapshot)
     decision = msgspec.structs.replace(
         snapshot.decision,
         stop_category=1 if latched else 2,
@@ -346,19 +390,18 @@ def stopped(*, latched: bool = True) -> Snapshot:
         stop_count=12,
         stop_reason=Reason.STOP_POWER_OFF if latched else Reason.STOP_KEY,
         stop_layer=0,
-        layer_score=(1.0, *snapshot.decision.layer_score[1:]),
-        layer_scale=(0.0, *snapshot.decision.layer_scale[1:]),
     )
     spring = msgspec.structs.replace(snapshot.spring, stiffness=(200.0, *snapshot.spring.stiffness[1:]), force_max=30.0)
     command = msgspec.structs.replace(snapshot.command, brakes=latched)
     kind = "category 1 latched: stop key, power off" if latched else "category 2 protective: stop key"
-    said = Event(seq=9, tick=6150, t_ns=0, wall=WALL - 0.5, kind="stop", text=f"STOP 12 {kind}")
-    return msgspec.structs.replace(snapshot, decision=decision, spring=spring, command=command, events=(*snapshot.events, said))
+    changed = msgspec.structs.replace(snapshot, decision=decision, spring=spring, command=command)
+    return said(changed, "stop", f"STOP 12 {kind}")
 
 
 def separated() -> Snapshot:
     """A stop by the free hand that came too near; the hand is still there."""
     snapshot = scene(tick=6200, armed=False, going=False, score=0.1, binding=3, reason=Reason.SEPARATION, margin=-0.08)
+    snapshot = standing(snapshot, score=0.1)
     decision = msgspec.structs.replace(
         snapshot.decision,
         stop_category=1,
@@ -371,18 +414,10 @@ def separated() -> Snapshot:
         stop_age=0.064,
         separation=0.31,
         separation_needed=0.39,
-        layer_scale=tuple(0.0 if i == 3 else scale for i, scale in enumerate(snapshot.decision.layer_scale)),
     )
     command = msgspec.structs.replace(snapshot.command, brakes=True)
-    stop = Event(
-        seq=9,
-        tick=6150,
-        t_ns=0,
-        wall=WALL - 0.5,
-        kind="stop",
-        text=f"STOP 13 category 1 protective: {sentence(Reason.SEPARATION, -0.04, 0.064, 3)}",
-    )
-    return msgspec.structs.replace(snapshot, decision=decision, command=command, events=(*snapshot.events, stop))
+    why = sentence(Reason.SEPARATION, -0.04, 0.064, 3, FREE_HAND, 0.35)
+    return said(msgspec.structs.replace(snapshot, decision=decision, command=command), "stop", f"STOP 13 category 1 protective: {why}")
 
 
 def stuck(*, recovering: str = "") -> Snapshot:
@@ -406,7 +441,7 @@ def unsensed() -> Snapshot:
 
 
 def loading() -> Snapshot:
-    snapshot = scene(armed=False, going=False, score=0.1, binding=1, reason=Reason.MODEL_LOADING)
+    snapshot = standing(scene(armed=False, going=False, score=0.1, binding=1, reason=Reason.MODEL_LOADING), score=0.1)
     run = msgspec.structs.replace(
         snapshot.run, policy=None, model_state=ModelState.LOADING, model_note="importing torch and lerobot: 3 of 12 s"
     )

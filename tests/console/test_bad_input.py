@@ -1,10 +1,12 @@
 """Whatever a user can get wrong on the command line ends in one sentence and the documented exit code."""
 
 import signal
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import recording
 from click.testing import CliRunner
 
 from console.cli import main
@@ -29,6 +31,11 @@ def _own_signals() -> Iterator[None]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recording.recorded(tmp_path_factory.mktemp("store"))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +66,51 @@ def test_bad_input_gets_one_sentence(arguments: list[str], code: int, words: str
     assert result.exit_code == code, result.output
     assert words in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["run"], ["attach"], ["replay", "recorded"]], ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("console", "words"),
+    [
+        (
+            "[console.keymap]\nstop = ''",
+            "The keymap from mine.toml cannot be used: 'stop' cannot be unbound: SPACE and Ctrl-Space always stop.",
+        ),
+        ("[console.keymap]\ngo = 'p'", "The keymap from mine.toml cannot be used: P is given to both 'go' and 'pause' on the live screen"),
+        ("[console.keymap]\ngoo = 'p'", "The keymap from mine.toml cannot be used: no action is called 'goo'; did you mean 'go'?"),
+        ("[console.keymap]\ngo = 'entr'", "The keymap from mine.toml cannot be used: 'go' is given 'entr', which is no key; did you mean"),
+        (
+            "[console.themes.mine]\ntext = '#ffffff'",
+            "The theme from mine.toml cannot be used: the theme 'mine' lacks the colours background, ",
+        ),
+        ("[console.themes.mine]\nbased_on = 'dark'\ntext = 'red'", "has 'red' for 'text'; a colour is written as #rrggbb."),
+        ("[console]\ntheme = 'drak'", "Unknown console.theme 'drak' from mine.toml: did you mean 'dark'?"),
+    ],
+)
+def test_keys_and_themes_that_cannot_be_used_name_the_file(command: list[str], console: str, words: str, recorded: Path) -> None:
+    Path("mine.toml").write_text(console + "\n")
+    named = [str(recorded) if word == "recorded" else word for word in command]
+    result = CliRunner().invoke(main, [*named, "--config", "mine.toml"])
+    assert result.exit_code == 2, result.output
+    assert words in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_theme_of_one_s_own_and_ascii_may_be_given_on_the_command_line() -> None:
+    Path("mine.toml").write_text("[console.themes.mine]\nbased_on = 'light'\n")
+    result = CliRunner().invoke(main, ["run", "--config", "mine.toml", "--theme", "mine", "--ascii"])
+    assert "needs a terminal" in result.output
+    result = CliRunner().invoke(main, ["attach", "--theme", "mine"])
+    assert "Unknown console.theme 'mine' from flag --theme: " in result.output
+
+
+def test_a_session_is_exported_once(recorded: Path) -> None:
+    result = CliRunner().invoke(main, ["sessions", "export", str(recorded), "out.tar"])
+    assert result.exit_code == 0, result.output
+    assert tarfile.is_tarfile("out.tar")
+    result = CliRunner().invoke(main, ["sessions", "export", str(recorded), "out.tar"])
+    assert result.exit_code == 3
+    assert "out.tar exists already" in result.output
 
 
 @pytest.mark.parametrize("variable", ["SAWHORSE_LIMITS", "SAWHORSE_CAMERA", "SAWHORSE_STORE", "SAWHORSE_SEED"])

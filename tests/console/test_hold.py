@@ -126,3 +126,10 @@ def test_repeats_that_go_on_after_a_withdrawal_count_for_nothing() -> None:
     assert gesture.presses == 0
     last = repeats(gesture, last + 1.0, 0.4, 0.033, last + 2.2)
     assert gesture.progress(last) == 1.0
+
+
+def test_a_line_too_long_for_answers_to_keep_up_makes_every_press_a_step() -> None:
+    gesture = ArmGesture(releases=True)
+    gesture.press(1.0)
+    assert gesture.keyboard(0.2).mode == "HOLD"
+    assert gesture.keyboard(0.21).mode == "STEP"

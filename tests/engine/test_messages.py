@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from engine.limits import Limits
-from engine.messages import AdjustForce, ClearStop, Hello, Hold, Mark, SetJog, WatchPicture
+from engine.messages import AdjustForce, Alive, ClearStop, Hello, Hold, Mark, SetJog, WatchPicture
 from engine.operator import JOG_SPEEDS, JOG_STEPS, Operator
 from engine.wire import Unframer, framed, intent_decoder
 
@@ -20,6 +20,9 @@ from engine.wire import Unframer, framed, intent_decoder
         Hello(console="x" * 10_000),
         ClearStop(number=2**63 + 5),
         Hold(axis="pull", down=True, repeat=False, seq=2**63 - 1),
+        Alive(age=math.nan),
+        Alive(age=-0.1),
+        Alive(age=10.1),
     ],
 )
 def test_a_message_out_of_bounds_is_refused(message: object) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.limits import Limits
-from engine.messages import AdjustForce, Alive, Arm, Hold, Intent, KeyTiming, MoveLine, Recover, SetMode
+from engine.messages import AdjustForce, Arm, Hold, Intent, KeyMode, KeyTiming, LowerKeys, MoveLine, Recover, SetMode
 from engine.operator import DEADMAN_MIN, FORCE_DEFAULT, LINE_Y, LOG_TOP_Z, PROOF, Operator
 from engine.types import Mode
 
@@ -20,8 +20,9 @@ def give(subject: Operator, intent: Intent, ms: float, *, at_rest: bool = True, 
     subject.apply(intent, round(ms * MS), at_rest=at_rest, in_kerf=in_kerf, armed=armed)
 
 
-def force_at(subject: Operator, ms: float) -> float:
-    subject.tick(round(ms * MS))
+def force_at(subject: Operator, ms: float, proven: float | None = None) -> float:
+    """The partner's force; ``proven`` is when the operator's end was last there, in ms."""
+    subject.tick(round(ms * MS), round((ms if proven is None else proven) * MS))
     return subject.hand_force
 
 
@@ -60,15 +61,32 @@ def test_a_held_key_outlives_its_proof_by_nothing() -> None:
     subject = operator()
     give(subject, KeyTiming(key_mode="HOLD", repeat_interval=0.03), 900)
     give(subject, held("pull", 0), 1000)
-    give(subject, Alive(), 1400)
-    assert force_at(subject, 1400 + 1000 * PROOF - 1) == FORCE_DEFAULT
-    assert force_at(subject, 1400 + 1000 * PROOF) == 0
+    assert force_at(subject, 5000, 4950) == FORCE_DEFAULT
+    assert force_at(subject, 4950 + 1000 * PROOF - 1, 4950) == FORCE_DEFAULT
+    assert subject.state(round((4950 + 1000 * PROOF - 1) * MS)).grant_left == pytest.approx(0.001)
+    assert force_at(subject, 4950 + 1000 * PROOF, 4950) == 0
+    assert force_at(subject, 6000, 6000) == 0, "a proof that comes later does not press the key again"
+
+
+def test_repeats_that_arrive_without_proof_of_when_they_were_typed_hold_nothing() -> None:
+    subject = operator()
+    give(subject, KeyTiming(key_mode="REPEAT", repeat_interval=0.05), 900)
+    for n in range(100):
+        give(subject, held("pull", n, repeat=n > 0), 1000 + 50 * n)
+        if 50 * n >= 1000 * PROOF:
+            assert force_at(subject, 1000 + 50 * n, 1000) == 0
+
+
+def test_a_key_that_arrives_on_an_old_proof_moves_nothing_where_releases_are_reported() -> None:
+    subject = operator()
+    give(subject, KeyTiming(key_mode="HOLD", repeat_interval=0.03), 900)
+    give(subject, held("pull", 0), 2000)
+    assert force_at(subject, 2000, 2000 - 1000 * PROOF) == 0
 
 
 def test_without_reported_releases_a_sign_of_life_holds_nothing() -> None:
     subject = operator()
     give(subject, held("pull", 0), 1000)
-    give(subject, Alive(), 1100)
     assert force_at(subject, 1000 + 1000 * DEADMAN_MIN) == 0
 
 
@@ -94,7 +112,7 @@ def test_pull_and_press_may_be_held_together_and_press_ramps() -> None:
     give(subject, held("press", 1), 1000)
     presses = []
     for ms in range(1000, 1100, 10):
-        subject.tick(ms * MS)
+        subject.tick(ms * MS, ms * MS)
         presses.append(subject.press)
     assert presses == [float(n) for n in range(1, 11)]
     assert subject.hand_force == FORCE_DEFAULT
@@ -133,6 +151,90 @@ def test_jogging_needs_arming_and_a_jog_mode() -> None:
     assert subject.jog_axes == ("+x",)
     subject.revoke()
     assert subject.jog_axes == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "axes", "others"),
+    [
+        (Mode.JOG_XYZ, ("+x", "-z"), ("+j1", "level", "x", "")),
+        (Mode.JOG_SAW, ("+y",), ("-j7", "level")),
+        (Mode.JOG_JOINT, ("+j1", "-j7", "level"), ("+x", "+j8", "+j0", "j1")),
+    ],
+)
+def test_a_mode_jogs_its_own_axes_and_no_others(mode: Mode, axes: tuple[str, ...], others: tuple[str, ...]) -> None:
+    subject = operator()
+    give(subject, SetMode(mode=mode), 0)
+    for seq, axis in enumerate(others):
+        give(subject, held(axis, seq), 0)
+        assert subject.jog_axes == ()
+        assert "not jogged in this mode" in subject.refused
+    for seq, axis in enumerate(axes, 100):
+        give(subject, held(axis, seq), 0)
+        assert subject.jog_axes[-1] == axis
+        assert subject.refused == ""
+
+
+def test_there_are_four_modes_and_no_fifth() -> None:
+    subject = operator()
+    for mode in (0, 1, 2, 3):
+        give(subject, SetMode(mode=mode), 0)
+        assert subject.mode == mode
+    give(subject, SetMode(mode=4), 0)
+    assert subject.mode is Mode.JOG_JOINT
+    assert "no such mode" in subject.refused
+
+
+def test_one_joint_moves_at_a_time_the_newest_and_the_partner_s_keys_stay() -> None:
+    subject = operator()
+    give(subject, SetMode(mode=Mode.JOG_JOINT), 0)
+    give(subject, held("pull", 0), 0)
+    give(subject, held("+j2", 1), 0)
+    give(subject, held("-j5", 2), 0)
+    assert subject.jog_axes == ("-j5",)
+    assert subject.hand_force == FORCE_DEFAULT
+
+
+def test_the_keys_mode_is_lowered_by_hand_and_raised_again_up_to_what_was_measured() -> None:
+    subject = operator()
+    give(subject, KeyTiming(key_mode="HOLD", repeat_interval=0.03), 0)
+    modes = []
+    for wanted in ("REPEAT", "STEP", "HOLD"):
+        give(subject, LowerKeys(key_mode=wanted), 0)
+        modes.append(subject.state(0).key_mode)
+        assert subject.refused == ""
+    assert modes == ["REPEAT", "STEP", "HOLD"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "wanted", "found"), [("REPEAT", "HOLD", "REPEAT"), ("STEP", "HOLD", "STEP"), ("STEP", "REPEAT", "STEP")]
+)
+def test_no_key_raises_the_keys_mode_past_what_was_measured(measured: KeyMode, wanted: KeyMode, found: KeyMode) -> None:
+    subject = operator()
+    give(subject, KeyTiming(key_mode=measured, repeat_interval=0.03), 0)
+    give(subject, LowerKeys(key_mode=wanted), 0)
+    assert subject.key_mode == found
+    assert f"measured to do {measured}" in subject.refused
+
+
+def test_arming_anew_keeps_the_mode_as_low_as_it_was_set_and_a_new_console_does_not() -> None:
+    subject = operator()
+    give(subject, KeyTiming(key_mode="HOLD", repeat_interval=0.03), 0)
+    give(subject, LowerKeys(key_mode="STEP"), 0)
+    give(subject, KeyTiming(key_mode="HOLD", repeat_interval=0.03), 100)
+    assert subject.key_mode == "STEP"
+    subject.released()
+    assert subject.key_mode == "HOLD"
+
+
+def test_a_lowered_mode_ends_what_was_granted_on_better_terms() -> None:
+    subject = operator()
+    give(subject, KeyTiming(key_mode="HOLD", repeat_interval=0.03), 0)
+    give(subject, held("pull", 0), 100)
+    give(subject, LowerKeys(key_mode="STEP"), 110)
+    assert force_at(subject, 110) == 0
+    give(subject, held("pull", 1), 200)
+    assert force_at(subject, 319) == FORCE_DEFAULT
+    assert force_at(subject, 321) == 0, "a step ends by itself"
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=60))

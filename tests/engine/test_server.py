@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.messages import Arm, Ended, Go, Hello, Intent, Picture, Refused, Report, Stop, WatchPicture
+from engine.messages import Alive, Arm, Ended, Go, Hello, Intent, Offer, Picture, Refused, Report, Stop, Take, WatchPicture
 from engine.server import Server
 from engine.types import Snapshot
 from engine.wire import Unframer, framed, report_decoder
@@ -18,6 +18,7 @@ class Engine:
     def __init__(self) -> None:
         self.posted: list[Intent] = []
         self.log: list[str] = []
+        self.is_armed = False
 
     def post(self, intent: Intent) -> None:
         self.posted.append(intent)
@@ -28,8 +29,14 @@ class Engine:
     def detached(self, console: str) -> None:
         self.log.append(f"detached {console}")
 
-    def heard(self) -> None:
-        self.log.append("heard")
+    def offered(self, offered: bool) -> None:
+        self.offer = offered
+
+    def armed(self) -> bool:
+        return self.is_armed
+
+    def heard(self, age: float) -> None:
+        self.log.append(f"heard {age}")
 
     def snapshot(self) -> Snapshot | None:
         return None
@@ -97,8 +104,129 @@ def test_control_passes_on_only_after_its_holder_has_gone(tmp_path: Path, server
     turn(server)
     second.say(Go())
     turn(server)
-    assert [entry for entry in engine.log if entry != "heard"] == ["attached a", "detached a", "attached b"]
+    assert engine.log == ["attached a", "detached a", "attached b"]
     assert engine.posted == [Go()]
+
+
+@pytest.fixture
+def two(tmp_path: Path, server: Server) -> tuple[Console, Console]:
+    """One in control, then one that observes."""
+    first, second = Console(tmp_path / "engine.sock"), Console(tmp_path / "engine.sock")
+    first.say(Hello(console="a"))
+    turn(server)
+    second.say(Hello(console="b"))
+    turn(server)
+    second.reports()
+    return first, second
+
+
+def refusal(console: Console) -> str:
+    (report,) = console.reports()
+    assert isinstance(report, Refused)
+    return report.text
+
+
+def test_control_that_is_offered_passes_to_the_console_that_takes_it(two: tuple[Console, Console], server: Server, engine: Engine) -> None:
+    first, second = two
+    first.say(Offer())
+    turn(server)
+    assert engine.offer
+    second.say(Take())
+    turn(server)
+    assert engine.log == ["attached a", "detached a", "attached b"]
+    assert not engine.offer
+    second.say(Go())
+    turn(server)
+    first.say(Arm(robot="cosaw"))
+    turn(server)
+    assert engine.posted == [Go()]
+    assert "only observes" in refusal(first)
+
+
+def test_control_that_is_not_offered_is_not_taken(two: tuple[Console, Console], server: Server, engine: Engine) -> None:
+    _, second = two
+    second.say(Take())
+    turn(server)
+    assert "a holds control and has not offered it" in refusal(second)
+    assert engine.log == ["attached a"]
+
+
+@pytest.mark.parametrize("withdrawn", [Offer(), Arm(robot="cosaw")])
+def test_an_offer_is_withdrawn_by_a_second_one_and_by_arming(
+    two: tuple[Console, Console], server: Server, engine: Engine, withdrawn: Intent
+) -> None:
+    first, second = two
+    first.say(Offer())
+    first.say(withdrawn)
+    turn(server)
+    second.say(Take())
+    turn(server)
+    assert "has not offered" in refusal(second)
+    assert not engine.offer
+
+
+def test_while_armed_control_is_neither_offered_nor_taken(two: tuple[Console, Console], server: Server, engine: Engine) -> None:
+    first, second = two
+    first.say(Offer())
+    turn(server)
+    engine.is_armed = True
+    second.say(Take())
+    turn(server)
+    assert "disarmed" in refusal(second)
+    first.say(Offer())
+    turn(server)
+    assert "D disarms" in refusal(first)
+    assert engine.log == ["attached a"]
+
+
+def test_an_observer_takes_over_a_run_that_nobody_controls_any_more(two: tuple[Console, Console], server: Server, engine: Engine) -> None:
+    first, second = two
+    first.socket.close()
+    turn(server)
+    engine.is_armed = True
+    second.say(Take())
+    turn(server)
+    assert "disarmed" in refusal(second), "what is still armed has lost its console: it stops first"
+    engine.is_armed = False
+    second.say(Take())
+    second.say(Go())
+    turn(server)
+    assert engine.log == ["attached a", "detached a", "attached b"]
+    assert engine.posted == [Go()]
+
+
+def test_a_console_that_asked_to_observe_only_never_takes_control(tmp_path: Path, server: Server, engine: Engine) -> None:
+    reader, stranger = Console(tmp_path / "engine.sock"), Console(tmp_path / "engine.sock")
+    reader.say(Hello(console="r", readonly=True))
+    for console in (reader, stranger):
+        console.say(Take())
+        turn(server)
+        assert "observe only" in refusal(console)
+    assert engine.log == []
+
+
+def test_an_offer_ends_with_the_console_that_made_it(two: tuple[Console, Console], server: Server, engine: Engine) -> None:
+    first, second = two
+    first.say(Offer())
+    turn(server)
+    first.socket.close()
+    turn(server)
+    assert not engine.offer
+    second.say(Offer())
+    turn(server)
+    assert "only observes" in refusal(second)
+
+
+def test_only_the_console_in_control_tells_when_its_operator_was_last_there(tmp_path: Path, server: Server, engine: Engine) -> None:
+    first, second = Console(tmp_path / "engine.sock"), Console(tmp_path / "engine.sock")
+    first.say(Hello(console="a"))
+    turn(server)
+    second.say(Hello(console="b"))
+    second.say(Alive(age=0.0))
+    first.say(Alive(age=0.25))
+    turn(server)
+    assert [entry for entry in engine.log if entry.startswith("heard")] == ["heard 0.25"]
+    assert engine.posted == []
 
 
 def test_rubbish_closes_its_own_line_and_no_other(tmp_path: Path, server: Server, engine: Engine) -> None:

@@ -7,6 +7,7 @@ import pytest
 from engine.limits import Limits
 from engine.safety import limits
 from engine.safety.limits import RobotLimits
+from engine.safety.operator import JOG_SPEED
 from engine.types import Mode, Reason
 
 LIMITS = Limits()
@@ -62,6 +63,42 @@ def test_each_limit_slows_then_stops(make, changed, expected, reason):
     layer = at(make, **changed)
     assert layer.score == pytest.approx(expected, abs=1e-9)
     assert layer.reason == reason
+
+
+def turned(angle):
+    return (0.5, 0.0, 0.6, math.cos(angle / 2), 0.0, math.sin(angle / 2), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside", "reason"),
+    [
+        ("q", joint(2.83), joint(2.95), Reason.JOINT_POSITION),
+        ("pose", (0.752, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0), (0.79, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0), Reason.WORKSPACE),
+        ("manipulability", 0.038, 0.01, Reason.SINGULARITY),
+        ("pose", turned(0.07), turned(-0.13), Reason.TILT),
+    ],
+)
+@pytest.mark.parametrize("mode", [Mode.JOG_XYZ, Mode.JOG_SAW, Mode.JOG_JOINT])
+def test_a_jog_is_slowed_over_the_margin_and_crawls_beyond_it(make, mode, name, inside, outside, reason):
+    near, past = at(make, **{name: inside, "mode": mode}), at(make, **{name: outside, "mode": mode})
+    full = JOG_SPEED / LIMITS.speed_max
+    assert past.reason == near.reason == reason
+    assert past.score == limits.CRAWL_SCORE
+    assert past.scale == pytest.approx(limits.CRAWL_SHARE * full)
+    assert past.scale < near.scale < full
+
+
+def test_the_slower_a_jog_must_be_the_nearer_the_limit(make):
+    scales = [at(make, pose=(x / 1000, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0), mode=Mode.JOG_XYZ).scale for x in range(745, 785)]
+    assert scales == sorted(scales, reverse=True)
+    assert scales[0] == 1.0
+
+
+def test_a_saw_tilts_only_by_jogging_so_it_is_judged_only_there(make):
+    assert at(make, pose=turned(0.13)).reason == Reason.OK
+    assert at(make, pose=turned(0.05), mode=Mode.JOG_JOINT).reason == Reason.OK
+    assert at(make, pose=turned(0.13), mode=Mode.JOG_JOINT).margin == pytest.approx(LIMITS.tilt_max - 0.13, abs=1e-4)
+    assert at(make, pose=(0.5, 0.0, 0.6, 1.0, 0.0, math.nan, 0.0), mode=Mode.JOG_JOINT).scale == 0.0
 
 
 def test_an_operator_may_jog_slowly_back_from_a_position_limit(make):

@@ -4,8 +4,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine.session.columns import TICK_FIELDS, TICK_SCALARS, distinct, fields_of, notes
-from engine.types import Inputs, OperatorState, SawState
+from engine.session.columns import TICK_FIELDS, TICK_SCALARS, distinct, fields_of, notes, structs_from
+from engine.types import Command, Inputs, OperatorState, SawState
 
 
 def test_every_field_of_every_struct_has_a_column_of_its_own():
@@ -40,6 +40,17 @@ def test_types_shapes_and_notes_come_from_the_annotations():
     assert fields["signal_valid"].column.labels[0] == "epistemic"
     assert (fields["tick"].column.dtype, fields["tick"].column.shape) == ("int64", ())
     assert notes(SawState)["press_force"] == "N, blade on wood, >= 0"
+
+
+def test_what_an_older_session_did_not_record_reads_as_its_default():
+    here = {field.column.name for field in TICK_FIELDS[Command]} - {"tick/posture"}
+    rows = {field.column.name: np.zeros((2, *field.column.shape), field.column.storage) for field in TICK_FIELDS[Command]}
+    read = structs_from(Command, lambda column: rows[column.name], (), here)
+    assert [command.posture == (0.0,) * 7 for command in read] == [False, False]
+    assert np.isnan(read[0].posture).all()
+    del rows["tick/pose_d"]
+    with pytest.raises(KeyError, match="tick/pose_d"):
+        structs_from(Command, lambda column: rows[column.name], (), here - {"tick/pose_d"})
 
 
 def test_names_that_other_programs_read(recorded):

@@ -55,6 +55,7 @@ def test_a_snapshot_holds_what_the_screen_needs(recorded, rows):
     assert shown.run.policy.name == "compact"
     assert shown.wall == pytest.approx(session.header.started_wall + 12.34)
     assert shown.frame_age == pytest.approx(0.05)
+    assert shown.events[-1].wall == session.snapshot(shown.events[-1].tick).wall, "one clock for what happened and when it is looked at"
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(shown), type=type(shown)).run == shown.run
 
 

@@ -8,7 +8,7 @@ import session_material as material
 
 from engine.session.layout import SessionError
 from engine.session.recorder import Recorder
-from engine.session.store import find, remove, sessions
+from engine.session.store import binned, find, purge, put_in_bin, remove, sessions, take_out
 
 
 @pytest.fixture
@@ -58,3 +58,41 @@ def test_only_a_session_that_nobody_records_is_removed(store):
         remove(store)
     remove(store / "20260101-120000-abcd")
     assert not (store / "20260101-120000-abcd").exists()
+
+
+def test_what_is_in_the_bin_is_neither_listed_nor_found_and_comes_back(store):
+    old = store / "20260101-120000-abcd"
+    binned_at = put_in_bin(old)
+    assert binned(store) == [binned_at]
+    assert old.name not in [one.id for one in sessions(store)]
+    with pytest.raises(SessionError, match="There is no session"):
+        find(store, "abcd")
+    assert take_out(binned_at) == old
+    assert binned(store) == []
+    assert find(store, "abcd") == old
+
+
+def test_only_a_session_that_nobody_records_goes_into_the_bin(store):
+    with pytest.raises(SessionError, match="is being recorded"):
+        put_in_bin(store / "20260103-090000-0c41")
+    with pytest.raises(SessionError, match="is not a session"):
+        put_in_bin(store / "20260102-080000-ffff")
+
+
+def test_nothing_comes_back_over_another_session(store):
+    old = store / "20260101-120000-abcd"
+    binned_at = put_in_bin(old)
+    shutil.copytree(binned_at, old)
+    with pytest.raises(SessionError, match="there is another of that name"):
+        take_out(binned_at)
+    purge([binned_at])
+    assert binned(store) == []
+    assert old.exists()
+
+
+def test_failures_are_counted(tmp_path):
+    recorder = Recorder(tmp_path, material.header(), wait=True)
+    for number, kind in enumerate(("fault", "stop", "fault", "mark")):
+        recorder.event(material.event(number, number, kind, "said"))
+    assert recorder.close("done")
+    assert sessions(tmp_path)[0].failures == 2

@@ -1,0 +1,55 @@
+"""Looks at everything the program stands on, and says what works, what does not and what to do."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import metadata
+
+from console.doctor import cell, folders, machine, software, terminal
+from console.doctor.check import Check, Result, Status, checked, lines
+from console.doctor.link import link
+from console.presence import multiplexer, terminal_holder
+from engine.config import Settings, runs_path
+
+__all__ = ["Check", "Result", "Status", "checked", "checks", "lines"]
+
+_SLOW = ("terminal", "scheduling", "robot model", "policy files", "inference")
+
+
+def checks(settings: Settings, tell: Callable[[str], None], *, hold: bool = False) -> Iterator[Check]:
+    """Every check, one after the other; ``tell`` hears which one takes a while. ``hold``: have a key held to measure the keyboard."""
+    environment = os.environ
+    between = multiplexer(environment, terminal_holder())
+    offset = machine.wall_offset()
+    answers = cache(lambda: terminal.asked_here(tell if hold else None))
+    looks: dict[str, Callable[[], Result]] = {
+        "python": lambda: software.python(sys.version_info[:2]),
+        "packages": lambda: software.packages(metadata.requires("sawhorse") or [], software.installed),
+        "processor": machine.processor,
+        "memory": machine.memory,
+        "terminal": lambda: terminal.terminal(environment, terminal.to_terminal(), shutil.get_terminal_size(), answers()),
+        "characters": lambda: terminal.characters((sys.__stdout__ or sys.stdout).encoding or ""),
+        "colours": lambda: terminal.colours(environment, answers()),
+        "keyboard": lambda: terminal.keyboard(answers(), between, tried=hold),
+        "pictures": lambda: terminal.pictures(answers(), between),
+        "link": lambda: link(answers(), between),
+        "runtime folder": lambda: folders.runtime_folder(runs_path()),
+        "store": lambda: folders.store(settings.store),
+        "disk": lambda: folders.disk(settings.store),
+        "servo ports": lambda: cell.servo_ports(cell.serial_ports()),
+        "cameras": lambda: cell.cameras(list(cell.video_nodes())),
+        "OpenGL": lambda: software.opengl(environment),
+        "ray tracer": lambda: cell.ray_tracer(cell.kernel_cache()),
+        "scheduling": machine.scheduling,
+        "clock": lambda: machine.clock(offset, machine.discipline()),
+        "robot model": cell.robot_model,
+        "policy files": lambda: cell.policy_files(settings.policy),
+        "GPU": lambda: machine.gpu(settings.device, machine.cuda_devices(), machine.nvidia_driver()),
+        "inference": lambda: cell.inference(settings),
+    }
+    for name, look in looks.items():
+        if name in _SLOW:
+            tell(f"looking at {name}")
+        yield checked(name, look)

@@ -1,0 +1,135 @@
+"""What is worked with: servos, cameras, the simulated cell and the policy."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from console.doctor.check import Result
+from console.doctor.software import installed
+from engine.config import Settings
+
+INFERENCE = 200.0  #: ms
+
+
+def reachable(path: Path) -> bool:
+    """Whether this user may read and write a device."""
+    return os.access(path, os.R_OK | os.W_OK)
+
+
+def group_of(path: Path) -> str:
+    """The group that a device belongs to."""
+    try:
+        return path.group()
+    except (OSError, KeyError):
+        return "its group"
+
+
+def serial_ports() -> list[tuple[Path, str]]:
+    """Serial ports that come by USB, as servo buses do, each with what it calls itself."""
+    from serial.tools import list_ports
+
+    found = [(Path(port.device), port.description or "") for port in list_ports.comports()]
+    return sorted((path, name) for path, name in found if path.name.startswith(("ttyACM", "ttyUSB")))
+
+
+def video_nodes(devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")) -> Iterator[tuple[Path, str]]:
+    """Video devices, each with what it calls itself."""
+    for path in sorted(devices.glob("video[0-9]*")):
+        try:
+            yield path, (names / path.name / "name").read_text().strip()
+        except OSError:
+            yield path, ""
+
+
+def servo_ports(ports: Sequence[tuple[Path, str]], may_use: Callable[[Path], bool] = reachable) -> Result:
+    if not ports:
+        return Result("ok", "none; the simulated cell needs none")
+    return _devices(ports, may_use)
+
+
+def cameras(nodes: Sequence[tuple[Path, str]], may_use: Callable[[Path], bool] = reachable) -> Result:
+    if not nodes:
+        return Result("ok", "none; the simulated cell draws its own pictures")
+    return _devices(nodes, may_use)
+
+
+def _devices(devices: Sequence[tuple[Path, str]], may_use: Callable[[Path], bool]) -> Result:
+    barred = [path for path, _ in devices if not may_use(path)]
+    found = ", ".join(f"{path}{f' ({name})' if name else ''}{' not permitted' if path in barred else ''}" for path, name in devices)
+    if not barred:
+        return Result("ok", found)
+    groups = " and ".join(sorted({group_of(path) for path in barred}))
+    return Result("warn", found, f"Let yourself use it: `sudo usermod -aG {groups} $USER`, then log in again.")
+
+
+def robot_model() -> Result:
+    from adapters.base import AdapterError
+    from adapters.mujoco.scene import Scene
+
+    try:
+        model = Scene().model
+    except AdapterError as error:
+        return Result("fail", str(error), "Install gym-hil with `uv sync`: it ships the Franka's meshes.")
+    return Result("ok", f"the cell's scene: {model.ngeom} geoms, {model.nmesh} of them from meshes")
+
+
+def kernel_cache() -> Path:
+    """Where Warp keeps the kernels it has compiled."""
+    import platformdirs
+
+    base = os.environ.get("WARP_CACHE_PATH")
+    version = installed("warp-lang")
+    return Path(base) / version if base else Path(platformdirs.user_cache_dir("warp", "NVIDIA", version))
+
+
+def ray_tracer(cache: Path) -> Result:
+    if cache.is_dir() and any("render_megakernel" in path.name for path in cache.iterdir()):
+        return Result("ok", f"kernels are in {cache}")
+    return Result(
+        "warn", f"no kernels in {cache} yet", "Start sawhorse once and wait: the first run compiles them, which takes about a minute."
+    )
+
+
+def policy_files(name: str) -> Result:
+    if name == "scripted":
+        return Result("warn", "scripted, a placeholder", "Choose a trained policy with --policy compact.")
+    from engine.policy import checkpoint, loading
+
+    folder = loading.COMPACT if name == "compact" else Path(name)
+    if not (folder / checkpoint.MANIFEST).exists():
+        return Result(
+            "warn", f"{folder} has no {checkpoint.MANIFEST}", "Nothing says what its files should be: trust it as far as its source."
+        )
+    try:
+        manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
+        checkpoint.check_files(folder, manifest)
+    except loading.PolicyError as error:
+        return Result("fail", str(error), "Restore the file from the repository, or train the policy again with `sawhorse train policy`.")
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    return Result("ok", f"{name}: {len(manifest['files'])} files, {size:.1f} MB, hashes match, {manifest['members']} members")
+
+
+def inference(settings: Settings) -> Result:
+    if settings.policy == "scripted":
+        return Result("warn", "the scripted policy infers nothing", "Choose a trained policy with --policy compact.")
+    import numpy as np
+
+    from engine.host import open_robot
+    from engine.policy import benchmark, loading
+
+    robot, _ = open_robot(settings)
+    robot.connect()
+    reading = robot.read(time.monotonic_ns())
+    robot.close()
+    try:
+        spent = benchmark.inference_ms(settings.policy, settings.device, settings.instruction, reading, settings.camera.pixels)
+    except loading.PolicyError as error:
+        return Result("fail", str(error), "Choose another policy or device: `sawhorse config show` says where these came from.")
+    p50 = float(np.median(spent))
+    found = f"{settings.policy} on {settings.device}: {p50:.0f} ms p50, {spent.max():.0f} at most of {len(spent)}"
+    if p50 > INFERENCE:
+        return Result(
+            "warn", found, f"Close other programs, or choose a faster --device: a fresh inference should take {INFERENCE:.0f} ms."
+        )
+    return Result("ok", found)
