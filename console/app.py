@@ -39,12 +39,13 @@ from engine.types import Writer
 POLL = 0.05  #: s
 FRAME = 0.1  #: s, telemetry is drawn at most this often, and clocks at least this often
 PICTURE_SHARE = 0.5  #: of what the link carries between two frames, for a picture
+PICTURE_MOST = 4_000.0  #: bytes of a picture in one frame: a link that was fast a moment ago need not be so now
 BACKLOG_MAX = 2  #: writes that wait before a frame is skipped
 END_WITHIN = 10.0  #: s the engine is given to commit and end
 SLOW_FOR = 2.0  #: s the badge stays after the link was slow
 SLOW_FROM = 0.4  #: s for which the terminal may owe an answer before the link counts as slow
-PICTURE_RATE = 20_000.0  #: bytes/s that the link must carry for pictures
-PICTURES_AFTER = 60.0  #: s without slowness after which they are tried on a link that seemed to carry less
+LATE_FRAME = 0.25  #: s after the last frame from which on one that has to wait means that the link is slow
+PICTURES_AFTER = 20.0  #: s without slowness after which pictures are tried again: figures come first
 RELEASES = 0b10  #: the keyboard flag for event types
 LESSENING = ("pause", "disarm")  #: actions that a key may ask for however late it arrives
 
@@ -106,7 +107,6 @@ class Sawhorse(App[int], inherit_bindings=False):
         self._seen = 0
         self._drawn_at = -1e9
         self._slow_at = -1e9
-        self._full_since = math.inf  #: since when the terminal has not taken what was written
         self._polled_at = math.inf  #: when this app itself last gave proof of itself; it has not begun to
         self._proven_at = -1e9  #: when the operator was last there, as far as is proven
         self._late_at = -1e9
@@ -218,11 +218,9 @@ class Sawhorse(App[int], inherit_bindings=False):
             if self.unanswered > SLOW_FROM:
                 self._slow_at = now
             if driver.backlog >= BACKLOG_MAX:
-                self._full_since = min(self._full_since, now)
-                if now - self._full_since >= FRAME:
+                if now - self._drawn_at >= LATE_FRAME:
                     self._slow_at = now
                 return
-            self._full_since = math.inf
         elapsed = now - self._drawn_at
         if (fresh and elapsed >= 0.75 * FRAME) or elapsed >= 1.5 * FRAME:
             self._drawn_at = now
@@ -284,13 +282,12 @@ class Sawhorse(App[int], inherit_bindings=False):
     @property
     def pictures(self) -> bool:
         """Whether the link has been fast enough lately for pictures."""
-        quiet = self.now() - self._slow_at
-        return quiet >= (SLOW_FOR if self.proof.rate >= PICTURE_RATE else PICTURES_AFTER)
+        return self.now() - self._slow_at >= PICTURES_AFTER
 
     @property
     def picture_room(self) -> float:
         """Bytes of a picture that may go out with a frame, so that the figures do not wait for it."""
-        return PICTURE_SHARE * FRAME * self.proof.rate if isinstance(self._driver, ConsoleDriver) else math.inf
+        return min(PICTURE_SHARE * FRAME * self.proof.rate, PICTURE_MOST) if isinstance(self._driver, ConsoleDriver) else math.inf
 
     @property
     def unanswered(self) -> float:

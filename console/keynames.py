@@ -42,7 +42,8 @@ def _base(name: str) -> str:
     if character.isalnum():
         return character.lower()
     named = unicodedata.name(character, character).lower().replace("-", "_").replace(" ", "_")
-    return KEY_NAME_REPLACEMENTS.get(named, named)
+    named = KEY_NAME_REPLACEMENTS.get(named, named)
+    return named if named == name else _base(named)  # a name that leads to no key is none
 
 
 def stopped_by(key: str) -> str:

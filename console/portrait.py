@@ -1,18 +1,27 @@
 """Pictures of the screens as SVG, drawn from a recorded session by the app itself, at any size and without a terminal."""
 
 import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
 from console.app import Options, Sawhorse
+from console.doctor import Check
 from console.past import fill_past, inference_times, recorded_picture
 from console.screens.board import Board
+from console.screens.doctor import DoctorScreen
 from console.screens.live import LiveScreen
 from console.screens.replay import ReplayScreen
+from console.screens.sessions import SessionsScreen
 from console.view import LinkState
 from engine.messages import Ended, Intent, Picture, WatchPicture
 from engine.session.reader import Session
 from engine.types import Snapshot
+
+NOW = 1000.0  #: s, what the app's clock says
+TRIP = 0.012  #: s in which the terminal answers that a page is drawn for
 
 
 class RecordedMoment:
@@ -26,7 +35,10 @@ class RecordedMoment:
     def __init__(self, session: Session, tick: int, now: float) -> None:
         self._session = session
         found = session.snapshot(tick)
-        self._snapshot = msgspec.structs.replace(found, recorder=msgspec.structs.replace(found.recorder, on=True))  # it was, then
+        recorder, run = found.recorder, found.run  # as they were then
+        self._snapshot = msgspec.structs.replace(
+            found, recorder=msgspec.structs.replace(recorder, on=True), run=msgspec.structs.replace(run, controller="console")
+        )
         self._now = now
         self.name = self._snapshot.run.controller
         self._picture: Picture | None = None
@@ -48,7 +60,7 @@ class RecordedMoment:
             self._picture, _ = recorded_picture(self._session, intent.camera, self._snapshot.inputs.t_ns, intent.width)
         return True
 
-    def alive(self, now: float) -> None:
+    def alive(self, now: float, age: float) -> None:
         """A recording needs no sign of life."""
 
     def close(self) -> None:
@@ -57,12 +69,15 @@ class RecordedMoment:
 
 def live_svg(session: Session, tick: int, width: int, height: int, *, theme: str = "dark", keys: tuple[str, ...] = ()) -> str:
     """The live screen at row ``tick``, after ``keys`` were pressed. Raises SessionError."""
-    now = 1000.0
-    link = RecordedMoment(session, tick, now)
+    return asyncio.run(_drawn(_live(session, tick, theme), width, height, keys))
+
+
+def _live(session: Session, tick: int, theme: str) -> Sawhorse:
+    link = RecordedMoment(session, tick, NOW)
     wall = link.newest().wall
-    app = Sawhorse(LiveScreen, link=link, options=Options(theme=theme, limits=session.header.limits), now=lambda: now, wall=lambda: wall)
+    app = Sawhorse(LiveScreen, link=link, options=Options(theme=theme, limits=session.header.limits), now=lambda: NOW, wall=lambda: wall)
     fill_past(app.history, session, tick, inference_times(session))
-    return asyncio.run(_drawn(app, width, height, keys))
+    return app
 
 
 def replay_svg(session: Session, tick: int, width: int, height: int, *, theme: str = "dark", keys: tuple[str, ...] = ()) -> str:
@@ -73,14 +88,46 @@ def replay_svg(session: Session, tick: int, width: int, height: int, *, theme: s
         screen.player.seek(tick)
         return screen
 
-    app = Sawhorse(first, options=Options(theme=theme), now=lambda: 1000.0)
+    app = Sawhorse(first, options=Options(theme=theme), now=lambda: NOW)
     return asyncio.run(_drawn(app, width, height, keys))
 
 
-async def _drawn(app: Sawhorse, width: int, height: int, keys: tuple[str, ...]) -> str:
+def sessions_svg(session: Session, tick: int, store: Path, width: int, height: int, *, theme: str = "dark") -> str:
+    """The table of the sessions in ``store`` over the live screen at row ``tick``; the first of them is verified. Raises SessionError."""
+    app = _live(session, tick, theme)
+    return asyncio.run(_drawn(app, width, height, ("v",), lambda: SessionsScreen(store)))
+
+
+def doctor_svg(session: Session, tick: int, found: Sequence[Check], width: int, height: int, *, theme: str = "dark") -> str:
+    """What the doctor ``found``, over the live screen at row ``tick``, in a terminal that reports releases. Raises SessionError."""
+    app = _live(session, tick, theme)
+    app.releases = True
+    app.proof.question(NOW - TRIP)
+    app.proof.answered(NOW)
+    return asyncio.run(_drawn(app, width, height, (), lambda: DoctorScreen(lambda: _Found(found))))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Checks that have been made."""
+
+    checks: Sequence[Check]
+
+    def __iter__(self) -> Iterator[Check | str]:
+        return iter(self.checks)
+
+    def close(self) -> None:
+        """Nothing is under way."""
+
+
+async def _drawn(app: Sawhorse, width: int, height: int, keys: tuple[str, ...], page: Callable[[], Board] | None = None) -> str:
     async with app.run_test(size=(width, height)) as pilot:
         await pilot.pause()
+        if page is not None:
+            await app.push_screen(page())
+            await app.workers.wait_for_complete()
         await pilot.press(*keys)
+        await app.workers.wait_for_complete()
         for _ in range(2):
             if isinstance(app.screen, Board):
                 app.screen.draw()

@@ -1,17 +1,24 @@
-"""Draws the pictures in ``screenshots/``: moments of the recorded demonstration by the app itself, and the energy tank at work."""
+"""Draws the pictures in ``screenshots/``: moments of the recorded demonstration, the pages, and the energy tank at work."""
 
+import contextlib
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from console.chart import Line, line_chart
-from console.portrait import live_svg, replay_svg
+from console.checkup import OF_THE_TERMINAL
+from console.doctor import Check, checks
+from console.portrait import doctor_svg, live_svg, replay_svg, sessions_svg
 from engine import demo
 from engine.bench.pump import pump
 from engine.config import Settings
 from engine.loops.control import DT
 from engine.session.reader import Session
 
+STORE = Path("sessions")  #: in a folder of its own, so that no path of this machine is in a picture
+SHORT = (4, 7, 5)  #: s, runs that keep the demonstration company in the table of sessions
 SIZES = ((80, 24), (120, 34), (160, 48))
 
 
@@ -46,13 +53,36 @@ def tank_svg() -> str:
     return line_chart("A controller that pumps: stiffness switched in step with the motion", "time, s", "energy, J", lines, y_max=top)
 
 
+def record_short_runs() -> None:
+    """Runs of the placeholder policy, each in a process of its own. Raises OSError."""
+    for seed, seconds in enumerate(SHORT):
+        run = ("run", "--headless", "--policy", "scripted", "--store", str(STORE), "--duration", str(seconds), "--seed", str(seed))
+        subprocess.run(
+            [sys.executable, "-c", "from console.cli import main; main()", *run],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+
+
+def found_here(settings: Settings, tell: Callable[[str], None]) -> list[Check]:
+    """What the doctor finds on this machine, without the name of who draws the pictures."""
+    home = str(Path.home())
+    found = [one for one in checks(settings, tell) if one.check not in OF_THE_TERMINAL]
+    return [Check(check=one.check, status=one.status, found=one.found.replace(home, "~"), advice=one.advice) for one in found]
+
+
 def draw(settings: Settings, out: Path, tell: Callable[[str], None]) -> list[Path]:
     """Play the demonstration with ``settings`` and write one SVG a moment and size into ``out``. Raises what the demonstration raises."""
+    out = out.absolute()
     out.mkdir(parents=True, exist_ok=True)
     written = []
-    with tempfile.TemporaryDirectory() as folder:
+    found = found_here(settings, tell)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        tell("recording short runs")
+        record_short_runs()
         tell("playing the demonstration")
-        summary, _ = demo.run(settings.model_copy(update={"demo": True, "record": True, "store": Path(folder)}))
+        summary, _ = demo.run(settings.model_copy(update={"demo": True, "record": True, "store": STORE}))
         session = Session.open(Path(summary["session"]))
         for name, tick in moments(session).items():
             for width, height in SIZES:
@@ -60,10 +90,17 @@ def draw(settings: Settings, out: Path, tell: Callable[[str], None]) -> list[Pat
                 path.write_text(live_svg(session, tick, width, height))
                 written.append(path)
                 tell(str(path))
-        path = out / "replay-120x34.svg"
-        path.write_text(replay_svg(session, moments(session)["stopped"], 120, 34))
-        written.append(path)
-        tell(str(path))
+        before = next(event.tick for event in session.events if event.kind == "arm") - 20  # nothing is armed yet
+        pages = {
+            "replay-120x34.svg": replay_svg(session, moments(session)["stopped"], 120, 34),
+            "sessions-120x34.svg": sessions_svg(session, before, STORE, 120, 34),
+            "doctor-120x34.svg": doctor_svg(session, before, found, 120, 34),
+        }
+        for file, svg in pages.items():
+            path = out / file
+            path.write_text(svg)
+            written.append(path)
+            tell(str(path))
     path = out / "energy-tank.svg"
     path.write_text(tank_svg())
     tell(str(path))

@@ -177,7 +177,8 @@ class Engine:
         late = self._beats.late(now, limits, since)
         if late == Reason.WATCHDOG_CONTROL and self._late != late and self.armed():
             self.page.raise_stop(Writer.WATCHDOG)
-            self._note("fault", "the control thread is late")
+            if not self._ending.is_set():  # that it ends is no fault then
+                self._note("fault", "the control thread is late")
         self._late = late
         if self._control_thread is not None and not (self._control_thread.is_alive() or self._ending.is_set()):
             self.failure = self.failure or "the control thread has ended"

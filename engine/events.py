@@ -55,7 +55,7 @@ def between(before: Decision, now: Decision) -> list[Found]:
         found.append(("stop", f"STOP {now.stop_number} category {now.stop_category} {kind}: {why}"))
     elif before.stop_number and not now.stop_number:
         cleared = before.stop_kind == StopKind.LATCHED  # which nothing but the operator's word ends
-        told = f"CLEAR stop {before.stop_number} by the operator" if cleared else f"OVER stop {before.stop_number}: its cause is gone"
+        told = f"CLEAR stop {before.stop_number} by the operator" if cleared else f"OVER stop {before.stop_number}: cause gone"
         found.append(("clear", told))
     if now.armed and not before.armed:
         found.append(("arm", "ARMED"))

@@ -66,10 +66,13 @@ def layer_sentence(decision: Decision, layer: int) -> str:
 
 
 def slowest(decision: Decision) -> tuple[int, ...]:
-    """The layers that keep the speed lowest; the one that binds the score where the action's own speed does; none at full speed."""
+    """The layers that keep the speed lowest: those with the smallest scale; none at full speed.
+
+    The one that binds alone, where nothing may move, and where the action that its score asks for is slower than any layer.
+    """
     scales = [scale if math.isfinite(scale) else 0.0 for scale in decision.layer_scale]
     least = min(scales)
-    if decision.speed_scale < least:
+    if not least > 0.0 or decision.speed_scale < least:
         return (decision.binding,)
     return tuple(i for i, scale in enumerate(scales) if scale == least) if least < 1.0 else ()
 

@@ -27,8 +27,8 @@ def measured(decision: Decision) -> bool:
 
 
 def separation_role(decision: Decision) -> str:
-    """bad below what is required, warn within a fifth above it."""
-    if close(decision):
+    """bad where nothing may move so near, warn below what the wanted speed requires and within a fifth above it."""
+    if too_close(decision):
         return "bad"
     return "good" if decision.separation >= 1.2 * decision.separation_needed else "warn"
 
@@ -36,6 +36,16 @@ def separation_role(decision: Decision) -> str:
 def close(decision: Decision) -> bool:
     """Whether the person is nearer than the wanted speed needs, or nobody can say that they are not."""
     return not decision.separation >= decision.separation_needed
+
+
+def too_close(decision: Decision) -> bool:
+    """Whether the person is so near that nothing may move, and not only slower."""
+    return close(decision) and not decision.layer_scale[SEPARATION] > 0.0
+
+
+def closeness(decision: Decision) -> str:
+    """What the distance does to the speed, in a word; "" where it does nothing."""
+    return "CLOSE" if too_close(decision) else "SLOWS" if close(decision) else ""
 
 
 def distance_row(decision: Decision, width: int) -> Row:
@@ -115,9 +125,10 @@ def person_line(view: View, width: int) -> list[Row]:
     if not measured(d):
         said = layer_sentence(d, SEPARATION)
         return [row("  ", (said, "bad"))]
-    told: Row = (("  ", "text"), *distance_row(d, 40), ("  CLOSE" if close(d) else "", "bad"))
-    spans = (*told, (" " * (GAUGE_AT - width_of(told)), "text"))
-    spans += (*gauge(d, max(6, width - GAUGE_AT - 25)), ("  T_r", "dim"), (number(d.reaction, 5, 2), "text"), (" s", "dim"))
+    told: Row = (("  ", "text"), *distance_row(d, 40), (f"  {closeness(d)}", separation_role(d)))
+    reaction = row(("  T_r", "dim"), (number(d.reaction, 5, 2), "text"), (" s", "dim")) if width >= GAUGE_AT + 20 else ()
+    room = width - GAUGE_AT - (25 if width >= 76 else 13 if reaction else 1)
+    spans: Row = (*told, (" " * (GAUGE_AT - width_of(told)), "text"), *gauge(d, max(6, room)), *reaction)
     force = grip_force(s)
     if width >= 76 and math.isfinite(force):
         spans += row(("  grip", "dim"), (number(force, 4, 0), "value"), (" N", "dim"))
@@ -133,8 +144,10 @@ class PersonPanel(Panel):
 
     def note(self, view: View) -> Row:
         decision = view.snapshot.decision if view.snapshot is not None else None
-        near = decision is not None and sensed(decision) and measured(decision) and close(decision)
-        return row(("TOO CLOSE", "bad")) if near else ()
+        if decision is None or not (sensed(decision) and measured(decision)):
+            return ()
+        word = closeness(decision)
+        return row((word, separation_role(decision))) if word else ()
 
 
 class PersonLine(Panel):

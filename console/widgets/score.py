@@ -17,6 +17,7 @@ ACTIONS = {
     Action.SLOW: ("SLOW", "warn"),
     Action.STOP: ("STOP", "bad"),
 }
+HEAD = 33  #: cells of score, action and the longest name of a layer
 RAW = 28  #: cells of the score before smoothing and of the published rule
 TABLE = 1 + len(LAYERS)  #: rows of the whole table of layers
 
@@ -70,13 +71,15 @@ def _raw(decision: Decision, room: int) -> Row:
 
 
 def action_word(view: View, decision: Decision) -> tuple[str, str]:
-    """The action in capitals and its role. Of what is no longer present it is that; of a disarmed robot too: its score moves nothing."""
+    """The action in capitals and its role; what no longer is present, and a robot whose score moves nothing, have words of their own."""
     if not present(view):
         return "OLD", "bad"
     if decision.stop_number:
         return "STOPPED", "bad"
     if not decision.armed:
         return "DISARMED", "idle"
+    if not decision.going and view.snapshot is not None and not view.snapshot.inputs.jogging:
+        return "STANDS", "idle"
     return ACTIONS[Action(decision.action)]
 
 
@@ -100,9 +103,9 @@ def _head(view: View, decision: Decision) -> Row:
 
 def _line(view: View, decision: Decision, scores: Sequence[float], width: int) -> Row:
     """All of it in one line, with the past minute at its end."""
-    room = width - 31
+    room = width - HEAD
     head = _head(view, decision)
-    fill = max(1, 31 - sum(len(text) for text, _ in head))
+    fill = max(1, HEAD - sum(len(text) for text, _ in head))
     return (*head, (" " * fill, "text"), (spark(_thinned(scores, room), room), score_role(decision.score, view.limits)))
 
 

@@ -109,6 +109,7 @@ def run(workshop: Workshop, span: float, tell: Tell) -> Found:
             found.screens[size] = screen(desk, size, span, found)
             found.tick_p99 = max(found.tick_p99, observer.newest.loop.late_p99_ms if observer.newest else 0.0)
         desk.resize(*DESIGN)
+        time.sleep(SETTLES)
         tell("a line of 64 kbit/s")
         slow = slow_line(desk, page, span, found)
         tell("stops while nobody reads the terminal")

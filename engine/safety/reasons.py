@@ -67,7 +67,7 @@ def _separation(margin: float, part: int, separation: float) -> str:
         return "the person's distance is not known"
     if not (0 <= part < len(PARTS) and math.isfinite(separation)):
         return f"person {abs(margin):.2f} m {'further' if margin >= 0 else 'nearer'} than the speed asked for needs"
-    return f"{PARTS[part]} {max(separation, 0.0):.2f} m away, needs {separation - margin:.2f} m"
+    return f"{PARTS[part]} {max(separation, 0.0):.2f} m, needs {separation - margin:.2f} m"
 
 
 _MEASURED: dict[Reason, Callable[[float, float], str]] = {

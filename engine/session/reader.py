@@ -204,13 +204,13 @@ class Session:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        """Every event, in order, at the wall time that its tick is shown with."""
+        """Every event, in order."""
         if not self.commit.rows("events/seq"):
             return ()
-        lists = [self.rows(f"events/{name}").tolist() for name in ("seq", "tick", "t_ns", "kind", "text")]
+        lists = [self.rows(f"events/{name}").tolist() for name in ("seq", "tick", "t_ns", "wall", "kind", "text")]
         return tuple(
-            Event(seq=seq, tick=tick, t_ns=t_ns, wall=self._wall(t_ns), kind=kind, text=text)
-            for seq, tick, t_ns, kind, text in zip(*lists, strict=True)
+            Event(seq=seq, tick=tick, t_ns=t_ns, wall=wall, kind=kind, text=text)
+            for seq, tick, t_ns, wall, kind, text in zip(*lists, strict=True)
         )
 
     # --- what a screen shows of a tick ---
@@ -218,6 +218,11 @@ class Session:
     @cached_property
     def _event_ticks(self) -> list[int]:
         return [event.tick for event in self.events]
+
+    @cached_property
+    def _shown_events(self) -> tuple[Event, ...]:
+        """The events by the clock that a snapshot is shown with."""
+        return tuple(msgspec.structs.replace(event, wall=self._wall(event.t_ns)) for event in self.events)
 
     def snapshot(self, tick: int) -> Snapshot:
         """What the live screen could have shown at row ``tick``; the loop's lateness is not recorded and reads NaN."""
@@ -249,7 +254,7 @@ class Session:
                 camera_fps=self._rate(f"camera/{self.cameras[0]}/t_ns", t_ns) if self.cameras else 0.0,
                 overruns=0,
             ),
-            events=self.events[: bisect.bisect_right(self._event_ticks, inputs.tick)],
+            events=self._shown_events[: bisect.bisect_right(self._event_ticks, inputs.tick)],
         )
 
     def _recorder_state(self, row: int, inputs: Inputs) -> RecorderState:

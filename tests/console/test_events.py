@@ -24,7 +24,7 @@ def test_a_stop_that_the_operator_cleared_and_one_that_ended_by_itself_are_told_
     for latched in (True, False):
         held = scenes.stopped(latched=latched).decision
         told.append(between(held, decided(held, stop_number=0)))
-    assert told == [[("clear", "CLEAR stop 12 by the operator")], [("clear", "OVER stop 12: its cause is gone")]]
+    assert told == [[("clear", "CLEAR stop 12 by the operator")], [("clear", "OVER stop 12: cause gone")]]
 
 
 def test_a_go_in_a_jog_mode_is_refused_in_words_that_name_the_mode() -> None:
@@ -65,7 +65,7 @@ def stopped_by_the_hand() -> Snapshot:
 
 def test_panel_state_line_and_log_tell_one_stop_in_the_same_words() -> None:
     snapshot = stopped_by_the_hand()
-    why = "free hand 0.30 m away, needs 0.76 m"
+    why = "free hand 0.30 m, needs 0.76 m"
     assert why in snapshot.events[0].text
     assert f"{LAYERS[3]}: {why}" in " ".join(plain(cause_rows(snapshot, 90)))
     assert explanation(View(snapshot=snapshot, history=History(), wall=scenes.WALL)) == why

@@ -32,7 +32,10 @@ def test_the_distance_stands_beside_what_is_required_with_the_part_s_name() -> N
 
 def test_a_person_nearer_than_required_is_said_in_a_word() -> None:
     view = seen(scenes.separated())
-    assert plain([PersonPanel().note(view)]) == ["TOO CLOSE"]
+    assert plain([PersonPanel().note(view)]) == ["CLOSE"]
+    slows = msgspec.structs.replace(scenes.separated().decision, layer_scale=(0.3,) * 9)
+    slowed = seen(msgspec.structs.replace(scenes.separated(), decision=slows))
+    assert plain([PersonPanel().note(slowed)]) == ["SLOWS"], "nearer than the wanted speed needs, but it may move"
     assert "CLOSE" in text(person_line(view, 80))
     assert PersonPanel().note(seen(scenes.running())) == ()
 

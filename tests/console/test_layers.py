@@ -48,7 +48,7 @@ def test_no_row_is_wider_than_its_place(width: int) -> None:
 
 def test_the_page_says_in_a_sentence_what_each_limiting_layer_says_and_what_to_do() -> None:
     lines = plain(page_rows(seen(scenes.separated()), 76, 18))
-    assert any(line.startswith("▶ separation: free hand 0.31 m away, needs 0.39 m") for line in lines)
+    assert any(line.startswith("▶ separation: free hand 0.31 m, needs 0.39 m") for line in lines)
     assert not any("…" in line for line in lines)
 
 

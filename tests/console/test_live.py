@@ -61,9 +61,10 @@ async def test_resizing_to_almost_nothing_and_back_keeps_the_state(opened: Open)
             assert "RUNNING" in bench.text(), size
 
 
-async def test_the_help_page_tells_of_multiplexers_even_on_a_small_screen(opened: Open) -> None:
+@pytest.mark.parametrize(("key", "presses"), [("down", 60), ("pagedown", 6)])
+async def test_the_help_page_tells_of_multiplexers_even_on_a_small_screen(opened: Open, key: str, presses: int) -> None:
     async with opened(scenes.running(), (80, 24)) as bench:
-        await bench.press("question_mark", *["down"] * 60)
+        await bench.press("question_mark", *[key] * presses)
         assert "tmux" in bench.text()
 
 

@@ -111,6 +111,13 @@ async def test_brackets_choose_nothing_in_the_other_modes(opened: Open) -> None:
         assert bench.said()[-1].axis == "-j1"  # type: ignore[attr-defined]
 
 
+async def test_the_partner_s_keys_are_offered_only_while_the_robot_is_armed(opened: Open) -> None:
+    async with opened(scenes.disarmed(), (160, 48)) as bench:
+        assert "K/J/F" not in bench.text()
+        await bench.show(scenes.armed())
+        assert "K/J/F" in bench.text()
+
+
 @pytest.mark.parametrize("size", [*SIZES, (60, 20)])
 @pytest.mark.parametrize("mode", [Mode.JOG_XYZ, Mode.JOG_SAW, Mode.JOG_JOINT])
 async def test_step_and_speed_are_on_screen_at_every_size_while_jogging(opened: Open, size: tuple[int, int], mode: Mode) -> None:

@@ -177,17 +177,17 @@ class Found:
     """What checks of a machine may find."""
 
     def __iter__(self) -> Iterator[Check | str]:
-        yield Check(check="python", status="ok", found="3.12.11, Linux 6.8 x86_64")
-        yield Check(check="packages", status="ok", found="torch 2.10.0, mujoco 3.5.0, zarr 3.1.5, textual 8.2.8")
-        yield Check(check="disk", status="ok", found="212 GB free, 410 MB/s")
-        yield Check(check="policy", status="ok", found="compact, 5 members, 5.5 M parameters, every hash as listed")
+        yield Check(check="python", status="ok", found="3.12.11, Linux 6.8 x86_64", advice="")
+        yield Check(check="packages", status="ok", found="torch 2.10.0, mujoco 3.5.0, zarr 3.1.5, textual 8.2.8", advice="")
+        yield Check(check="disk", status="ok", found="212 GB free, 410 MB/s", advice="")
+        yield Check(check="policy", status="ok", found="compact, 5 members, 5.5 M parameters, every hash as listed", advice="")
         yield Check(
             check="inference",
             status="warn",
             found="231 ms a pass on cpu, 4.3 a second",
             advice="Above 200 ms the cut slows: close what else loads this machine, or use --device cuda.",
         )
-        yield Check(check="scheduling", status="ok", found="wakes 0.2 ms late (p99), real-time scheduling permitted")
+        yield Check(check="scheduling", status="ok", found="wakes 0.2 ms late (p99), real-time scheduling permitted", advice="")
         yield Check(
             check="servo ports",
             status="fail",

@@ -91,7 +91,7 @@ def test_the_one_that_keeps_the_speed_lowest_is_named_and_not_only_the_lowest_sc
     scales = tuple(0.3 if i == SEPARATION else scale for i, scale in enumerate(near.decision.layer_scale))
     near = decided(near, layer_reason=reasons, layer_scale=scales, speed_scale=0.3, speed_limit=0.15)
     assert slowest(near.decision) == (SEPARATION,)
-    assert explanation(seen(near)) == "separation: free hand 0.61 m away, needs 0.44 m"
+    assert explanation(seen(near)) == "separation: free hand 0.61 m, needs 0.44 m"
 
 
 def test_a_slow_action_is_named_with_its_score_and_the_level_that_ends_it() -> None:
@@ -105,7 +105,7 @@ def test_nothing_is_named_at_full_speed_and_what_is_not_a_number_is_the_slowest(
     assert slowest(fast.decision) == ()
     assert speed_sentence(fast.decision, LIMITS) == ""
     assert explanation(seen(fast)) == "every layer is content"
-    lost = decided(fast, layer_scale=(1.0, math.nan, *(1.0,) * 7), speed_scale=0.0)
+    lost = decided(fast, layer_scale=(1.0, math.nan, *(1.0,) * 7), speed_scale=0.0, binding=1)
     assert slowest(lost.decision) == (1,)
 
 
@@ -114,6 +114,12 @@ def test_disarmed_the_word_beside_the_score_does_not_follow_the_score(score: flo
     snapshot = scenes.scene(armed=False, going=False, score=score)
     assert action_word(seen(snapshot), snapshot.decision) == ("DISARMED", "idle")
     assert action_word(seen(scenes.stopped()), scenes.stopped().decision)[0] == "STOPPED"
+
+
+def test_the_word_beside_the_score_of_an_armed_robot_that_stands_is_that_and_no_action() -> None:
+    assert action_word(seen(scenes.armed()), scenes.armed().decision) == ("STANDS", "idle")
+    held = jogging(Mode.JOG_XYZ, held=True)
+    assert action_word(seen(held), held.decision)[0] == "CONTINUE"
 
 
 @pytest.mark.parametrize("changes", [{"link": "lost"}, {"link": "ended"}, {"behind": 3.0}])

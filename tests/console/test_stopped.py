@@ -32,8 +32,8 @@ def test_a_latched_stop_is_named_with_category_kind_cause_and_what_holds() -> No
 
 def test_a_protective_stop_gives_the_numbers_it_had_and_those_it_has() -> None:
     shown = text(scenes.separated(), 104, 11)
-    assert "separation: free hand 0.35 m away, needs 0.39 m" in shown, "where the person was at the moment of the stop"
-    assert "free hand 0.31 m away, needs" in shown, "and where the person is now"
+    assert "separation: free hand 0.35 m, needs 0.39 m" in shown, "where the person was at the moment of the stop"
+    assert "free hand 0.31 m, needs" in shown, "and where the person is now"
     assert "STOP 13 category 1 · PROTECTIVE" in shown
     assert "on its brakes" in shown
 

@@ -51,7 +51,7 @@ def test_a_sentence_holds_the_number_and_its_unit(reason, margin, age, text):
 def test_the_separation_names_the_part_of_the_person_and_both_distances():
     for number, part in enumerate(PARTS):
         text = sentence(Reason.SEPARATION, -0.13, 0.06, part=number, separation=0.31)
-        assert text == f"{part} 0.31 m away, needs 0.44 m"
+        assert text == f"{part} 0.31 m, needs 0.44 m"
         assert len(sentence(Reason.SEPARATION, -10.0, 0.06, part=number, separation=-0.31)) <= WIDTH
     assert sentence(Reason.SEPARATION, math.nan, part=3, separation=math.nan) == "the person's distance is not known"
 
