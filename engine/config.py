@@ -1,11 +1,13 @@
 """Every setting, from four places in this order: defaults, a TOML file, the environment and .env, the command line."""
 
 import difflib
+import json
 import os
 import re
 import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from inspect import getsource
 from pathlib import Path
@@ -146,7 +148,7 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
 def _sources(flags: Mapping[str, Any], path: Path | None) -> list[Source]:
     """Where settings may come from, the strongest first. Raises ConfigError."""
     try:
-        environment, dotenv = EnvSettingsSource(Settings)(), DotEnvSettingsSource(Settings)()
+        environment, dotenv = _with_lists(EnvSettingsSource(Settings)()), _with_lists(DotEnvSettingsSource(Settings)())
     except SettingsError as error:
         what = str(error).splitlines()[0]
         raise ConfigError(f"The environment cannot be read: {what}; a section takes SAWHORSE_SECTION__NAME.") from error
@@ -156,6 +158,17 @@ def _sources(flags: Mapping[str, Any], path: Path | None) -> list[Source]:
         Source(dotenv, lambda key: f"{variable_of(key)} in {Path('.env').resolve()}"),
         Source(_read_file(path), lambda key: str(path or config_path())),
     ]
+
+
+def _with_lists(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What variables hold, with lists that are written as JSON, ``[0.2, -0.5, 0.3]``, read."""
+    read: dict[str, Any] = {}
+    for key, value in variables.items():
+        read[key] = _with_lists(value) if isinstance(value, Mapping) else value
+        if isinstance(value, str) and value.startswith("["):
+            with suppress(ValueError):
+                read[key] = json.loads(value)
+    return read
 
 
 def _sentence(error: ValidationError, sources: list[Source]) -> str:

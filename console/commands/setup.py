@@ -50,7 +50,8 @@ def _faults(settings: "Settings", only: str, as_json: bool) -> NoReturn:
     import msgspec
 
     from adapters.base import AdapterError
-    from console.doctor.faults import fault_lines, faults
+    from console.doctor.faults import fault_lines, faults, names
+    from engine.config import nearest
     from engine.policy.errors import PolicyError
     from engine.session.layout import SessionError
 
@@ -61,7 +62,7 @@ def _faults(settings: "Settings", only: str, as_json: bool) -> NoReturn:
     except (AdapterError, PolicyError, SessionError, OSError) as error:
         fail(str(error), NOT_CONNECTED)
     if not found:
-        fail(f"No fault is called {only!r}: `sawhorse doctor --faults` tries them all and names each.", USAGE)
+        fail(f"No fault is called {only!r}: {nearest(only, names())}", USAGE)
     click.echo(json.dumps(msgspec.to_builtins(found)) if as_json else "\n".join(fault_lines(found)))
     sys.stdout.flush()
     os._exit(CLEAN if all(one.ok for one in found) else FAULT)  # a thread left behind in torch would abort an orderly exit

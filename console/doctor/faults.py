@@ -21,6 +21,13 @@ def faults(settings: Settings, only: str, tell: Callable[[str], None]) -> list["
         return list(matrix(chosen, workshop))
 
 
+def names() -> list[str]:
+    """Of every fault that can be tried."""
+    from engine.faults.matrix import FAULTS
+
+    return [fault.name for fault in FAULTS]
+
+
 def fault_lines(found: Sequence["Verdict"]) -> list[str]:
     """The matrix as text: one line a fault."""
     width = max(len(one.fault) for one in found)

@@ -51,6 +51,15 @@ def test_flags_win_over_environment_over_dotenv_over_file(tmp_path: Path, monkey
     assert (settings.seed, settings.instruction, settings.device, settings.camera.pixels) == (3, "dotenv", "cuda:1", 64)
 
 
+def test_a_list_may_be_set_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAWHORSE_LIMITS__WORKSPACE_MIN", "[0.2, -0.4, 0.3]")
+    assert load({}).limits.workspace_min == (0.2, -0.4, 0.3)
+    monkeypatch.setenv("SAWHORSE_LIMITS__WORKSPACE_MIN", "[200, -0.4, 0.3]")
+    assert "limits.workspace_min" in refusal({})
+    monkeypatch.setenv("SAWHORSE_LIMITS__WORKSPACE_MIN", "[0.2, -0.4")
+    assert "SAWHORSE_LIMITS__WORKSPACE_MIN" in refusal({})
+
+
 def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "config.toml"
     file.write_text("[camera]\npixels = 64\n")
