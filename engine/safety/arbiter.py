@@ -7,7 +7,8 @@ inputs from ``initial``.
 A stop disarms. What demands one while armed: a request on the stop page (at any time), a stalled thread, the recorder, a
 lost console, an invalid reading, a robot limit passed, a grip too hard, a person too near or not sensed; while going or jogging
 also a handle too fast or too close to the cradle; while going also pictures, policy and lasting uncertainty. Unarmed, the same
-things are shown and refuse arming, a robot that does not stand is a stop, and so is a person near a blade that gives way.
+things are shown and refuse arming, a robot that does not stand is a stop, and so is, once it was armed, a person near a blade
+that gives way.
 Arming, going and clearing are one act each, a tick apart at least.
 """
 
@@ -129,7 +130,7 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
     uncertain_ns = 0
     if state.going and blocks(now.uncertainty, bounds):
         uncertain_ns = state.uncertain_ns if state.uncertain_ns > 0 else t_ns
-    causes = _causes(state, inputs, now, uncertain_ns) if state.armed else _reached(stop, now, bounds)
+    causes = _causes(state, inputs, now, uncertain_ns) if state.armed else _reached(stop, state, now)
     if causes and graver == StopCategory.NONE:
         category = StopCategory.CAT1 if SEPARATION in causes else StopCategory.CAT2
         return stops.raised(stop, count, causes, now.of(causes[0]), latched=False, t_ns=t_ns, category=category), count, 0
@@ -162,10 +163,13 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
     return tuple(causes)
 
 
-def _reached(stop: Stop | None, now: Readings, bounds: Limits) -> tuple[int, ...]:
-    """Separation, where somebody may reach a blade that still gives way: one who is not seen may be anywhere."""
-    yields = stop is None or stop.category == StopCategory.CAT2
-    return (SEPARATION,) if yields and blocks(now.separation.layer, bounds) else ()
+def _reached(stop: Stop | None, state: State, now: Readings) -> tuple[int, ...]:
+    """Separation, where somebody may reach a blade that still gives way: one who is not seen may be anywhere.
+
+    Not before it is first armed: a sensor that is only starting, like everything else then, is no stop.
+    """
+    yields = state.armed_ns > 0 if stop is None else stop.category == StopCategory.CAT2
+    return (SEPARATION,) if yields and blocks(now.separation.layer, state.limits) else ()
 
 
 def _persists(stop: Stop, state: State, now: Readings) -> bool:

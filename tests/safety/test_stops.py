@@ -146,8 +146,10 @@ def test_nor_does_a_sensor_that_says_nothing_at_all_let_the_blade_yield(make, to
     together.press(Writer.CONSOLE)
     silent = {"person_seq": 0, "person_t_ns": 0, "person_exposed_ns": (0,) * 6, "person_place": (math.nan,) * 36}
     assert together.run(80, **silent).stop_category == StopCategory.CAT1
-    never = make.fresh(cell=make.sensing)
-    assert never.run(5, **silent).stop_category == StopCategory.CAT1
+    never_armed = make.fresh(cell=make.sensing)
+    never_armed.now |= silent
+    assert never_armed.run(80).stop_count == 0
+    assert never_armed.ask("arm_request").refused == Reason.PERSON_NONE
 
 
 @pytest.mark.parametrize("but", NOT_PULLED)
