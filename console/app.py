@@ -150,6 +150,9 @@ class Sawhorse(App[int], inherit_bindings=False):
 
     # --- the app's own thread ---
 
+    def get_default_screen(self) -> Board:
+        return self._first()
+
     def on_mount(self) -> None:
         for palette in PALETTES.values():
             self.register_theme(
@@ -167,7 +170,6 @@ class Sawhorse(App[int], inherit_bindings=False):
             self._own_loop = asyncio.get_running_loop()
             if self._interrupted:
                 self.exit(INTERRUPTED)
-        self.push_screen(self._first())
         self.set_interval(POLL, self.poll)
 
     def signalled(self, received: signal.Signals) -> None:
@@ -264,7 +266,7 @@ class Sawhorse(App[int], inherit_bindings=False):
 
     def back(self) -> None:
         """Close the screen on top; the first one closes the program."""
-        if len(self.screen_stack) > 2:
+        if len(self.screen_stack) > 1:
             self.pop_screen()
         else:
             self.exit(CLEAN)

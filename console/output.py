@@ -21,6 +21,8 @@ class FrugalCompositor(Compositor):
 
     def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
         full = super().render_full_update(simplify)
+        for widget in self.visible_widgets:
+            widget._exchange_repaint_regions()  # painted now, and not once more with the next change
         return _FrugalFull(full.strips, full.region)
 
     def render_partial_update(self) -> ChopsUpdate | None:

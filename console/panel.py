@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
-from textual import events
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -53,7 +52,7 @@ class Panel(Widget):
         if not self.size.width or not self.size.height:
             return
         lines = self._compose_lines(view, self.size)
-        if len(lines) != len(self._lines):
+        if not self._fits:
             self._lines = lines
             self.refresh()
             return
@@ -62,17 +61,25 @@ class Panel(Widget):
         if regions:
             self.refresh(*regions)
 
+    @property
+    def _fits(self) -> bool:
+        """Whether the lines at hand are of the panel's size."""
+        return len(self._lines) == self.size.height and all(len(text) == self.size.width for text, _ in self._lines[:1])
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        """Nothing in a panel is laid out anew with its size, which would paint the whole screen once more."""
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
+
     def redraw(self) -> None:
-        """Draw everything again: the theme or the size is another."""
+        """Draw everything again: the theme is another."""
         self._lines = []
         if self._view is not None:
             self.show(self._view)
 
-    def on_resize(self, event: events.Resize) -> None:
-        self.redraw()
-
     def render_line(self, y: int) -> Strip:
         theme, ascii_only = self.app.palette, self.app.ascii_only
+        if not self._fits and self._view is not None:  # the size is new, and what is painted now should not be painted twice
+            self._lines = self._compose_lines(self._view, self.size)
         if y >= len(self._lines):
             return Strip([Segment(" " * self.size.width, style_of("text", theme))], self.size.width)
         text, roles = self._lines[y]

@@ -58,6 +58,10 @@ class Board(Screen[None], inherit_bindings=False):
     def layout(self) -> Layout:
         return self._places_layout
 
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        """A new size is laid out and painted once; the layout it would ask for is the one under way."""
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
+
     def compose(self) -> ComposeResult:
         yield from self.panels.values()
 

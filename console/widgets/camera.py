@@ -45,7 +45,7 @@ def empty_rows(view: View, width: int, height: int) -> list[Row]:
     """What stands where no picture does."""
     if not view.camera:
         lines = ["no picture", "V chooses a camera"]
-    elif view.picture is None or view.picture.camera != view.camera:
+    elif view.picture is None or view.picture.camera != view.camera or fresh(view):
         lines = [f"waiting for {view.camera}"]
     else:
         shown = "—" if math.isnan(view.picture_age) else f"{min(view.picture_age, 999):.0f} s"
@@ -78,12 +78,12 @@ class CameraPanel(Panel):
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         picture = view.picture
-        if picture is None or not fresh(view) or not whole(picture):
-            self._pixels, self._rows = None, []
-            return empty_rows(view, width, height)
         if self._drawn:
             self._rows = []
             return []
+        if picture is None or not fresh(view) or not whole(picture) or (picture.width, picture.height) != picture_size(width, height):
+            self._pixels, self._rows = None, []
+            return empty_rows(view, width, height)
         self._pixels = quantised(picture.rgb, self._pixels)
         draw = half_blocks if view.coloured else luminance
         left = max(0, (width - picture.width) // 2)

@@ -23,6 +23,7 @@ class Screen:
 
     def __init__(self, width: int, height: int) -> None:
         self.cells = [[(" ", "")] * width for _ in range(height)]
+        self.painted = 0  #: cells, the same one as often as it was
         self._x = self._y = 0
         self._style: dict[str, str] = {}
 
@@ -34,6 +35,7 @@ class Screen:
             elif sgr is not None:
                 self._apply(sgr.split(";"))
             elif text:
+                self.painted += len(text)
                 for character in text:
                     self.cells[self._y][self._x] = (character, self._look())
                     self._x += 1
@@ -109,3 +111,23 @@ async def test_the_terminal_shows_what_was_composed_frame_after_frame(width: int
             assert app.shown.cells == composed(app)
     telemetry = app.written[3:9]
     assert 0 < sum(telemetry) / len(telemetry) <= 3000, telemetry
+
+
+async def test_a_new_size_is_painted_once() -> None:
+    clock = Clock()
+    link = FakeLink(clock)
+    app = Watched(LiveScreen, link=link, options=Options(camera=""), now=clock.now, wall=clock.wall)
+    app.console._color_system = ColorSystem.TRUECOLOR
+    app.shown = Screen(160, 48)
+    app.written = [0]
+    link.show(scenes.running())
+    async with app.run_test(size=(160, 48)) as pilot:
+        for width, height in ((120, 34), (80, 24), (20, 5), (160, 48)):
+            await pilot.pause()
+            app.shown = Screen(width, height)
+            await pilot.resize_terminal(width, height)
+            await pilot.pause()
+            app.screen.draw()  # type: ignore[attr-defined]
+            await pilot.pause()
+            assert app.shown.cells == composed(app)
+            assert app.shown.painted <= 1.2 * width * height + 80  # a line of which the words change with the size is painted again

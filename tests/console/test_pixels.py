@@ -17,7 +17,7 @@ from kitty import Kitty
 from terminal import Terminal
 from test_driver import Desk
 
-from console.app import Sawhorse
+from console.app import PICTURES_AFTER, Sawhorse
 from console.draw import advanced
 from console.pixels import CHUNK, QUERY, RATION, SIDE, Area, Canvas, Offer
 from console.rows import Row
@@ -171,7 +171,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 def test_in_a_real_terminal_figures_go_out_between_the_parts_of_a_picture(desk: Desk) -> None:
     shown = desk.terminal
-    assert shown.wait(lambda: shown.output.count(b"a=p,") > 0, 20.0), bytes(shown.output[-500:])
+    # A machine that was late with a frame brings no picture for PICTURES_AFTER.
+    assert shown.wait(lambda: shown.output.count(b"a=p,") > 0, 5 * PICTURES_AFTER), bytes(shown.output[-500:])
     text = shown.output.decode()
     sent, _, _ = text[text.index("\x1b_Ga=t") : text.index("\x1b_Ga=p")].rpartition("\x1b[")
     between = re.split(r"\x1b_G[^\x1b]*\x1b\\", sent)
