@@ -14,7 +14,7 @@ from engine.config import Settings
 from engine.faults.bench import FAST
 from engine.faults.fault import FaultError
 from engine.faults.workshop import Workshop
-from engine.messages import Alive, Arm, Go, Hello, Intent, Refused, Telemetry
+from engine.messages import Alive, Arm, Ended, Go, Hello, Intent, Refused, Telemetry
 from engine.runs import Run
 from engine.stop import StopPage
 from engine.types import Snapshot
@@ -42,6 +42,7 @@ class Line:
     def __init__(self, run: Run, *, readonly: bool = False) -> None:
         self.newest: Snapshot | None = None
         self.refusals: list[str] = []
+        self.ended: Ended | None = None
         self._unframer = Unframer()
         self._over = threading.Event()
         self._saying = threading.Lock()
@@ -111,6 +112,8 @@ class Line:
                     self.newest = report.snapshot
                 elif isinstance(report, Refused):
                     self.refusals.append(report.text)
+                elif isinstance(report, Ended):
+                    self.ended = report
 
 
 def sawing(snapshot: Snapshot) -> bool:

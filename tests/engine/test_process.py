@@ -1,110 +1,124 @@
-"""The real engine process on the real cell: what it does when consoles, shells and the kernel end things."""
+"""The real engine process on the real cell: how it stops, is taken over, and ends. What faults do to it stands in ``tests/faults``."""
 
+import logging
 import os
 import signal
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from engine.config import Settings
 from engine.control.holding import SLIP_SPEED
-from engine.messages import Ended, Shutdown
-from engine.session.verify import recompute, verify
-from engine.types import ModelState, Reason, StopKind, Writer
-from tests.engine.conftest import Line, Process
+from engine.faults.processes import EngineProcess, Line, until
+from engine.faults.workshop import Workshop
+from engine.messages import ClearStop, Shutdown
+from engine.session.verify import recompute
+from engine.types import ModelState, Reason, Snapshot, StopKind, Writer
 
 
-def test_a_killed_console_stops_the_robot_and_another_finds_it_disarmed(engine_process: Process) -> None:
-    line = Line(engine_process.run)
-    assert line.drive().run.model_state == ModelState.READY
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[Workshop]:
+    with Workshop(Settings(policy="scripted"), logging.getLogger(__name__).info) as made:
+        made.keep(())
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(workshop: Workshop) -> EngineProcess:
+    """An engine that outlives the tests that stop it."""
+    return EngineProcess(workshop)
+
+
+@pytest.fixture
+def line(shared: EngineProcess) -> Iterator[Line]:
+    """A console of the shared engine, whose robot it has sawing."""
+    with console(shared) as line:
+        yield line
+
+
+@contextmanager
+def console(engine: EngineProcess) -> Iterator[Line]:
+    line = Line(engine.run)
+    line.drive()
+    yield line
     line.close()
-    again = Line(engine_process.run)
-    found = again.until(lambda s: s.decision.stop_reason == Reason.CONSOLE_LOST and not s.decision.armed)
-    assert not found.decision.going
-    assert found.decision.speed_limit == 0
-    committed = again.until(lambda s: s.recorder.committed_ticks >= found.inputs.tick)
-    assert not committed.decision.armed
+
+
+def later(line: Line, ticks: int) -> Snapshot:
+    """The newest snapshot, at least ``ticks`` ticks from now."""
+    tick = line.tick
+    until(lambda: line.tick > tick + ticks, "the engine went on")
+    assert line.newest is not None
+    return line.newest
+
+
+@pytest.mark.parametrize(("writer", "reason"), [(Writer.CONSOLE, Reason.STOP_KEY), (Writer.SHELL, Reason.STOP_SHELL)])
+def test_a_stop_from_anywhere_stops_and_the_screen_stays_live(line: Line, shared: EngineProcess, writer: Writer, reason: Reason) -> None:
+    shared.page.raise_stop(writer)
+    until(lambda: line.seen(lambda s: s.decision.stop_reason == reason), "it stopped")
+    held = later(line, 50)
+    assert not held.decision.armed
+    assert max(abs(v) for v in held.inputs.twist[1:3]) < 0.02
+    assert abs(held.inputs.twist[0]) <= 1.2 * SLIP_SPEED  # the stroke axis yields to the partner, and no faster
+    assert held.decision.score > 0.1
+
+
+def test_the_power_off_stop_latches_until_it_is_cleared_by_its_number(line: Line, shared: EngineProcess) -> None:
+    shared.page.raise_stop(Writer.CONSOLE, latch=True)
+    until(lambda: line.seen(lambda s: s.decision.stop_kind == StopKind.LATCHED), "it latched")
+    held = later(line, 100)
+    assert held.decision.stop_kind == StopKind.LATCHED
+    assert held.command.brakes
+    line.say(ClearStop(number=held.decision.stop_number - 1))
+    assert later(line, 20).decision.stop_kind == StopKind.LATCHED
+    line.say(ClearStop(number=held.decision.stop_number))
+    until(lambda: line.seen(lambda s: s.decision.stop_kind == StopKind.NONE), "it was cleared")
+
+
+def test_another_console_finds_the_robot_disarmed_and_may_drive_it(line: Line, shared: EngineProcess) -> None:
+    assert line.newest is not None
+    assert line.newest.run.model_state == ModelState.READY
+    line.close()
+    again = Line(shared.run)
+    until(lambda: again.seen(lambda s: s.decision.stop_reason == Reason.CONSOLE_LOST), "it stopped")
+    assert again.newest is not None
+    found = again.newest.decision
+    assert not found.armed
+    assert not found.going
+    assert found.speed_limit == 0
     again.drive()
     again.close()
 
 
-def test_a_killed_engine_loses_no_committed_row(engine_process: Process) -> None:
-    line = Line(engine_process.run)
-    line.drive()
-    seen = line.until(lambda s: s.recorder.committed_ticks > 50)
-    engine_process.kill()
-    report = verify(engine_process.session)
-    assert report.ok, report.problems
-    assert report.committed >= seen.recorder.committed_ticks
-    assert recompute(engine_process.session).ok
-
-
-@pytest.mark.parametrize(
-    ("act", "reason"),
-    [
-        (lambda process: process.page.raise_stop(Writer.CONSOLE), Reason.STOP_KEY),
-        (lambda process: process.page.raise_stop(Writer.SHELL), Reason.STOP_SHELL),
-        (lambda process: os.kill(process.popen.pid, signal.SIGHUP), Reason.STOP_SIGNAL),
-    ],
-    ids=["key", "shell", "hang-up"],
-)
-def test_a_stop_from_anywhere_stops_and_the_screen_stays_live(engine_process: Process, act: object, reason: Reason) -> None:
-    assert callable(act)
-    line = Line(engine_process.run)
-    line.drive()
-    act(engine_process)
-    stopped = line.until(lambda s: s.decision.stop_reason == reason)
-    assert not stopped.decision.armed
-    later = line.until(lambda s: s.inputs.tick > stopped.inputs.tick + 50)
-    assert max(abs(v) for v in later.inputs.twist[1:3]) < 0.02
-    assert abs(later.inputs.twist[0]) <= 1.2 * SLIP_SPEED  # the stroke axis yields to the partner, and no faster
-    assert later.decision.score > 0.1
-
-
-def test_the_power_off_stop_latches_until_it_is_cleared_by_number(engine_process: Process) -> None:
-    line = Line(engine_process.run)
-    line.drive()
-    engine_process.page.raise_stop(Writer.CONSOLE, latch=True)
-    stopped = line.until(lambda s: s.decision.stop_kind == StopKind.LATCHED)
-    later = line.until(lambda s: s.inputs.tick > stopped.inputs.tick + 100)
-    assert later.decision.stop_kind == StopKind.LATCHED
-    assert later.command.brakes
-
-
-def test_sigterm_ends_in_good_order(engine_process: Process) -> None:
-    line = Line(engine_process.run)
-    line.drive()
-    os.kill(engine_process.popen.pid, signal.SIGTERM)
-    assert engine_process.popen.wait(30) == 130
-    report = recompute(engine_process.session)
+def test_sigterm_ends_in_good_order(workshop: Workshop) -> None:
+    engine = EngineProcess(workshop)
+    with console(engine):
+        os.kill(engine.process.pid, signal.SIGTERM)
+        assert engine.process.wait(30) == 130
+    report = recompute(engine.session)
     assert report.ok
     assert report.lost == 0
-    assert not engine_process.run.path.exists()
+    assert not engine.run.path.exists()
 
 
-def test_the_operator_may_end_the_run(engine_process: Process) -> None:
-    line = Line(engine_process.run)
-    line.until(lambda s: s.inference is not None)
+def test_the_operator_may_end_the_run(shared: EngineProcess) -> None:
+    line = Line(shared.run)
+    until(lambda: line.newest is not None, "the engine ticked")
     line.say(Shutdown())
-    *_, last = line.to_the_end()
-    assert isinstance(last, Ended)
-    assert last.exit_code == engine_process.popen.wait(30) == 0
+    assert shared.process.wait(30) == 0
+    until(lambda: line.ended is not None, "the engine said that it ended")
+    assert line.ended is not None
+    assert line.ended.exit_code == 0
+    line.close()
 
 
-def test_a_killed_engine_that_nobody_waited_for_counts_as_dead(engine_process: Process) -> None:
-    Line(engine_process.run).until(lambda s: s.inputs.tick > 5)
-    assert engine_process.run.alive
-    os.kill(engine_process.popen.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, engine_process.popen.pid, os.WEXITED | os.WNOWAIT)
-    assert not engine_process.run.alive
-
-
-def test_a_frozen_engine_that_goes_on_stops_and_says_that_it_stalled(engine_process: Process) -> None:
-    line = Line(engine_process.run)
-    line.drive()
-    os.kill(engine_process.popen.pid, signal.SIGSTOP)
-    os.waitid(os.P_PID, engine_process.popen.pid, os.WSTOPPED | os.WNOWAIT)
-    threading.Event().wait(2.0)  # the silence itself is what is tested
-    os.kill(engine_process.popen.pid, signal.SIGCONT)
-    stopped = line.until(lambda s: s.decision.stop_count >= 1)
-    assert stopped.decision.stop_reason in (Reason.WATCHDOG_CONTROL, Reason.CLOCK_STEPPED)
-    assert not stopped.decision.armed
+def test_a_killed_engine_that_nobody_waited_for_counts_as_dead(workshop: Workshop) -> None:
+    engine = EngineProcess(workshop)
+    line = Line(engine.run)
+    until(lambda: line.tick > 5, "the engine ticked")
+    line.close()
+    assert engine.run.alive
+    os.kill(engine.process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, engine.process.pid, os.WEXITED | os.WNOWAIT)
+    assert not engine.run.alive
