@@ -95,7 +95,7 @@ def _settled(
     if rest is not None:
         left = error(rest, pose)
         shift = [within(go, -rate * dt / k, rate * dt / k) for go, rate, k in zip(left, falling.axes, stiffness, strict=True)]
-    if stretch[2] < 0.0 and (rest is None or held < PRESS_OUT):
+    if stretch[2] < 0.0 and held < PRESS_OUT:
         shift[2] = -stretch[2] * min(1.0, dt / max(PRESS_OUT - held, dt))
     shift[2] = min(shift[2], max(0.0, -stretch[2]))
     excess = abs(stretch[0] + shift[0]) - STROKE_HOLD / stiffness[0]

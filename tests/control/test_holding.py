@@ -194,3 +194,15 @@ def test_the_reference_brakes_from_the_saws_own_speed_not_from_its_lead(make):
     rig.reference = replace(rig.reference, twist=(0.25, 0.0, 0.0, 0.0, 0.0, 0.0))
     rig.plant.twist[0] = 0.1
     assert 0.0 < rig.step(make.stopped()).twist_d[0] <= 0.1
+
+
+@pytest.mark.parametrize(("since", "follows"), [(0.5 * holding.PRESS_OUT, True), (1.5 * holding.PRESS_OUT, False)])
+def test_a_blade_that_rises_is_followed_until_the_press_is_out_and_then_held(make, since, follows):
+    rig = make.rig()
+    rig.run(2, make.decision())
+    reference = replace(rig.reference, held=since, rest=None, twist=(0.0,) * 6)
+    x, y, z, *turned = reference.pose
+    rising = make.inputs(twist=(0.0, 0.0, 0.03, 0.0, 0.0, 0.0))
+    now = holding.held(reference, (x, y, z + 0.003, *turned), rising, make.stopped(), 100.0, make.dt, make.limits)
+    assert now.rest is None
+    assert (now.pose[2] > z) == follows
