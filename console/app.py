@@ -1,17 +1,14 @@
 """The console's application: it pulls the newest snapshot, keeps the short past, and hands both to the screen that is up."""
 
 import asyncio
-import codecs
 import contextlib
 import math
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from textual import events
 from textual.app import App
@@ -19,34 +16,28 @@ from textual.theme import Theme
 
 from console.driver import ConsoleDriver, KeysDropped, TerminalGone
 from console.keymap import BY_ID, STOPS, Keymap, Scope
-from console.link import Link, SocketLink
-from console.parser import KeyboardFlags, KeyReleased
+from console.link import Link
+from console.parser import RELEASES, KeyboardFlags, KeyReleased
 from console.pixels import Canvas
 from console.presence import PRESENCE
 from console.proof import Proof
 from console.screens.board import Board
-from console.theme import MONOCHROME, PALETTES, known, learn, palettes_from
+from console.theme import MONOCHROME, PALETTES, known
 from console.view import LIMITS, History
-from engine import unix_signals
-from engine.config import ConsoleSettings
-from engine.exits import CLEAN, FAULT, INTERRUPTED
+from engine.exits import CLEAN, INTERRUPTED
 from engine.limits import Limits
-from engine.messages import Shutdown
-from engine.runs import Run
 from engine.stop import StopPage
 from engine.types import Writer
 
 POLL = 0.05  #: s
-FRAME = 0.1  #: s, telemetry is drawn at most this often, and clocks at least this often
+FRAME = 0.1  #: s, telemetry is drawn at most this often, and clocks half as often
 PICTURE_SHARE = 0.5  #: of what the link carries between two frames, for a picture
 PICTURE_MOST = 4_000.0  #: bytes of a picture in one frame: a link that was fast a moment ago need not be so now
 BACKLOG_MAX = 2  #: writes that wait before a frame is skipped
-END_WITHIN = 10.0  #: s the engine is given to commit and end
 SLOW_FOR = 2.0  #: s the badge stays after the link was slow
 SLOW_FROM = 0.4  #: s for which the terminal may owe an answer before the link counts as slow
 LATE_FRAME = 0.25  #: s after the last frame from which on one that has to wait means that the link is slow
 PICTURES_AFTER = 20.0  #: s without slowness after which pictures are tried again: figures come first
-RELEASES = 0b10  #: the keyboard flag for event types
 LESSENING = ("pause", "disarm")  #: actions that a key may ask for however late it arrives
 
 
@@ -58,7 +49,6 @@ class Options:
     ascii_only: bool = False
     readonly: bool = False
     camera: str = "front"  #: "" = no picture
-    picture_age_max: float = 2.0  #: s
     key_age_max: float = 0.3  #: s a key may have waited behind the screen and still be obeyed; stops always are
     store: Path | None = None  #: folder of recorded sessions
     settings: Path | None = None  #: the run's settings, which the doctor looks at
@@ -134,7 +124,8 @@ class Sawhorse(App[int], inherit_bindings=False):
         if self.link is None or self.proof.age(now) <= self.options.key_age_max + min(self.proof.floor, self.options.key_age_max):
             return False
         action = self.keymap.action(key.key, "live")
-        return action is None or not (BY_ID[action].where in ("everywhere", "robot") or action in LESSENING)
+        lessens = action in LESSENING and self.armed  # disarmed there is nothing to lessen, and on another screen the key deletes
+        return action is None or not (BY_ID[action].where in ("everywhere", "robot") or lessens)
 
     def heard(self, now: float, *, typed: bool) -> None:
         """Something came from the terminal, a key or only an answer. Called by the driver's input thread.
@@ -349,70 +340,3 @@ class Sawhorse(App[int], inherit_bindings=False):
         if isinstance(event, events.Paste):
             return  # a paste is never a command; the input thread has raised every stop in it
         await super().on_event(event)
-
-
-def exit_code(result: int | None) -> int:
-    """The process's exit code: the app's own word, or a fault where it died without one."""
-    return FAULT if result is None else result
-
-
-def speaks_unicode(file: TextIO | None) -> bool:
-    """Whether what is written to ``file`` may hold more than ASCII."""
-    return file is None or codecs.lookup(file.encoding).name == "utf-8"
-
-
-def shown(app: Sawhorse) -> int:
-    """Run it in this terminal; returns the exit code. The signals must be blocked: they are taken from here on."""
-    unix_signals.watch(app.signalled)
-    return exit_code(app.run(mouse=False))
-
-
-def run_live(place: Run, *, readonly: bool, settings: ConsoleSettings, store: Path, limits: Limits = LIMITS) -> tuple[int, bool]:
-    """The live console on a run's engine until the operator leaves. The first frame does not wait for the engine.
-
-    Returns the exit code, and whether the engine ends too: it was told to, or has said that it does.
-    Raises OSError where the run's stop page cannot be made or opened.
-    """
-    from console.screens.live import LiveScreen
-
-    options = replace(options_from(settings, readonly=readonly, store=store, limits=limits), settings=place.settings)
-    ends = False
-    with StopPage(place.page, create=True) as page:
-        link = SocketLink(place.socket, f"console-{os.getpid()}", readonly=readonly)
-        app = Sawhorse(LiveScreen, link=link, stop_page=page, options=options)
-        try:
-            code = shown(app)
-            ends = app.ends_engine and (app.engine_told or link.send_within(Shutdown(), END_WITHIN))
-            if ends:
-                link.wait_end(END_WITHIN)
-                code = link.ended.exit_code if link.ended is not None else code
-            ends = ends or link.ended is not None
-        finally:
-            link.close()
-    return code, ends
-
-
-def run_replay(path: Path, settings: ConsoleSettings) -> int:
-    """The replay screen on a recorded session; returns the exit code.
-
-    Raises engine.session.layout.SessionError where the session cannot be opened.
-    """
-    from console.screens.replay import ReplayScreen
-    from engine.session.reader import Session
-
-    session = Session.open(path)
-    return shown(Sawhorse(lambda: ReplayScreen(session), options=options_from(settings)))
-
-
-def options_from(settings: ConsoleSettings, *, readonly: bool = False, store: Path | None = None, limits: Limits = LIMITS) -> Options:
-    """The screen's options from the configuration, whose own themes become known. Raises console.theme.ThemeError."""
-    learn(palettes_from(settings.themes))
-    return Options(
-        theme=settings.theme,
-        ascii_only=settings.ascii or not speaks_unicode(sys.__stdout__),
-        readonly=readonly,
-        camera="front" if settings.picture_hz > 0 else "",
-        store=store,
-        keymap=settings.keymap,
-        limits=limits,
-    )

@@ -57,9 +57,9 @@ def line_chart(title: str, x: str, y: str, lines: Sequence[Line], *, y_max: floa
     return _page(title, [*parts, *_legend([(line.name, line.role) for line in lines])])
 
 
-def ticks(low: float, high: float, about: int = TICKS) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Round numbers from ``low`` to ``high``: steps of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / about
+    rough = (high - low) / TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)

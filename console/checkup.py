@@ -9,9 +9,6 @@ import msgspec
 
 from console.doctor import Check, checks
 
-#: Only the screen, which holds the terminal, can tell of these.
-OF_THE_TERMINAL = frozenset({"terminal", "characters", "colours", "keyboard", "pictures", "link"})
-
 
 class Checkup:
     """Iterate to hear what each check found, as it is found; a text says what is being looked at meanwhile."""
@@ -50,9 +47,8 @@ def main(settings: str) -> None:
         sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n")
         sys.stdout.buffer.flush()
 
-    for check in checks(Settings.model_validate_json(Path(settings).read_text()), tell):
-        if check.check not in OF_THE_TERMINAL:
-            tell(check)
+    for check in checks(Settings.model_validate_json(Path(settings).read_text()), tell, with_terminal=False):
+        tell(check)
 
 
 if __name__ == "__main__":

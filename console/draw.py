@@ -49,16 +49,16 @@ def marked_bar(share: float, width: int, marks: Sequence[float], role: str) -> t
     return merged(spans)
 
 
-def signed_bar(value: float, limit: float, width: int, role: str = "bar") -> tuple[Span, ...]:
+def signed_bar(value: float, limit: float, width: int) -> tuple[Span, ...]:
     """A bar that grows left or right from its middle; full at ``limit``."""
     left = (width - 1) // 2
     right = width - 1 - left
     share = min(max(value / limit, -1.0), 1.0) if math.isfinite(value) and limit > 0 else 0.0
     if share < 0:
         filled = round(-share * left)
-        return ("─" * (left - filled), "track"), ("━" * filled, role), ("┼", "mark"), ("─" * right, "track")
+        return ("─" * (left - filled), "track"), ("━" * filled, "bar"), ("┼", "mark"), ("─" * right, "track")
     filled = round(share * right)
-    return ("─" * left, "track"), ("┼", "mark"), ("━" * filled, role), ("─" * (right - filled), "track")
+    return ("─" * left, "track"), ("┼", "mark"), ("━" * filled, "bar"), ("─" * (right - filled), "track")
 
 
 def merged(spans: Sequence[Span]) -> tuple[Span, ...]:
@@ -96,11 +96,11 @@ def scaled_spark(values: Sequence[float], width: int) -> str:
     return spark(values, width, low - margin, high + margin)
 
 
-def graph(values: Sequence[float], width: int, height: int, low: float = 0.0, high: float = 1.0) -> list[str]:
-    """A filled braille graph, two samples a cell, four dots a cell high, newest right; ``height`` lines from the top."""
+def graph(values: Sequence[float], width: int, height: int) -> list[str]:
+    """Values from 0 to 1 as a filled braille graph, two a cell, four dots a cell high, newest right; ``height`` lines from the top."""
     samples = list(values[-2 * width :])
     samples = [math.nan] * (2 * width - len(samples)) + samples
-    dots = [0 if not math.isfinite(v) else min(4 * height, max(1, round((v - low) / (high - low) * 4 * height))) for v in samples]
+    dots = [0 if not math.isfinite(v) else min(4 * height, max(1, round(v * 4 * height))) for v in samples]
     lines = []
     for line in range(height):
         base = 4 * (height - 1 - line)

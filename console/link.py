@@ -43,7 +43,6 @@ class Link(Protocol):
     def refusals(self) -> list[str]: ...
     def send(self, intent: Intent) -> bool: ...
     def alive(self, now: float, age: float) -> None: ...
-    def close(self) -> None: ...
 
 
 class SocketLink:
@@ -113,13 +112,9 @@ class SocketLink:
         data = framed(intent)
         with self._sending:
             try:
-                sent = connection.send(data, socket.MSG_DONTWAIT)
-                if sent < len(data):
-                    # Half a message is out: the rest must follow, or the stream is broken. Messages are small, so this is a moment.
-                    connection.sendall(data[sent:])
+                return connection.send(data, socket.MSG_DONTWAIT) == len(data)  # a Unix socket takes a small message whole or not at all
             except OSError:
                 return False
-        return True
 
     def alive(self, now: float, age: float) -> None:
         """The operator's end was there ``age`` before ``now``; passed on where that is news."""

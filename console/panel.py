@@ -24,8 +24,6 @@ class Panel(Widget):
 
     FRAMED: ClassVar[bool] = True
     TITLE: ClassVar[str] = ""
-    DEFAULT_CSS = "Panel { width: 1fr; height: 1fr; }"
-    can_focus = False
 
     app: "Sawhorse"
 

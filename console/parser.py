@@ -14,6 +14,7 @@ from textual._xterm_parser import XTermParser
 from textual.keys import Keys
 from textual.message import Message
 
+RELEASES = 0b10  #: the keyboard flag for event types
 _TYPED = re.compile(r"\x1b\[([\d:]*);(\d*):([123])((?:;[\d:]*)?)([u~ABCDEFHPQRS])")
 _FLAGS = re.compile(r"\x1b\[\?(\d+)u")
 _STATUS = re.compile(r"\x1b\[0n")
@@ -36,41 +37,35 @@ class KeyRepeated(events.Key):
 KeyRepeated.handler_name = events.Key.handler_name
 
 
-class KeyReleased(Message, bubble=False):
+class Told(Message):
+    """What Textual looks for on a key, on a message that is none."""
+
+    key = ""
+    character = None
+
+
+class KeyReleased(Told, bubble=False):
     """A key was let go; only terminals with the kitty protocol tell."""
 
     def __init__(self, key: str) -> None:
         super().__init__()
         self.key = key
-        self.character = None
 
 
-class KeyboardFlags(Message):
-    """The terminal's answer to which keyboard flags are on; bit 2 means that it reports releases."""
+class KeyboardFlags(Told):
+    """The terminal's answer to which keyboard flags are on; ``RELEASES`` means that it reports releases."""
 
     def __init__(self, flags: int) -> None:
         super().__init__()
         self.flags = flags
-        self.key = ""
-        self.character = None
 
 
-class StatusReport(Message):
+class StatusReport(Told):
     """The terminal's answer to a status request: all keys typed before it have arrived."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.key = ""
-        self.character = None
 
-
-class NameReport(Message):
+class NameReport(Told):
     """The terminal's answer to what it is called."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.key = ""
-        self.character = None
 
 
 class ConsoleParser(XTermParser):

@@ -17,7 +17,7 @@ QUERY = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
 SIDE = 128  #: pixels asked for: what the policies see
 CHUNK = 1024  #: characters of base64 in one sequence
 RATION = 4  #: sequences a frame at most
-_ANSWER = re.compile(rb"\x1b_Gi=31[^;\x1b]*;OK\x1b\\")
+ANSWER = re.compile(rb"\x1b_Gi=31[^;\x1b]*;OK\x1b\\")
 _IDS = (7101, 7102)  #: of the picture that stands and of the one that replaces it, in turn
 _COARSE = bytes(min(255, (value & 0xF8) + 4) for value in range(256))  #: a camera's noise need not be sent
 
@@ -33,7 +33,7 @@ class Offer:
         """Whether it has said so by now."""
         if not self.taken:
             self._tail += data
-            self.taken = _ANSWER.search(self._tail) is not None
+            self.taken = ANSWER.search(self._tail) is not None
             self._tail = self._tail[-64:]
         return self.taken
 

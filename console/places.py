@@ -1,4 +1,4 @@
-"""Where each widget of the live and the replay screen stands, for every size of terminal."""
+"""Where each widget of the screens stands, for every size of terminal."""
 
 from dataclasses import dataclass
 
@@ -43,6 +43,14 @@ def replay_places(width: int, height: int, *, page: str = "", stopped: bool = Fa
     if not fits(width, height):
         return {"small": Place(0, 0, width, height)}
     return _board(width, height - 3, page, stopped) | _edges(width, height) | {"scrub": Place(0, height - 3, width, 2)}
+
+
+def page_places(width: int, height: int) -> dict[str, Place]:
+    """A page of one panel between the state and the footer."""
+    if not fits(width, height):
+        return {"small": Place(0, 0, width, height)}
+    top = 1 + state_lines(width)
+    return _edges(width, height) | {"page": Place(0, top, width, height - 1 - top)}
 
 
 def _edges(width: int, height: int) -> dict[str, Place]:

@@ -27,7 +27,6 @@ TRIP = 0.012  #: s in which the terminal answers that a page is drawn for
 class RecordedMoment:
     """A link that shows one tick of a recording, as live telemetry showed it."""
 
-    name = ""
     state: LinkState = "connected"
     ended: Ended | None = None
     received = 1
@@ -63,24 +62,21 @@ class RecordedMoment:
     def alive(self, now: float, age: float) -> None:
         """A recording needs no sign of life."""
 
-    def close(self) -> None:
-        """Nothing is open."""
+
+def live_svg(session: Session, tick: int, width: int, height: int) -> str:
+    """The live screen at row ``tick``. Raises SessionError."""
+    return asyncio.run(_drawn(_live(session, tick), width, height))
 
 
-def live_svg(session: Session, tick: int, width: int, height: int, *, theme: str = "dark", keys: tuple[str, ...] = ()) -> str:
-    """The live screen at row ``tick``, after ``keys`` were pressed. Raises SessionError."""
-    return asyncio.run(_drawn(_live(session, tick, theme), width, height, keys))
-
-
-def _live(session: Session, tick: int, theme: str) -> Sawhorse:
+def _live(session: Session, tick: int) -> Sawhorse:
     link = RecordedMoment(session, tick, NOW)
     wall = link.newest().wall
-    app = Sawhorse(LiveScreen, link=link, options=Options(theme=theme, limits=session.header.limits), now=lambda: NOW, wall=lambda: wall)
+    app = Sawhorse(LiveScreen, link=link, options=Options(limits=session.header.limits), now=lambda: NOW, wall=lambda: wall)
     fill_past(app.history, session, tick, inference_times(session))
     return app
 
 
-def replay_svg(session: Session, tick: int, width: int, height: int, *, theme: str = "dark", keys: tuple[str, ...] = ()) -> str:
+def replay_svg(session: Session, tick: int, width: int, height: int) -> str:
     """The replay screen at row ``tick``. Raises SessionError."""
 
     def first() -> Board:
@@ -88,27 +84,25 @@ def replay_svg(session: Session, tick: int, width: int, height: int, *, theme: s
         screen.player.seek(tick)
         return screen
 
-    app = Sawhorse(first, options=Options(theme=theme), now=lambda: NOW)
-    return asyncio.run(_drawn(app, width, height, keys))
+    return asyncio.run(_drawn(Sawhorse(first, now=lambda: NOW), width, height))
 
 
-def sessions_svg(session: Session, tick: int, store: Path, width: int, height: int, *, theme: str = "dark") -> str:
+def sessions_svg(session: Session, tick: int, store: Path, width: int, height: int) -> str:
     """The table of the sessions in ``store`` over the live screen at row ``tick``; the first of them is verified. Raises SessionError."""
-    app = _live(session, tick, theme)
-    return asyncio.run(_drawn(app, width, height, ("v",), lambda: SessionsScreen(store)))
+    return asyncio.run(_drawn(_live(session, tick), width, height, lambda: SessionsScreen(store), "v"))
 
 
-def doctor_svg(session: Session, tick: int, found: Sequence[Check], width: int, height: int, *, theme: str = "dark") -> str:
+def doctor_svg(session: Session, tick: int, found: Sequence[Check], width: int, height: int) -> str:
     """What the doctor ``found``, over the live screen at row ``tick``, in a terminal that reports releases. Raises SessionError."""
-    app = _live(session, tick, theme)
+    app = _live(session, tick)
     app.releases = True
     app.proof.question(NOW - TRIP)
     app.proof.answered(NOW)
-    return asyncio.run(_drawn(app, width, height, (), lambda: DoctorScreen(lambda: _Found(found))))
+    return asyncio.run(_drawn(app, width, height, lambda: DoctorScreen(lambda: Found(found))))
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """Checks that have been made."""
 
     checks: Sequence[Check]
@@ -120,7 +114,7 @@ class _Found:
         """Nothing is under way."""
 
 
-async def _drawn(app: Sawhorse, width: int, height: int, keys: tuple[str, ...], page: Callable[[], Board] | None = None) -> str:
+async def _drawn(app: Sawhorse, width: int, height: int, page: Callable[[], Board] | None = None, *keys: str) -> str:
     async with app.run_test(size=(width, height)) as pilot:
         await pilot.pause()
         if page is not None:

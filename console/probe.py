@@ -20,10 +20,11 @@ from types import TracebackType
 from textual import events
 
 from console.hold import ArmGesture, Keyboard
-from console.parser import ConsoleParser, KeyReleased, KeyRepeated
+from console.parser import RELEASES, ConsoleParser, KeyReleased, KeyRepeated
+from console.pixels import ANSWER, QUERY
+from console.proof import ASK_NAME, ASK_STATUS
 
 ALL_KEY_FLAGS = 0b11111  #: of the kitty keyboard protocol
-RELEASES = 0b10
 _KEY_FLAGS_USED = 0b11011  #: as the screen sets them
 ROUND_TRIPS = 20
 ANSWER_WITHIN = 2.0  #: s
@@ -34,13 +35,12 @@ DRAIN_LONG = 0.2  #: s beyond a round trip from which the time is the line's and
 HELD_WITHIN = 12.0  #: s to hold a key in
 HELD_QUIET = 1.0  #: s without a key after which it counts as let go
 
-STATUS, STATUS_ANSWER = b"\x1b[5n", re.compile(rb"\x1b\[0n")
+STATUS, STATUS_ANSWER = ASK_STATUS.encode(), re.compile(rb"\x1b\[0n")
 NAME, NAME_ANSWER = b"\x1b[>0q", re.compile(rb"\x1bP>\|([^\x1b]*)\x1b\\")
-ATTRIBUTES, ATTRIBUTES_ANSWER = b"\x1b[c", re.compile(rb"\x1b\[\?([\d;]*)c")
+ATTRIBUTES, ATTRIBUTES_ANSWER = ASK_NAME.encode(), re.compile(rb"\x1b\[\?([\d;]*)c")
 # Pushed, asked and popped in one write: whatever happens then, the keyboard is left as it was.
 KEY_FLAGS, KEY_FLAGS_ANSWER = b"\x1b[>%du\x1b[?u\x1b[<u" % ALL_KEY_FLAGS, re.compile(rb"\x1b\[\?(\d+)u")
 COLOUR, COLOUR_ANSWER = b"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\\x1b[0m", re.compile(rb"\x1bP[01]\$r([^\x1b]*)\x1b\\")
-GRAPHICS, GRAPHICS_ANSWER = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\", re.compile(rb"\x1b_Gi=31[^;\x1b]*;OK\x1b\\")
 _TRUE_COLOUR = re.compile(rb"48[:;]2[:;]+1[:;]2[:;]3")
 _SIXEL = 4  #: among the device attributes
 _CTRL_C = re.compile(rb"\x03|\x1b\[99;5[u:]")
@@ -185,7 +185,7 @@ def round_trips(line: Line) -> Iterator[float]:
 
 def abilities(line: Line, strings: bool) -> Answers:
     """What it says it can do. Every terminal answers the last question, so the others need no time-out of their own."""
-    line.ask(NAME + KEY_FLAGS + (COLOUR + GRAPHICS if strings else b"") + ATTRIBUTES, ATTRIBUTES_ANSWER, ANSWER_WITHIN)
+    line.ask(NAME + KEY_FLAGS + (COLOUR + QUERY.encode() if strings else b"") + ATTRIBUTES, ATTRIBUTES_ANSWER, ANSWER_WITHIN)
     name, flags, colour, attributes = (
         pattern.search(line.heard) for pattern in (NAME_ANSWER, KEY_FLAGS_ANSWER, COLOUR_ANSWER, ATTRIBUTES_ANSWER)
     )
@@ -194,7 +194,7 @@ def abilities(line: Line, strings: bool) -> Answers:
         attributes=tuple(int(part) for part in attributes[1].split(b";") if part) if attributes else (),
         key_flags=int(flags[1]) if flags else None,
         true_colour=bool(_TRUE_COLOUR.search(colour[1])) if colour else None,
-        kitty_graphics=bool(GRAPHICS_ANSWER.search(line.heard)),
+        kitty_graphics=bool(ANSWER.search(line.heard)),
     )
 
 

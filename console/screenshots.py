@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.chart import Line, line_chart
-from console.checkup import OF_THE_TERMINAL
 from console.doctor import Check, checks
 from console.portrait import doctor_svg, live_svg, replay_svg, sessions_svg
 from engine import demo
@@ -68,7 +67,7 @@ def record_short_runs() -> None:
 def found_here(settings: Settings, tell: Callable[[str], None]) -> list[Check]:
     """What the doctor finds on this machine, without the name of who draws the pictures."""
     home = str(Path.home())
-    found = [one for one in checks(settings, tell) if one.check not in OF_THE_TERMINAL]
+    found = checks(settings, tell, with_terminal=False)
     return [Check(check=one.check, status=one.status, found=one.found.replace(home, "~"), advice=one.advice) for one in found]
 
 

@@ -277,6 +277,3 @@ def _look(role: str, p: Palette) -> tuple[str, bool, str]:
         "unrated": (p.warn, True, p.panel),
     }
     return looks[role]
-
-
-ROLES = tuple(_MONOCHROME)

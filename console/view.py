@@ -112,7 +112,6 @@ class View:
     joint: int = 1  #: that the jog keys act on, counted from 1; 0 = they level the saw
     picture: Picture | None = None
     picture_age: float = math.nan  #: s since exposure, now
-    picture_age_max: float = 2.0  #: s; older pictures are removed
     camera: str = ""  #: the camera asked for; "" = off
     coloured: bool = True
     key_mode: str = ""  #: what the keyboard was measured to do; "" before it was measured

@@ -104,7 +104,7 @@ def _start_engine(place: "Run") -> None:
 
 
 def _console(place: "Run", *, readonly: bool, settings: "Settings") -> int:
-    from console.app import run_live
+    from console.start import run_live
 
     code, ends = run_live(place, readonly=readonly, settings=settings.console, store=settings.store, limits=settings.limits)
     deadline = time.monotonic() + 3.0
@@ -175,6 +175,7 @@ def replay(
     check_screen(settings, config)
     unix_signals.block()
     _need_terminal("The replay needs a terminal; without one use --verify.")
-    from console.app import run_replay
+    from console.start import run_replay
 
-    sys.exit(run_replay(path, settings.console))
+    with session_errors():
+        sys.exit(run_replay(path, settings.console))

@@ -8,33 +8,31 @@ from functools import cache
 from importlib import metadata
 
 from console.doctor import cell, folders, machine, software, terminal
-from console.doctor.check import Check, Result, Status, checked, lines
-from console.doctor.link import link
+from console.doctor.check import Check, Result, checked, lines
 from console.presence import multiplexer, terminal_holder
 from engine.config import Settings, runs_path
 
-__all__ = ["Check", "Result", "Status", "checked", "checks", "lines"]
+__all__ = ["Check", "Result", "checked", "checks", "lines"]
 
 _SLOW = ("terminal", "scheduling", "robot model", "policy files", "inference")
 
 
-def checks(settings: Settings, tell: Callable[[str], None], *, hold: bool = False) -> Iterator[Check]:
-    """Every check, one after the other; ``tell`` hears which one takes a while. ``hold``: have a key held to measure the keyboard."""
+def checks(settings: Settings, tell: Callable[[str], None], *, hold: bool = False, with_terminal: bool = True) -> Iterator[Check]:
+    """Every check, one after the other; ``tell`` hears which one takes a while. ``hold``: have a key held to measure the keyboard.
+
+    ``with_terminal`` is False where a screen has it, which looks at it itself.
+    """
     environment = os.environ
     between = multiplexer(environment, terminal_holder())
     offset = machine.wall_offset()
     answers = cache(lambda: terminal.asked_here(tell if hold else None))
+    seen = terminal.looks(environment, terminal.to_terminal(), shutil.get_terminal_size(), answers, between, tried=hold)
     looks: dict[str, Callable[[], Result]] = {
         "python": lambda: software.python(sys.version_info[:2]),
         "packages": lambda: software.packages(metadata.requires("sawhorse") or [], software.installed),
         "processor": machine.processor,
         "memory": machine.memory,
-        "terminal": lambda: terminal.terminal(environment, terminal.to_terminal(), shutil.get_terminal_size(), answers()),
-        "characters": lambda: terminal.characters((sys.__stdout__ or sys.stdout).encoding or ""),
-        "colours": lambda: terminal.colours(environment, answers()),
-        "keyboard": lambda: terminal.keyboard(answers(), between, tried=hold),
-        "pictures": lambda: terminal.pictures(answers(), between),
-        "link": lambda: link(answers(), between),
+        **(seen if with_terminal else {}),
         "runtime folder": lambda: folders.runtime_folder(runs_path()),
         "store": lambda: folders.store(settings.store),
         "disk": lambda: folders.disk(settings.store),

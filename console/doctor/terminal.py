@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable, Mapping
 
 from console.doctor.check import Result
+from console.doctor.link import link
+from console.parser import RELEASES
 from console.places import SMALLEST, fits
-from console.probe import ALL_KEY_FLAGS, RELEASES, Answers, ask
+from console.probe import ALL_KEY_FLAGS, Answers, ask
 
 COMFORTABLE = (80, 24)  #: columns, lines
 
@@ -22,6 +24,26 @@ def asked_here(hold: Callable[[str], None] | None = None) -> Answers | str:
 def to_terminal() -> bool:
     """Whether what this program writes is seen as it is written. A screen that is up puts something else in stdout's place."""
     return sys.__stdout__ is not None and sys.__stdout__.isatty()
+
+
+def looks(
+    environment: Mapping[str, str],
+    tty: bool,
+    size: tuple[int, int],
+    answers: Callable[[], Answers | str],
+    multiplexer: str,
+    *,
+    tried: bool = False,
+) -> dict[str, Callable[[], Result]]:
+    """Every check of the terminal by its name; ``answers`` is what it said, or why it was not asked."""
+    return {
+        "terminal": lambda: terminal(environment, tty, size, answers()),
+        "characters": lambda: characters((sys.__stdout__ or sys.stdout).encoding or ""),
+        "colours": lambda: colours(environment, answers()),
+        "keyboard": lambda: keyboard(answers(), multiplexer, tried=tried),
+        "pictures": lambda: pictures(answers(), multiplexer),
+        "link": lambda: link(answers(), multiplexer),
+    }
 
 
 def terminal(environment: Mapping[str, str], tty: bool, size: tuple[int, int], answers: Answers | str) -> Result:

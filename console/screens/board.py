@@ -128,7 +128,7 @@ class Board(Screen[None], inherit_bindings=False):
         if action in STOPS:
             self.app.stop_key(latched=action == "stop_off")
             self.let_go()
-        elif not self.app.too_late(event):
+        elif self.is_current and not self.app.too_late(event):  # a page that is closed already closes no other
             self.act(action, event)
         self.draw()
 

@@ -1,7 +1,6 @@
 """What the program stands on, looked at one thing after the other while the screen goes on."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Protocol
 
@@ -9,15 +8,15 @@ from textual import events, work
 
 from console.doctor import terminal
 from console.doctor.check import Check, checked
-from console.doctor.link import link
 from console.keymap import Scope
 from console.panel import Panel
-from console.probe import RELEASES, Answers
+from console.parser import RELEASES
+from console.probe import Answers
 from console.rows import Row, row, wrapped
 from console.screens.live import LiveScreen
 from console.screens.page import ROWS, Page
 from console.view import View
-from console.widgets.state import SPINNER
+from console.widgets.state import spinner
 
 MARKS = {"ok": ("✓ ok  ", "good"), "warn": ("▲ warn", "warn"), "fail": ("✖ FAIL", "bad")}
 NAME = 19  #: cells
@@ -44,7 +43,6 @@ def doctor_rows(found: Sequence[Check], width: int) -> list[Row]:
 
 class DoctorPanel(Panel):
     TITLE: ClassVar[str] = "DOCTOR"
-    DEFAULT_CSS = "DoctorPanel { min-width: 60; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -61,7 +59,7 @@ class DoctorPanel(Panel):
     def content(self, view: View, width: int, height: int) -> list[Row]:
         rows = doctor_rows(self.found, width)
         if self.looking:
-            rows.append(row((f"{SPINNER[view.spinner % len(SPINNER)]} {self.looking} …", "dim")))
+            rows.append(row((f"{spinner(view.spinner)} {self.looking} …", "dim")))
         elif self.ended:
             rows.insert(0, row((self.ended, "warn")))
         last = max(0, len(rows) - height)
@@ -109,15 +107,10 @@ class DoctorScreen(Page):
             rtts=(proof.floor, proof.floor + proof.late) if proof.answers else (),
             drain=proof.rate / 1e3,
             key_flags=RELEASES if app.releases else None,
+            kitty_graphics=app.canvas.ready,
             keyboard=live.keyboard if live is not None else None,
         )
-        looks = {
-            "terminal": lambda: terminal.terminal(os.environ, True, app.size, answers),
-            "characters": lambda: terminal.characters((sys.__stdout__ or sys.stdout).encoding or ""),
-            "colours": lambda: terminal.colours(os.environ, answers),
-            "keyboard": lambda: terminal.keyboard(answers, app.multiplexer),
-            "link": lambda: link(answers, app.multiplexer),
-        }
+        looks = terminal.looks(os.environ, True, app.size, lambda: answers, app.multiplexer)
         return [checked(name, look) for name, look in looks.items()]
 
     def _stop_looking(self) -> None:

@@ -49,7 +49,6 @@ def notes_rows(width: int) -> list[Row]:
 
 class HelpPanel(Panel):
     TITLE: ClassVar[str] = "KEYS"
-    DEFAULT_CSS = "HelpPanel { min-width: 60; }"
 
     def __init__(self, keymap: Keymap, scope: Scope, *, id: str | None = None) -> None:
         super().__init__(id=id)

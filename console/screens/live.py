@@ -12,7 +12,7 @@ from console.presence import HEARD_WITHIN, asking
 from console.screens.board import is_repeat
 from console.screens.panels import RobotBoard, robot_panels
 from console.view import View
-from console.widgets.camera import CameraPanel, asked_size
+from console.widgets.camera import CameraPanel
 from console.widgets.footer import Footer
 from console.widgets.strip import HEIGHT, Question, Strip
 from engine.control.jog import LEVEL
@@ -106,7 +106,6 @@ class LiveScreen(RobotBoard):
             joint=self.joint,
             picture=held[0] if held else None,
             picture_age=held[0].age + now - held[1] if held else math.nan,
-            picture_age_max=app.options.picture_age_max,
             camera=self.camera,
             coloured=app.coloured,
             key_mode=self._key_mode(),
@@ -114,7 +113,7 @@ class LiveScreen(RobotBoard):
             stop_asked=now - app.stopped_at,
             message=self._said(now),
             ended=link.ended.reason if link is not None and link.ended else "",
-            armed_progress=self.gesture.progress(time.monotonic()) if self.gesture else 0.0,
+            armed_progress=self.gesture.progress(now) if self.gesture else 0.0,
             arm_presses=self.gesture.presses if self.gesture else 0,
             possible=possible(snapshot, readonly=app.observing, connected=state == "connected")
             - ({"handover"} if app.options.readonly else set()),
@@ -129,7 +128,7 @@ class LiveScreen(RobotBoard):
         self._tell_refusal()
         self._watch_picture()
         self._heed_stops()
-        if self.gesture is not None and self.gesture.progress(time.monotonic()) >= 1.0:
+        if self.gesture is not None and self.gesture.progress(self.app.now()) >= 1.0:
             self._arm()
         if self.app.now() >= self._quitting_at or (math.isfinite(self._quitting_at) and not self.app.armed):
             self._leave(STOPPED)
@@ -177,7 +176,7 @@ class LiveScreen(RobotBoard):
         size = self.camera_panel.size if "camera" in self._placed else None
         if size is not None and not size.width:
             return  # its place is known, its size not yet
-        width, height = asked_size(size.width - 4, size.height - 2, pixels=self.app.canvas.ready) if size is not None else (0, 0)
+        width, height = self.camera_panel.asked() if size is not None else (0, 0)
         wish = (self.camera if width and self.app.pictures else "", width, height)
         link = self.app.link
         if (
@@ -205,11 +204,7 @@ class LiveScreen(RobotBoard):
         elif action == "back":
             self._ask("")
             self.open_page("")
-        elif action == "why":
-            self.turn("why")
-        elif action == "layers":
-            self.turn("layers")
-        elif action in ("help", "theme", "palette"):
+        elif action in ("why", "layers", "help", "theme", "palette"):
             super().act(action, event)
         elif action == "camera":
             self.camera = CAMERAS[(CAMERAS.index(self.camera) + 1) % len(CAMERAS)]
@@ -251,6 +246,9 @@ class LiveScreen(RobotBoard):
             self.say("It is armed: G goes, D disarms.")
         elif action == "arm":
             self._ask("" if self.strip.question == "arm" else "arm")
+            if self.gesture is not None and event.key == "enter":  # chosen in the palette: the Enter that chose is not the one that arms
+                self.gesture.press(event.time)
+                self.gesture.withdraw()
         elif action == "clear":
             self._clear(snapshot)
         elif action == "recover" and not snapshot.saw.stuck:
@@ -327,6 +325,9 @@ class LiveScreen(RobotBoard):
 
     def _arm(self) -> None:
         gesture, snapshot = self.gesture, self._snapshot()
+        if gesture is not None and "strip" not in self._placed:
+            gesture.withdraw()  # too small: what would be armed is not on the screen
+            return
         if gesture is not None and self.app.unproven > HEARD_WITHIN:
             gesture.withdraw()
             self.say("The terminal fell silent while Enter was held, so nothing was armed: let go and hold Enter again.")

@@ -7,7 +7,7 @@ from textual import events
 
 from console.keymap import STOPS, Scope
 from console.panel import Panel
-from console.places import Place, fits, state_lines
+from console.places import Place, page_places
 from console.screens.board import Board
 from console.screens.live import LiveScreen
 from console.view import View
@@ -33,15 +33,7 @@ class Page(Board):
         self.line = ""
 
     def places(self, width: int, height: int) -> dict[str, Place]:
-        if not fits(width, height):
-            return {"small": Place(0, 0, width, height)}
-        top = 1 + state_lines(width)
-        return {
-            "header": Place(0, 0, width, 1),
-            "state": Place(0, 1, width, top - 1),
-            "page": Place(0, top, width, height - 1 - top),
-            "footer": Place(0, height - 1, width, 1),
-        }
+        return page_places(width, height)
 
     def view(self) -> View:
         """The view of the live screen under this one, so that state and stop stay true; an empty one where there is none."""

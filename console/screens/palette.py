@@ -51,7 +51,6 @@ def palette_rows(listed: list[Binding], chosen: int, line: str, typing: bool, ke
 
 class PalettePanel(Panel):
     TITLE: ClassVar[str] = "FIND AN ACTION"
-    DEFAULT_CSS = "PalettePanel { min-width: 60; }"
     screen: "PaletteScreen"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from textual import events
+
 from console.panel import Panel
 from console.screens.board import Board
 from console.view import View
@@ -65,6 +67,12 @@ class RobotBoard(Board):
     def turn(self, page: PageName) -> None:
         """Open ``page``, or close it where it lies open."""
         self.open_page("" if self.page == page else page)
+
+    def act(self, action: str, event: events.Key) -> None:
+        if action == "why" or action == "layers":
+            self.turn(action)
+        else:
+            super().act(action, event)
 
     def heed(self, view: View) -> None:
         stopped = stands(view.snapshot)

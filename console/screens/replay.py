@@ -1,7 +1,9 @@
 """The replay screen: the live screen's own widgets, fed from a recording."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
@@ -12,17 +14,14 @@ from console.places import Place, replay_places
 from console.player import Player
 from console.screens.panels import RobotBoard, robot_panels
 from console.view import History, View
-from console.widgets.camera import CameraPanel, asked_size
+from console.widgets.camera import CameraPanel
 from console.widgets.footer import Footer
 from console.widgets.scrub import ScrubBar
 from engine.messages import Picture
 from engine.session.layout import SessionError
 from engine.session.reader import Session
-from engine.types import Snapshot
 
 POSSIBLE = frozenset(binding.id for binding in BINDINGS if "replay" in binding.scopes)
-FRAME = 0.1  #: s between drawn frames while playing
-STEADY = 170  #: ticks between two frames at most while it plays, at 16 times the speed
 
 
 class ReplayScreen(RobotBoard):
@@ -44,24 +43,26 @@ class ReplayScreen(RobotBoard):
         self._advanced_at = self.app.now()
         self._shown: int | None = None
 
-    def on_mount(self) -> None:
-        self.set_interval(FRAME, self.play)
-
-    def play(self) -> None:
-        """Let time pass; draw when it moved the player."""
+    def draw(self) -> None:
+        """Let time pass, and show where that leads to."""
         now = self.app.now()
         self.player.advance(now - self._advanced_at)
         self._advanced_at = now
+        super().draw()
 
     def places(self, width: int, height: int) -> dict[str, Place]:
         return replay_places(width, height, page=self.page, stopped=self.stopped)
 
     def view(self) -> View:
         app = self.app
-        if not self.session.ticks:
-            return View(snapshot=None, history=self.history, wall=app.wall(), link="recorded", stoppable=app.stop_page is not None)
-        snapshot = self.session.snapshot(self.player.tick)
-        self._remember(snapshot)
+        stoppable = app.stop_page is not None
+        snapshot = None
+        if self.session.ticks:
+            self._remember()
+            with self._telling():
+                snapshot = self.session.snapshot(self.player.tick)
+        if snapshot is None:
+            return replace(super().view(), message=self.message, possible=POSSIBLE, stoppable=stoppable)
         picture, age = self._picture()
         return View(
             snapshot=snapshot,
@@ -71,34 +72,37 @@ class ReplayScreen(RobotBoard):
             heartbeat=self.player.tick,
             picture=picture,
             picture_age=age,
-            picture_age_max=app.options.picture_age_max,
             camera=self.camera,
             coloured=app.coloured,
             key_mode=snapshot.operator.key_mode,
             message=self.message,
             possible=POSSIBLE,
             limits=self.session.header.limits,
-            stoppable=app.stop_page is not None,
+            stoppable=stoppable,
         )
 
-    def _remember(self, snapshot: Snapshot) -> None:
-        """The minute before the tick shown: carried on while it plays, read from the recording after a jump."""
-        before, self._shown = self._shown, self.player.tick
-        if before is not None and before <= self.player.tick <= before + STEADY:
-            self.history.observe(snapshot)
-        else:
-            fill_past(self.history, self.session, self.player.tick, self.player.inferences)
+    def _remember(self) -> None:
+        """The minute before the tick shown, read from the recording."""
+        if self._shown != self.player.tick:
+            self._shown = self.player.tick
+            with self._telling():
+                fill_past(self.history, self.session, self.player.tick, self.player.inferences)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """What of the recording is damaged is told, and the rest shown."""
+        try:
+            yield
+        except SessionError as error:
+            self.message = str(error)
 
     def _picture(self) -> tuple[Picture | None, float]:
         if not self.camera or "camera" not in self._placed:
             return None, math.nan
-        size = self.camera_panel.size
-        side, _ = asked_size(size.width - 4, size.height - 2, pixels=self.app.canvas.ready)
-        try:
+        side, _ = self.camera_panel.asked()
+        with self._telling():
             return recorded_picture(self.session, self.camera, self.player.t_ns, side)
-        except SessionError as error:
-            self.message = str(error)
-            return None, math.nan
+        return None, math.nan
 
     def act(self, action: str, event: events.Key) -> None:
         player = self.player
@@ -123,10 +127,6 @@ class ReplayScreen(RobotBoard):
             player.seek(0 if action == "begin" else len(player.times) - 1)
         elif action == "camera":
             self.camera = self._cameras[(self._cameras.index(self.camera) + 1) % len(self._cameras)]
-        elif action == "why":
-            self.turn("why")
-        elif action == "layers":
-            self.turn("layers")
         else:
             super().act(action, event)
 

@@ -12,7 +12,7 @@ from console.past import inference_times
 from console.rows import Row, duration, one_cell_each, row, wrapped
 from console.screens.page import ROWS, Page
 from console.view import View
-from console.widgets.state import SPINNER
+from console.widgets.state import spinner
 from engine.session.export import export
 from engine.session.layout import SessionError
 from engine.session.reader import Session
@@ -34,7 +34,7 @@ def _end(session: Summary) -> str:
     return "being recorded" if session.recording else "damaged" if session.problems else session.exit_reason
 
 
-def table_rows(listed: list[Summary], chosen: int, verdicts: dict[str, str], spinner: int, width: int, height: int) -> list[Row]:
+def table_rows(listed: list[Summary], chosen: int, verdicts: dict[str, str], turn: int, width: int, height: int) -> list[Row]:
     """A heading and a line a session, the chosen one in view."""
     policy = 11 if width < WIDE else 24
     head = f"{'session':20}{'length':>8}  {'robot':6}{'policy':{policy}}{'stops':>6}{'fails':>6}{'MB':>7}  verified"
@@ -47,7 +47,7 @@ def table_rows(listed: list[Summary], chosen: int, verdicts: dict[str, str], spi
         text += f"{one.stops:6d}{one.failures:6d}{one.bytes / 1e6:7.1f}  "
         spans: Row = (
             (one_cell_each(text), "selected" if i == chosen else "text"),
-            _verified(one, verdicts.get(one.session, UNCHECKED), spinner),
+            _verified(one, verdicts.get(one.session, UNCHECKED), turn),
         )
         if width >= WIDE:
             spans += ((f"  {one_cell_each(_end(one))}"[: max(0, width - len(text) - 8)], "bad" if one.problems else "dim"),)
@@ -55,18 +55,17 @@ def table_rows(listed: list[Summary], chosen: int, verdicts: dict[str, str], spi
     return rows
 
 
-def _verified(session: Summary, verdict: str, spinner: int) -> tuple[str, str]:
+def _verified(session: Summary, verdict: str, turn: int) -> tuple[str, str]:
     """Whether the rows were held against their hashes since this table was opened."""
     if session.problems:
         return "damaged ", "bad"
     if verdict == CHECKING:
-        return f"{SPINNER[spinner % len(SPINNER)]:8}", "value"
+        return f"{spinner(turn):8}", "value"
     return {UNCHECKED: ("—       ", "dim"), VERIFIED: ("yes     ", "good")}.get(verdict, ("NO      ", "bad"))
 
 
 class SessionsPanel(Panel):
     TITLE: ClassVar[str] = "SESSIONS"
-    DEFAULT_CSS = "SessionsPanel { min-width: 60; }"
 
     def __init__(self, store: Path, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -90,7 +89,7 @@ class SessionsPanel(Panel):
         return listed[self.index] if listed else None
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
-        moving = SPINNER[view.spinner % len(SPINNER)]
+        moving = spinner(view.spinner)
         rows = [row(("filter ", "dim"), (self.line, "value"), *((("▏", "brand"),) if self.filtering else ()))] if self._filtered else []
         if self.found is None:
             return [row((f"{moving} reading {self.store} …", "dim"))]

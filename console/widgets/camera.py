@@ -10,6 +10,7 @@ from console.rows import Row, age, row
 from console.view import View
 from engine.messages import Picture
 
+PICTURE_AGE_MAX = 2.0  #: s since exposure; older pictures are removed
 CELL = 40  #: bytes that a cell of two colours takes at most
 
 
@@ -17,12 +18,6 @@ def picture_size(width: int, height: int) -> tuple[int, int]:
     """Pixels to ask for, for ``width`` x ``height`` cells inside the frame: square pictures, two pixels a cell upright."""
     side = min(width, 2 * height) // 2 * 2
     return (side, side) if side >= 8 else (0, 0)
-
-
-def asked_size(width: int, height: int, *, pixels: bool) -> tuple[int, int]:
-    """The same where the terminal may draw ``pixels``: then a cell holds more than two."""
-    side, _ = picture_size(width, height)
-    return (SIDE, SIDE) if pixels and side else (side, side)
 
 
 def area(width: int, height: int) -> Area:
@@ -33,7 +28,7 @@ def area(width: int, height: int) -> Area:
 
 def fresh(view: View) -> bool:
     """Whether there is a picture that may be shown."""
-    return view.picture is not None and view.picture.camera == view.camera and view.picture_age <= view.picture_age_max
+    return view.picture is not None and view.picture.camera == view.camera and view.picture_age <= PICTURE_AGE_MAX
 
 
 def whole(picture: Picture) -> bool:
@@ -49,14 +44,13 @@ def empty_rows(view: View, width: int, height: int) -> list[Row]:
         lines = [f"waiting for {view.camera}"]
     else:
         shown = "—" if math.isnan(view.picture_age) else f"{min(view.picture_age, 999):.0f} s"
-        lines = ["picture removed", f"{shown} old, limit {view.picture_age_max:.0f} s"]
+        lines = ["picture removed", f"{shown} old, limit {PICTURE_AGE_MAX:.0f} s"]
     above = max(0, (height - len(lines)) // 2)
     return [()] * above + [row((line.center(width), "dim")) for line in lines]
 
 
 class CameraPanel(Panel):
     TITLE: ClassVar[str] = "CAMERA"
-    DEFAULT_CSS = "CameraPanel { min-width: 20; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -64,6 +58,11 @@ class CameraPanel(Panel):
         self._drawn = False  #: by the terminal, in pixels
         self._rows: list[Row] = []
         self._next = 0
+
+    def asked(self) -> tuple[int, int]:
+        """Pixels of the picture to ask for; where the terminal draws them itself a cell holds more than two."""
+        side, _ = picture_size(self.size.width - 4, self.size.height - 2)
+        return (SIDE, SIDE) if side and self.app.canvas.ready else (side, side)
 
     def show(self, view: View) -> None:
         """Draw the view; a picture that the terminal draws itself only wants its place kept empty."""

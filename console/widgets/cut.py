@@ -115,7 +115,6 @@ def _heads(s: Snapshot, width: int) -> list[Row]:
 
 class CutPanel(Panel):
     TITLE: ClassVar[str] = "CUT / PARTNER"
-    DEFAULT_CSS = "CutPanel { min-width: 20; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return cut_rows(view, width, height)

@@ -119,7 +119,6 @@ def work_line(view: View, width: int) -> list[Row]:
 
 class EnergyPanel(Panel):
     TITLE: ClassVar[str] = "ENERGY"
-    DEFAULT_CSS = "EnergyPanel { min-width: 20; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return energy_rows(view, width, height)
@@ -131,7 +130,6 @@ class EnergyPanel(Panel):
 
 class WorkLine(Panel):
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "WorkLine { height: 1; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return work_line(view, width)

@@ -80,7 +80,6 @@ def recorder_spans(view: View) -> Row:
 
 class EventsPanel(Panel):
     TITLE: ClassVar[str] = "EVENTS"
-    DEFAULT_CSS = "EventsPanel { min-width: 30; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return events_rows(view, width, height)

@@ -8,7 +8,6 @@ from console.rows import Row, joined, width_of
 from console.view import View
 from console.widgets.events import recorder_spans
 
-_KEYS = Keymap()
 #: One entry for keys that belong together: the first one's id, all of them, the label.
 GROUPS = {
     "pull": (("pull", "push", "press"), "hold"),
@@ -24,7 +23,7 @@ GROUPS = {
 _SKIPPED = {name for names, _ in GROUPS.values() for name in names[1:]}
 
 
-def footer_rows(view: View, width: int, scope: Scope, keymap: Keymap = _KEYS) -> list[Row]:
+def footer_rows(view: View, width: int, scope: Scope, keymap: Keymap) -> list[Row]:
     """What fits, in the order of importance; stops always."""
     right = recorder_spans(view) if scope == "live" else ()
     right = (*right, (" ", "text"))
@@ -44,7 +43,6 @@ def footer_rows(view: View, width: int, scope: Scope, keymap: Keymap = _KEYS) ->
 
 class Footer(Panel):
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "Footer { height: 1; }"
 
     def __init__(self, scope: Scope, keymap: Keymap, *, id: str | None = None) -> None:
         super().__init__(id=id)

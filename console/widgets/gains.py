@@ -130,8 +130,6 @@ def measured_speed(snapshot: Snapshot) -> float:
 
 
 class GainsPanel(Panel):
-    DEFAULT_CSS = "GainsPanel { min-width: 20; }"
-
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return gains_rows(view, width, height)
 

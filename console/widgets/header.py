@@ -60,7 +60,6 @@ def header_rows(view: View, width: int) -> list[Row]:
 
 class Header(Panel):
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "Header { height: 1; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return header_rows(view, width)

@@ -175,7 +175,6 @@ def hold_line(view: View, width: int) -> list[Row]:
 
 class HoldPanel(Panel):
     TITLE: ClassVar[str] = "HOLD / JOG"
-    DEFAULT_CSS = "HoldPanel { min-width: 30; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return hold_rows(view, width, height)
@@ -186,7 +185,6 @@ class HoldPanel(Panel):
 
 class HoldLine(Panel):
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "HoldLine { height: 1; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return hold_line(view, width)

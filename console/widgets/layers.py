@@ -191,7 +191,6 @@ def page_rows(view: View, width: int, height: int) -> list[Row]:
 
 class LayersPanel(Panel):
     TITLE: ClassVar[str] = "LAYERS"
-    DEFAULT_CSS = "LayersPanel { min-width: 60; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return page_rows(view, width, height)

@@ -137,7 +137,6 @@ def person_line(view: View, width: int) -> list[Row]:
 
 class PersonPanel(Panel):
     TITLE: ClassVar[str] = "PERSON"
-    DEFAULT_CSS = "PersonPanel { min-width: 20; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return person_rows(view, width, height)
@@ -152,7 +151,6 @@ class PersonPanel(Panel):
 
 class PersonLine(Panel):
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "PersonLine { height: 1; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return person_line(view, width)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from console.draw import digits, graph, marked_bar, spark
 from console.panel import Panel
 from console.rows import Row, beside, number, row
-from console.view import View
+from console.view import SCORE_SAMPLES, View
 from console.widgets.layers import MARKS, layer_rows, score_role, slowest
 from console.widgets.state import present
 from engine.limits import Limits
@@ -127,7 +127,7 @@ def _thinned(scores: Sequence[float], cells: int) -> list[float]:
     """The lowest score of each of ``cells`` equal stretches of the past minute."""
     if cells <= 0 or not scores:
         return []
-    stretch = max(1, -(-240 // cells))
+    stretch = max(1, -(-SCORE_SAMPLES // cells))
     padded = list(scores)
     cut = len(padded) % stretch
     chunks = [padded[:cut]] if cut else []
@@ -143,7 +143,6 @@ def _curve(scores: Sequence[float], width: int, height: int) -> list[Row]:
 
 class ScorePanel(Panel):
     TITLE: ClassVar[str] = "SCORE AND LAYERS"
-    DEFAULT_CSS = "ScorePanel { min-width: 28; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return score_rows(view, width, height)

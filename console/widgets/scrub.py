@@ -52,7 +52,6 @@ def scrub_rows(player: Player, events: Sequence[Event], stops: int, width: int) 
 
 class ScrubBar(Panel):
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "ScrubBar { height: 2; }"
 
     def __init__(self, player: Player, events: Sequence[Event], *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -166,7 +166,6 @@ def brief_rows(view: View, width: int) -> list[Row]:
 
 class SignalsPanel(Panel):
     TITLE: ClassVar[str] = "ENSEMBLE"
-    DEFAULT_CSS = "SignalsPanel { min-width: 40; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return signals_rows(view, width, height)
@@ -184,7 +183,6 @@ class BriefLine(Panel):
     """The ensemble in one line."""
 
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "BriefLine { height: 1; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return brief_rows(view, width)

@@ -22,6 +22,11 @@ STOP_ASKED = 1.0  #: s a stop that was asked for is shown at most, until the eng
 ANSWERED = 0.25  #: s within which a snapshot that arrives may still be one from before the stop
 
 
+def spinner(turn: int) -> str:
+    """What moves while something is under way."""
+    return SPINNER[turn % len(SPINNER)]
+
+
 def state_word(view: View) -> tuple[str, str]:
     """The state in capitals with its mark, and its role."""
     snapshot = view.snapshot
@@ -32,7 +37,7 @@ def state_word(view: View) -> tuple[str, str]:
     if snapshot is None and view.link == "recorded":
         return "○ NO ENGINE", "state idle"
     if snapshot is None:
-        return f"{SPINNER[view.spinner % 8]} STARTING ENGINE", "state idle"
+        return f"{spinner(view.spinner)} STARTING ENGINE", "state idle"
     if frozen(view, snapshot):
         return f"✖ FROZEN {min(view.behind, 999):.0f} s", "state bad"
     decision = snapshot.decision
@@ -43,7 +48,7 @@ def state_word(view: View) -> tuple[str, str]:
         return "■ STOP ASKED", "state bad"
     if not decision.armed:
         if snapshot.run.model_state == ModelState.LOADING:
-            return f"{SPINNER[view.spinner % 8]} LOADING MODEL", "state idle"
+            return f"{spinner(view.spinner)} LOADING MODEL", "state idle"
         return "○ DISARMED", "state idle"
     if snapshot.inputs.jogging and snapshot.operator.mode != Mode.CUT:
         return "▶ JOGGING", "state good"
@@ -215,7 +220,6 @@ def _behind(view: View) -> Row:
 
 class StateBar(Panel):
     FRAMED: ClassVar[bool] = False
-    DEFAULT_CSS = "StateBar { width: 1fr; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return state_rows(view, width)

@@ -116,7 +116,6 @@ def stopped_rows(view: View, width: int, height: int) -> list[Row]:
 
 class StoppedPanel(Panel):
     TITLE: ClassVar[str] = "WHY IT STOPPED"
-    DEFAULT_CSS = "StoppedPanel { min-width: 30; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return stopped_rows(view, width, height)

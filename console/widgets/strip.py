@@ -63,7 +63,6 @@ def quit_rows(view: View) -> list[Row]:
 class Strip(Panel):
     """One question at a time; the screen sets ``question``."""
 
-    DEFAULT_CSS = "Strip { height: 5; }"
     question: Question = ""
     TITLES: ClassVar[dict[str, str]] = {"arm": "ARM", "quit": "QUIT"}
 

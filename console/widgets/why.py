@@ -134,7 +134,6 @@ def _name(code: int) -> str:
 
 class WhyPanel(Panel):
     TITLE: ClassVar[str] = "WHY"
-    DEFAULT_CSS = "WhyPanel { min-width: 60; }"
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return why_rows(view, width, height)

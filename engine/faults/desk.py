@@ -26,6 +26,7 @@ CHUNK = 0.02  #: s, of what a slow line carries at once
 RELEASES = 27  #: the keyboard flags of a terminal that reports releases
 PRESS, AGAIN, RELEASE = 1, 2, 3  #: its kinds of key event
 PAGE_UP = b"\x1b[5~"
+ARROW_UP = b"\x1b[A"
 LIVES, FLAGS = b"\x1b[5n", b"\x1b[?u"  #: what the console asks: for a sign of life, and which keyboard flags are on
 JOGGED = 0.015  #: m/s upwards: a person who is near slows a jog
 
@@ -39,10 +40,10 @@ class Desk:
 
     def __init__(self, engine: EngineProcess, workshop: Workshop, *, releases: bool = False) -> None:
         self.stalled = threading.Event()  #: the terminal takes no output
-        self.silent = threading.Event()  #: the terminal takes output, and its answers are held up on their way
+        self.silent = threading.Event()  #: the terminal takes output, and what comes from it is held up on its way
         self.rate = FREE  #: bytes/s that the line carries to the terminal
         self.delayed = 0  #: bytes on the line
-        self._owed = bytearray()  # answers on their way
+        self._owed = bytearray()  # answers, and keys, on their way
         self._releases = releases
         self._over = threading.Event()
         self._master, slave = pty.openpty()
@@ -68,7 +69,11 @@ class Desk:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
     def type(self, keys: bytes) -> None:
-        os.write(self._master, keys)
+        """On a silent line they wait behind the answers."""
+        if self.silent.is_set():
+            self._owed += keys
+        else:
+            os.write(self._master, keys)
 
     def press(self, key: bytes) -> None:
         """Press a key and let it go."""
@@ -149,9 +154,9 @@ class Desk:
             credit -= share
             self._arrive(bytes(line[:share]))
             if self._owed and not self.silent.is_set():
+                owed, self._owed = self._owed, bytearray()
                 with contextlib.suppress(OSError):
-                    os.write(self._master, self._owed)
-                self._owed.clear()
+                    os.write(self._master, owed)
             del line[:share]
             self.delayed = len(line)
 

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from engine.clock import RealClock
 from engine.config import Settings
 from engine.faults.bench import AFTER, FAST, PAST
-from engine.faults.desk import REPEAT, SIZE, Desk
+from engine.faults.desk import ARROW_UP, REPEAT, SIZE, Desk
 from engine.faults.fault import Fault, FaultError, PlantStop, Trial
 from engine.faults.inside import GAP
 from engine.faults.processes import LOOK, EngineProcess, Line, until
@@ -35,6 +36,9 @@ FROZEN_FOR = 2.0  #: s between SIGSTOP and SIGCONT
 STALLED_FOR = 2.0  #: s in which nobody reads the terminal, while a key is held
 MOVED_ON_FOR = 2.0  #: s that the robot must go on where no stop is expected
 SMALL = (5, 20)  #: lines, columns
+TYPED_AHEAD = 500  #: keys on a line that is held up
+HELD_UP_FOR = 0.8  #: s, short of what stops the robot
+OF_KEYS = ("operator_grant_axis", "operator_hand_force", "operator_hand_force_set", "operator_log_top_z")  #: that such keys would change
 ENDED_WITHIN = 0.5  #: s from the last sign of life to the end of what a held key moves
 OWN_STOP = 30  #: ticks that the plant is let go on without commands
 
@@ -273,6 +277,25 @@ def _moving_on(session: Session, at_ns: int, until_ns: int) -> tuple[str, ...]:
     return () if moved <= ENDED_WITHIN else (f"the jog went on for {moved:.2f} s, {ENDED_WITHIN} s are allowed",)
 
 
+def _type_ahead(desk: Desk, observer: Line) -> int:
+    """Keys that would pull, raise the log and press are typed while nothing comes through; then everything does at once."""
+    desk.silent.set()
+    for _ in range(TYPED_AHEAD // 4):
+        desk.type(b"kj" + ARROW_UP + b"m")
+    time.sleep(HELD_UP_FOR)
+    at_ns = _clock.now_ns()
+    desk.silent.clear()
+    time.sleep(MOVED_ON_FOR)
+    return at_ns
+
+
+def _caught_up(session: Session, at_ns: int, until_ns: int) -> tuple[str, ...]:
+    """What is wrong where keys must have had no effect; the robot itself saws on."""
+    rows = slice(*np.searchsorted(session.times, (at_ns, until_ns)))
+    wrong = [name for name in OF_KEYS if len(np.unique(session.rows(f"tick/{name}")[rows])) != 1]
+    return (*_not_going(session, at_ns, until_ns), *(f"keys that came late changed {name}" for name in wrong))
+
+
 def _kill_console(desk: Desk, observer: Line) -> int:
     at_ns = _clock.now_ns()
     os.kill(desk.process.pid, signal.SIGKILL)
@@ -310,6 +333,11 @@ OUTSIDE = (
         run=_at_a_desk(_let_line_die, begin=Desk.jog, releases=True, wrong=_moving_on),
         reasons=(Reason.CONSOLE_LOST,),
         limit=_silence,
+        keeps=("console_age_max",),
+    ),
+    Fault(
+        name="500 keys on a line that is held up",
+        run=_at_a_desk(_type_ahead, stops=False, wrong=_caught_up),
         keeps=("console_age_max",),
     ),
     Fault(name="console killed", run=_at_a_desk(_kill_console), reasons=(Reason.CONSOLE_LOST,), limit=_silence, keeps=("console_age_max",)),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from fakes import Clock, FakeLink
+from textual.app import App
 from textual.pilot import Pilot
 
 from console.app import Options, Sawhorse
@@ -14,6 +15,11 @@ from engine.types import Snapshot
 
 PATIENT = 60.0  #: s: a loaded machine must not make keys late
 SIZES = [(80, 24), (120, 34), (160, 48)]
+
+
+def text(app: App[int]) -> str:
+    """What the screen that is up shows."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
 class Bench:
@@ -43,7 +49,7 @@ class Bench:
         await self.drawn()
 
     def text(self) -> str:
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+        return text(self.app)
 
     def said(self) -> list[object]:
         return [intent for intent in self.link.said if not isinstance(intent, WatchPicture)]

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,11 +13,19 @@ sys.path.insert(0, str(Path(__file__).parent))
 os.environ["TZ"] = "UTC"
 time.tzset()
 
+import recording  # noqa: E402
 from bench import PATIENT, Bench, Open  # noqa: E402
+from desk import Desk, started  # noqa: E402
 
 from console.app import Options  # noqa: E402
 from engine.stop import StopPage  # noqa: E402
 from engine.types import Snapshot  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recorded session, to be read; whoever damages one copies it first."""
+    return recording.recorded(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture
@@ -38,3 +46,11 @@ def opened(tmp_path: Path) -> Open:
                 yield bench
 
     return bench
+
+
+@pytest.fixture
+def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """A console started with the parameter's words."""
+    desk = started(tmp_path, *request.param)
+    yield desk
+    desk.terminal.close()

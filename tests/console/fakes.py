@@ -68,6 +68,3 @@ class FakeLink:
     def alive(self, now: float, age: float) -> None:
         self.living += 1
         self.ages.append(age)
-
-    def close(self) -> None:
-        self.state = "lost"

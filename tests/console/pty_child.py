@@ -19,8 +19,9 @@ unix_signals.block()
 import msgspec  # noqa: E402
 import scenes  # noqa: E402
 
-from console.app import Options, Sawhorse, shown  # noqa: E402
+from console.app import Options, Sawhorse  # noqa: E402
 from console.screens.live import LiveScreen  # noqa: E402
+from console.start import shown  # noqa: E402
 from engine.messages import Ended, Intent, Picture, WatchPicture  # noqa: E402
 from engine.stop import StopPage  # noqa: E402
 from engine.types import Snapshot  # noqa: E402
@@ -69,14 +70,9 @@ class ScriptedLink:
     def alive(self, now: float, age: float) -> None:
         self._notes.write(f"{now:.6f} {age:.6f} Alive\n")
 
-    def close(self) -> None:
-        self.state = "lost"
-
 
 if __name__ == "__main__":
-    options = Options(
-        camera="" if "blind" in sys.argv else "front", key_age_max=0.3 if "strict" in sys.argv else 5.0, keymap={"stop": "f12"}
-    )
+    options = Options(key_age_max=0.3 if "strict" in sys.argv else 5.0, keymap={"stop": "f12"})
     with StopPage(Path(sys.argv[1])) as page:
         moments = {"still": scenes.disarmed, "armed": scenes.running}
         chosen = [moments[word]() for word in sys.argv[3:] if word in moments]

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from console.view import History
+from console.view import History, View
 from engine.messages import Picture
 from engine.safety.reasons import sentence
 from engine.types import (
@@ -451,6 +452,11 @@ def loading() -> Snapshot:
 
 def placeholder() -> Snapshot:
     return scene(placeholder=True)
+
+
+def seen(snapshot: Snapshot | None, **changes: Any) -> View:
+    """What a screen that has just begun shows of it; ``changes`` as View's fields."""
+    return View(snapshot=snapshot, wall=WALL, **{"history": History(), **changes})
 
 
 def past(snapshot: Snapshot) -> History:

@@ -30,7 +30,6 @@ class Terminal:
         *arguments: str,
         columns: int = 120,
         lines: int = 34,
-        answers: bool = True,
         flags: int | None = None,
         rate: float = 0.0,
         delay: float = 0.0,
@@ -38,7 +37,6 @@ class Terminal:
     ) -> None:
         """``rate`` (bytes/s) and ``delay`` (s, one way) put a ``Wire`` between; without a rate there is none."""
         self.wire: Wire | None = None
-        self.answers = answers
         self.flags = flags
         self.output = bytearray()
         self._scanned = 0
@@ -63,6 +61,8 @@ class Terminal:
     def wait(self, found: Callable[[], bool], seconds: float = 10.0) -> bool:
         """Read until ``found``; False when ``seconds`` pass without it."""
         self._read(found, seconds)
+        while self.wire is None and select.select([self.master], [], [], 0)[0] and self._read(lambda: False, 0.02):
+            pass  # what was written before it came true
         return found()
 
     def _read(self, found: Callable[[], bool], seconds: float) -> int:
@@ -88,7 +88,7 @@ class Terminal:
                 continue
             if question[1] == b"?u":
                 self.type(b"" if self.flags is None else b"\x1b[?%du" % self.flags)
-            elif self.answers:
+            else:
                 self.type(b"\x1b[0n" if question[1] == b"5n" else b"\x1b[?62;22c")
 
     def type(self, data: bytes) -> None:
@@ -99,7 +99,8 @@ class Terminal:
         while data:
             if select.select([], [self.master], [], 1.0)[1]:
                 data = data[os.write(self.master, data[:1024]) :]
-            assert self.process.poll() is None, "the program has ended"
+            else:
+                assert self.process.poll() is None, "the program has ended"
 
     def restored(self) -> bool:
         """Whether the terminal is set as it was before the program."""

@@ -1,12 +1,16 @@
 """Whatever a user can get wrong on the command line ends in one sentence and the documented exit code."""
 
+import os
+import pty
+import shutil
 import signal
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import recording
 from click.testing import CliRunner
 
 from console.cli import main
@@ -31,11 +35,6 @@ def _own_signals() -> Iterator[None]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recording.recorded(tmp_path_factory.mktemp("store"))
 
 
 @pytest.mark.parametrize(
@@ -87,13 +86,26 @@ def test_bad_input_gets_one_sentence(arguments: list[str], code: int, words: str
         ("[console]\ntheme = 'drak'", "Unknown console.theme 'drak' from mine.toml: did you mean 'dark'?"),
     ],
 )
-def test_keys_and_themes_that_cannot_be_used_name_the_file(command: list[str], console: str, words: str, recorded: Path) -> None:
+def test_keys_and_themes_that_cannot_be_used_name_the_file(command: list[str], console: str, words: str, session: Path) -> None:
     Path("mine.toml").write_text(console + "\n")
-    named = [str(recorded) if word == "recorded" else word for word in command]
+    named = [str(session) if word == "recorded" else word for word in command]
     result = CliRunner().invoke(main, [*named, "--config", "mine.toml"])
     assert result.exit_code == 2, result.output
     assert words in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_a_session_that_cannot_be_opened_is_refused_before_the_screen(session: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(session, tmp_path / session.name)
+    (damaged / "commit.json").write_text("{}")
+    master, slave = pty.openpty()
+    command = [sys.executable, "-c", "from console.cli import main; main()", "replay", str(damaged)]
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    done = subprocess.run(command, stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(master)
+    os.close(slave)
+    assert done.returncode == 3, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_a_theme_of_one_s_own_and_ascii_may_be_given_on_the_command_line() -> None:
@@ -104,11 +116,11 @@ def test_a_theme_of_one_s_own_and_ascii_may_be_given_on_the_command_line() -> No
     assert "Unknown console.theme 'mine' from flag --theme: " in result.output
 
 
-def test_a_session_is_exported_once(recorded: Path) -> None:
-    result = CliRunner().invoke(main, ["sessions", "export", str(recorded), "out.tar"])
+def test_a_session_is_exported_once(session: Path) -> None:
+    result = CliRunner().invoke(main, ["sessions", "export", str(session), "out.tar"])
     assert result.exit_code == 0, result.output
     assert tarfile.is_tarfile("out.tar")
-    result = CliRunner().invoke(main, ["sessions", "export", str(recorded), "out.tar"])
+    result = CliRunner().invoke(main, ["sessions", "export", str(session), "out.tar"])
     assert result.exit_code == 3
     assert "out.tar exists already" in result.output
 
@@ -119,3 +131,9 @@ def test_a_bad_variable_gets_one_sentence(variable: str, monkeypatch: pytest.Mon
     result = CliRunner().invoke(main, ["config", "show"])
     assert result.exit_code == 2, result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+def test_completion_names_the_program() -> None:
+    done = CliRunner().invoke(main, ["completion", "zsh"])
+    assert done.exit_code == 0
+    assert "_SAWHORSE_COMPLETE" in done.output

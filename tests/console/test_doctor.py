@@ -205,9 +205,7 @@ def test_a_wall_clock_that_was_set_or_that_nothing_keeps_is_told_of() -> None:
     assert machine.clock(before, kept).status == "ok"
     assert machine.clock(before, None).status == "ok"
     assert machine.clock(before, machine.Discipline(synchronised=False, error=16.0)).status == "warn"
-    moved = machine.clock(before - 1.0, kept)
-    assert moved.status == "warn"
-    assert "+1000" in moved.found
+    assert machine.clock(before - 1.0, kept).status == "warn"
 
 
 def test_the_kernel_says_something_sensible_of_the_wall_clock_or_nothing() -> None:
@@ -252,15 +250,3 @@ def test_the_command_looks_at_everything_and_its_exit_code_says_whether_somethin
     assert {"packages", "store", "disk", "policy files", "robot model", "ray tracer", "inference"} <= set(names)
     assert next(one for one in found if one["check"] == "policy files")["status"] == "ok"
     assert next(one for one in found if one["check"] == "robot model")["status"] == "ok"
-
-
-def test_an_unknown_topic_is_one_sentence_with_the_nearest() -> None:
-    done = CliRunner().invoke(main, ["bench", "recorded"])
-    assert done.exit_code == 2
-    assert "did you mean 'recorder'?" in done.output
-
-
-def test_completion_names_the_program() -> None:
-    done = CliRunner().invoke(main, ["completion", "zsh"])
-    assert done.exit_code == 0
-    assert "_SAWHORSE_COMPLETE" in done.output

@@ -4,7 +4,6 @@ import msgspec
 import scenes
 
 from console.rows import plain
-from console.view import History, View
 from console.widgets.state import explanation
 from console.widgets.stopped import cause_rows
 from engine.events import between, why_stopped
@@ -68,4 +67,4 @@ def test_panel_state_line_and_log_tell_one_stop_in_the_same_words() -> None:
     why = "free hand 0.30 m, needs 0.76 m"
     assert why in snapshot.events[0].text
     assert f"{LAYERS[3]}: {why}" in " ".join(plain(cause_rows(snapshot, 90)))
-    assert explanation(View(snapshot=snapshot, history=History(), wall=scenes.WALL)) == why
+    assert explanation(scenes.seen(snapshot)) == why

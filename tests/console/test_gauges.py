@@ -5,18 +5,15 @@ import math
 import msgspec
 import pytest
 import scenes
+from scenes import seen
 
 from console.rows import plain
 from console.stroke import Meter
-from console.view import History, View
+from console.view import History
 from console.widgets.energy import energy_rows, work_line
 from console.widgets.gains import gains_rows
 from console.widgets.person import PersonPanel, person_line, person_rows
-from engine.types import LAYERS, PARTS, Energy, Reason, Snapshot
-
-
-def seen(snapshot: Snapshot, history: History | None = None) -> View:
-    return View(snapshot=snapshot, history=history or History(), wall=scenes.WALL)
+from engine.types import LAYERS, PARTS, Energy, Reason
 
 
 def text(rows: object) -> str:
@@ -86,7 +83,7 @@ def test_an_empty_tank_says_that_it_only_softens() -> None:
 @pytest.mark.parametrize("height", [5, 9])
 def test_the_ledger_of_the_last_stroke_names_all_five_and_how_far_it_closes(height: int) -> None:
     snapshot = scenes.running()
-    shown = text(energy_rows(seen(snapshot, scenes.past(snapshot)), 40, height))
+    shown = text(energy_rows(seen(snapshot, history=scenes.past(snapshot)), 40, height))
     for term in ("partner", "grant", "wood", "damping", "kept", "closes"):
         assert term in shown, term
 
@@ -114,7 +111,7 @@ def test_an_account_that_does_not_close_says_by_how_much() -> None:
         history.strokes.observe(second * 10**9, second, 0.0, energy)
     assert history.stroke is not None
     assert history.stroke.closure == pytest.approx(6.0 / 14.0), "10 J in and 4 J out, and 6 J that nobody knows of"
-    assert "OPEN" in text(energy_rows(seen(scenes.running(), history), 40, 9))
+    assert "OPEN" in text(energy_rows(seen(scenes.running(), history=history), 40, 9))
 
 
 def test_a_stroke_in_which_nothing_moved_has_no_closure() -> None:

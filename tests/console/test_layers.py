@@ -1,22 +1,18 @@
 """The table of layers: nine rows with numbers and units, the worst first where room is short, and a trend."""
 
 import math
-from dataclasses import replace
 
 import msgspec
 import pytest
 import scenes
+from scenes import seen
 
-from console.rows import plain
-from console.view import History, View
-from console.widgets.layers import layer_row, layer_rows, margin_text, order, page_rows
+from console.rows import plain, width_of
+from console.view import History
+from console.widgets.layers import SAYS_FROM, layer_row, layer_rows, margin_text, order, page_rows
 from engine.types import LAYERS, Decision, Reason, Snapshot
 
 SEPARATION = LAYERS.index("separation")
-
-
-def seen(snapshot: Snapshot) -> View:
-    return View(snapshot=snapshot, history=History(), wall=scenes.WALL)
 
 
 def rows(snapshot: Snapshot, width: int, height: int) -> list[str]:
@@ -42,8 +38,8 @@ def test_where_room_is_short_the_one_that_binds_comes_first_and_silent_ones_shar
 def test_no_row_is_wider_than_its_place(width: int) -> None:
     snapshot = scenes.separated()
     for layer in range(len(LAYERS)):
-        numbers = "".join(text for text, _ in layer_row(seen(snapshot), snapshot.decision, layer, width)[:-1])
-        assert len(numbers) <= max(width, 20)
+        spans = layer_row(seen(snapshot), snapshot.decision, layer, width)
+        assert width_of(spans[:-1] if width >= SAYS_FROM else spans) <= width
 
 
 def test_the_page_says_in_a_sentence_what_each_limiting_layer_says_and_what_to_do() -> None:
@@ -87,7 +83,7 @@ def test_a_trend_tells_which_way_a_layer_has_gone(scores: tuple[float, float], t
         history.observe(msgspec.structs.replace(snapshot, decision=msgspec.structs.replace(snapshot.decision, layer_score=layer_score)))
     assert history.trend(3) == trend
     assert history.trend(0) == 0
-    shown = plain([layer_row(replace(seen(snapshot), history=history), snapshot.decision, 3, 58)])[0]
+    shown = plain([layer_row(seen(snapshot, history=history), snapshot.decision, 3, 58)])[0]
     assert {1: "↑", 0: "→", -1: "↓"}[trend] in shown
 
 

@@ -3,16 +3,16 @@
 import contextlib
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 import scenes
+from desk import until
 
 from console.link import SocketLink
-from engine.messages import Alive, Ended, Go, Hello, Intent, Picture, Refused, Report, Telemetry
+from engine.messages import Alive, Ended, Go, Hello, Intent, Mark, Picture, Refused, Report, Telemetry
 from engine.wire import Unframer, framed, intent_decoder
 
 
@@ -73,13 +73,6 @@ def link(server: Server, path: Path) -> Iterator[SocketLink]:
     link.close()
 
 
-def until(true: Callable[[], object]) -> bool:
-    end = time.monotonic() + 5.0
-    while not true() and time.monotonic() < end:
-        time.sleep(0.002)
-    return bool(true())
-
-
 def test_it_says_hello_and_keeps_the_newest_snapshot_only(server: Server, link: SocketLink) -> None:
     frames = scenes.sequence(5)
     server.tell(*(Telemetry(snapshot=frame) for frame in frames))
@@ -106,6 +99,29 @@ def test_intents_go_out_from_any_thread_and_signs_of_life_at_a_bounded_rate(serv
         link.alive(10.0 + i / 1000, 0.0)
     assert until(lambda: Go() in server.heard and Alive() in server.heard)
     assert sum(isinstance(intent, Alive) for intent in server.heard) <= 6
+
+
+def test_an_engine_that_reads_nothing_is_not_waited_for_and_gets_no_half_message(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        link = SocketLink(path, "console-1")
+        connection, _ = listener.accept()
+        with connection:
+            assert until(lambda: link.state == "connected")
+            taken = 1  # the hello
+            while link.send(Mark(text="m" * (taken % 97))):
+                taken += 1
+            connection.setblocking(False)
+            data = b""
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    data += connection.recv(65536)
+            unframer = Unframer()
+            heard = [intent_decoder.decode(body) for body in unframer.feed(data)]
+            assert len(heard) == taken
+            assert data == b"".join(map(framed, heard))
+        link.close()
 
 
 def test_refusals_are_handed_over_once(server: Server, link: SocketLink) -> None:

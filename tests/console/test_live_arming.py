@@ -1,20 +1,22 @@
 """Arming, clearing and leaving on the live screen: each is an act of its own, and a stop withdraws what was begun."""
 
+import time
+
 import msgspec
 import pytest
 import scenes
 from bench import Bench, Open
 from textual import events
 
+from console.parser import KeyReleased, KeyRepeated
 from console.screens.live import LiveScreen
 from engine.messages import Arm, ClearStop, Ended, KeyTiming, Shutdown
 from engine.types import Reason, Writer
 
 
 async def enter_held(bench: Bench, seconds: float, interval: float = 0.04) -> None:
-    """Enter as a keyboard repeats it, on the keys' own clock."""
-    first = events.Key("enter", "\r")
-    begin = first.time - seconds
+    """Enter as a keyboard repeats it, for ``seconds`` up to now."""
+    begin = bench.clock.t - seconds
     moments = [0.0, 0.4]
     while moments[-1] + interval <= seconds:
         moments.append(moments[-1] + interval)
@@ -52,7 +54,7 @@ async def enter_pressed_a_second_ago(bench: Bench) -> None:
     screen = bench.app.screen
     assert isinstance(screen, LiveScreen)
     assert screen.gesture is not None
-    screen.gesture.press(events.Key("enter", "\r").time - 1.1)
+    screen.gesture.press(bench.clock.t - 1.1)
 
 
 async def test_enter_held_where_releases_are_reported_arms(opened: Open) -> None:
@@ -109,6 +111,40 @@ async def test_a_terminal_that_fell_silent_after_the_press_arms_nothing(opened: 
         assert bench.said() == [], "coming back does not arm either"
 
 
+async def test_a_terminal_too_small_to_show_what_is_armed_arms_nothing(opened: Open) -> None:
+    async with opened(scenes.disarmed(), (20, 5)) as bench:
+        await enter_pressed_a_second_ago(bench)
+        await bench.drawn()
+        assert bench.said() == []
+        assert bench.pilot is not None
+        await bench.pilot.resize_terminal(120, 34)
+        await bench.drawn()
+        assert bench.said() == [], "growing does not arm either"
+
+
+@pytest.mark.parametrize("releases", [True, False])
+async def test_the_enter_that_chooses_arming_in_the_palette_does_not_arm_when_it_is_held_on(opened: Open, releases: bool) -> None:
+    async with opened(scenes.disarmed()) as bench:
+        bench.clock.t = time.monotonic()
+        bench.app.releases = releases
+        await bench.show(scenes.disarmed())
+        await bench.press("colon", *"arm")
+        bench.app.heard(bench.clock.t, typed=True)
+        for after in (0.0, *(0.4 + 0.04 * i for i in range(33))):
+            event = (KeyRepeated if releases and after else events.Key)("enter", "\r")
+            event.time = bench.clock.t - 1.7 + after
+            bench.app.post_message(event)
+            await bench.drawn()
+        assert "Hold Enter" in bench.text()
+        assert bench.said() == []
+        bench.app.post_message(KeyReleased("enter"))
+        await bench.drawn()
+        bench.clock.t += 3.0
+        bench.app.heard(bench.clock.t, typed=True)
+        await enter_held(bench, 1.05)
+        assert bench.said()[-1] == Arm(robot="cosaw"), "pressed anew it arms"
+
+
 async def test_a_refusal_says_why_and_what_to_do(opened: Open) -> None:
     snapshot = scenes.disarmed()
     async with opened(snapshot) as bench:
@@ -128,6 +164,19 @@ async def test_escape_leaves_the_strip_and_never_a_running_robot(opened: Open) -
         await bench.show(scenes.running())
         await bench.press("escape", "escape")
         assert bench.app.is_running
+        assert bench.said() == []
+
+
+@pytest.mark.parametrize("page", ["question_mark", "colon"])
+@pytest.mark.parametrize("key", ["escape", "q", "question_mark"])
+async def test_two_keys_at_once_on_a_page_do_not_leave_a_running_robot(opened: Open, page: str, key: str) -> None:
+    async with opened(scenes.running()) as bench:
+        await bench.press(page)
+        for _ in range(2):
+            bench.app.post_message(events.Key(key, None))
+        await bench.drawn()
+        assert bench.app.is_running
+        assert not bench.app._exit
         assert bench.said() == []
 
 

@@ -1,5 +1,7 @@
 """Keys on the live screen: they become intents, stops raise the page, observers command nothing."""
 
+import time
+
 import msgspec
 import pytest
 import scenes
@@ -183,7 +185,12 @@ async def test_a_console_that_asked_to_observe_only_does_not_take_control(opened
 
 async def test_holds_are_numbered_upwards_and_repeats_marked(opened: Open) -> None:
     async with opened(scenes.running()) as bench:
-        await bench.press("k", "k", "j")
+        begun = time.monotonic()
+        for key, after in (("k", 0.0), ("k", 0.4), ("j", 0.5)):
+            event = events.Key(key, key)
+            event.time = begun + after
+            bench.app.post_message(event)
+        await bench.drawn()
         holds = [intent for intent in bench.said() if isinstance(intent, Hold)]
         assert [(hold.axis, hold.repeat) for hold in holds] == [("pull", False), ("pull", True), ("push", False)]
         assert holds[0].seq < holds[1].seq < holds[2].seq
@@ -244,11 +251,16 @@ async def test_a_console_without_control_observes_and_says_so(opened: Open) -> N
         assert bench.page.counts()[Writer.OBSERVER] == 1
 
 
-async def test_sessions_open_only_while_disarmed(opened: Open) -> None:
+@pytest.mark.parametrize(("key", "name"), [("s", "Sessions"), ("n", "Doctor")])
+async def test_sessions_and_doctor_open_only_while_disarmed(opened: Open, key: str, name: str) -> None:
     async with opened(scenes.running()) as bench:
-        await bench.press("s")
+        await bench.press(key)
         assert isinstance(bench.app.screen, LiveScreen)
-        await bench.show(scenes.disarmed())
+        assert f"{name} opens only while the robot is disarmed" in bench.text()
+
+
+async def test_the_robot_s_state_stays_on_screen_over_the_sessions(opened: Open) -> None:
+    async with opened(scenes.disarmed()) as bench:
         await bench.press("s")
         assert isinstance(bench.app.screen, SessionsScreen)
         assert "DISARMED" in bench.text(), "the robot's state stays on screen"

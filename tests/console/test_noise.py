@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from test_driver import Desk, started, until
+from desk import Desk, obeyed, started, until
 
 ANSWERED = b"\x1b[0n"
 
@@ -33,9 +33,7 @@ def settled(desk: Desk) -> None:
 
 def alive(desk: Desk) -> bool:
     """Keys are obeyed as before."""
-    before = len(desk.notes.read_text().splitlines())
-    desk.terminal.type(b"u")
-    return desk.terminal.wait(lambda: any("AdjustForce" in line for line in desk.said(before)))
+    return obeyed(desk, b"u", "AdjustForce")
 
 
 @pytest.mark.parametrize("seed", range(4))

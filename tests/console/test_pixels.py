@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import scenes
 from bench import Open
+from desk import Desk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kitty import Kitty
 from terminal import Terminal
-from test_driver import Desk
 
 from console.app import PICTURES_AFTER, Sawhorse
 from console.draw import advanced
@@ -182,6 +182,5 @@ def test_in_a_real_terminal_figures_go_out_between_the_parts_of_a_picture(desk: 
     assert all((width, height) == (SIDE, SIDE) for width, height, _ in terminal.held.values())
     os.kill(shown.process.pid, signal.SIGTERM)
     assert shown.wait(lambda: shown.process.poll() is not None)
-    shown.pump(0.1)
     terminal.feed(shown.output.decode()[text.rindex("\x1b_G") :])
     assert not terminal.held

@@ -105,6 +105,13 @@ def test_a_key_that_may_be_old_is_obeyed_only_where_it_moves_nothing(key: str, o
     assert app.held_up(events.Key(key, None), clock.t + 0.5) != obeyed
 
 
+def test_a_late_d_deletes_nothing_where_there_is_nothing_to_disarm() -> None:
+    app, _, clock = bench(armed=False, name="")
+    app.proof.question(clock.t)
+    app.proof.answered(clock.t + 0.02)
+    assert app.held_up(events.Key("d", None), clock.t + 0.5)
+
+
 def test_a_way_of_a_quarter_of_a_second_is_no_delay_of_a_key() -> None:
     app, _, clock = bench(armed=True, name="")
     app.proof.question(clock.t)

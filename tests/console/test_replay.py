@@ -1,156 +1,173 @@
 """The replay screen on a session that the real recorder wrote."""
 
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import recording
+from bench import text
 from textual.pilot import Pilot
 
 from console.app import Options, Sawhorse
+from console.past import fill_past
 from console.screens.replay import ReplayScreen
+from console.view import History
 from engine.picture import resized
 from engine.session.reader import Session
 
 
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recording.recorded(tmp_path_factory.mktemp("store"))
+class Viewer:
+    """The screen under a pilot, and the viewer's clock."""
+
+    def __init__(self, session: Session) -> None:
+        self.clock = 50.0
+        self.app = Sawhorse(lambda: ReplayScreen(session), options=Options(key_age_max=60.0), now=lambda: self.clock)
+        self.pilot: Pilot[int] | None = None
+
+    @property
+    def screen(self) -> ReplayScreen:
+        assert isinstance(self.app.screen, ReplayScreen)
+        return self.app.screen
+
+    async def press(self, *keys: str) -> str:
+        """What is shown once the keys are done."""
+        assert self.pilot is not None
+        await self.pilot.press(*keys)
+        self.screen.draw()
+        await self.pilot.pause()
+        return text(self.app)
 
 
-def text(app: Sawhorse) -> str:
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-
-
-async def pressed(pilot: Pilot[int], *keys: str) -> str:
-    app = pilot.app
-    assert isinstance(app, Sawhorse)
-    await pilot.press(*keys)
-    app.screen.draw()  # type: ignore[attr-defined]
-    await pilot.pause()
-    return text(app)
-
-
-@pytest.fixture
-def time_of() -> list[float]:
-    return [50.0]
-
-
-def replaying(session: Path, time_of: list[float]) -> Sawhorse:
-    opened = Session.open(session)
-    return Sawhorse(lambda: ReplayScreen(opened), options=Options(key_age_max=60.0), now=lambda: time_of[0])
+@asynccontextmanager
+async def replaying(session: Path, size: tuple[int, int] = (120, 34)) -> AsyncIterator[Viewer]:
+    viewer = Viewer(Session.open(session))
+    async with viewer.app.run_test(size=size) as viewer.pilot:
+        await viewer.pilot.pause()
+        yield viewer
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 34), (160, 48)])
-async def test_a_recording_plays_on_the_live_widgets(session: Path, time_of: list[float], size: tuple[int, int]) -> None:
-    app = replaying(session, time_of)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
-        shown = await pressed(pilot, "full_stop")
+async def test_a_recording_plays_on_the_live_widgets(session: Path, size: tuple[int, int]) -> None:
+    async with replaying(session, size) as viewer:
+        shown = await viewer.press("full_stop")
         for fact in ("RECORDED", "NOT SAFETY-RATED", "tick      1 / 599", "RUNNING", "K across", "PAUSED", "1 stop "):
             assert fact in shown, fact
         assert "SPACE = STOP" not in shown, "there is no robot to stop"
 
 
-async def test_steps_seeks_and_stops(session: Path, time_of: list[float]) -> None:
-    app = replaying(session, time_of)
-    async with app.run_test(size=(120, 34)) as pilot:
-        await pilot.pause()
-        screen = app.screen
-        assert isinstance(screen, ReplayScreen)
-        shown = await pressed(pilot, "n")
+async def test_steps_seeks_and_stops(session: Path) -> None:
+    async with replaying(session) as viewer:
+        screen = viewer.screen
+        shown = await viewer.press("n")
         assert screen.player.tick == recording.STOP_AT
         assert "LATCHED 12" in shown
         assert "STOP 12 cat 1 latched" in shown
         assert "WHY IT STOPPED" in shown
-        await pressed(pilot, "comma")
+        await viewer.press("comma")
         assert screen.player.tick == recording.STOP_AT - 1
-        await pressed(pilot, "right_square_bracket")
+        await viewer.press("right_square_bracket")
         assert screen.player.tick == recording.STOP_AT
-        await pressed(pilot, "left_square_bracket")
+        await viewer.press("left_square_bracket")
         assert screen.player.tick == recording.STOP_AT - recording.EVERY
-        await pressed(pilot, "right")
+        await viewer.press("right")
         assert screen.player.tick == recording.STOP_AT - recording.EVERY + 100
-        await pressed(pilot, "end")
+        await viewer.press("end")
         assert screen.player.tick == recording.TICKS - 1
-        assert "no stop after" in await pressed(pilot, "n")
+        assert "no stop after" in await viewer.press("n")
 
 
-async def test_marks_are_found_counted_and_read(session: Path, time_of: list[float]) -> None:
-    app = replaying(session, time_of)
-    async with app.run_test(size=(120, 34)) as pilot:
-        await pilot.pause()
-        screen = app.screen
-        assert isinstance(screen, ReplayScreen)
-        assert "2 marks" in text(app)
-        shown = await pressed(pilot, "j")
+async def test_marks_are_found_counted_and_read(session: Path) -> None:
+    async with replaying(session) as viewer:
+        screen = viewer.screen
+        assert "2 marks" in text(viewer.app)
+        shown = await viewer.press("j")
         assert screen.player.tick == recording.MARKS[0]
         assert f"Mark 1 of 2: mark at tick {recording.MARKS[0]}" in shown
-        await pressed(pilot, "j")
+        await viewer.press("j")
         assert screen.player.tick == recording.MARKS[1]
-        assert "no mark after" in await pressed(pilot, "j")
-        await pressed(pilot, "h")
+        assert "no mark after" in await viewer.press("j")
+        await viewer.press("h")
         assert screen.player.tick == recording.MARKS[0]
-        assert "no mark before" in await pressed(pilot, "h")
+        assert "no mark before" in await viewer.press("h")
 
 
-async def test_it_plays_by_the_viewer_s_clock_at_the_chosen_speed(session: Path, time_of: list[float]) -> None:
-    app = replaying(session, time_of)
-    async with app.run_test(size=(120, 34)) as pilot:
-        await pilot.pause()
-        screen = app.screen
-        assert isinstance(screen, ReplayScreen)
-        screen.play()
-        await pressed(pilot, "enter", "equals_sign")
-        time_of[0] += 1.0
-        screen.play()
+async def test_it_plays_by_the_viewer_s_clock_at_the_chosen_speed(session: Path) -> None:
+    async with replaying(session) as viewer:
+        screen = viewer.screen
+        await viewer.press("enter", "equals_sign")
+        viewer.clock += 1.0
+        screen.draw()
         assert screen.player.tick == 200
-        assert "×2" in await pressed(pilot, "enter")
-        time_of[0] += 1.0
-        screen.play()
+        assert "×2" in await viewer.press("enter")
+        viewer.clock += 1.0
+        screen.draw()
         assert screen.player.tick == 200
 
 
-async def test_why_and_cameras_work_on_a_recording(session: Path, time_of: list[float]) -> None:
-    app = replaying(session, time_of)
-    async with app.run_test(size=(120, 34)) as pilot:
-        await pilot.pause()
-        assert "CAMERA front" in await pressed(pilot, "right")
-        assert "▀▀▀" in text(app)
-        assert "CAMERA top" in await pressed(pilot, "v")
-        assert "CAMERA off" in await pressed(pilot, "v")
-        assert "what the binding layer read" in await pressed(pilot, "w")
+async def test_why_and_cameras_work_on_a_recording(session: Path) -> None:
+    async with replaying(session) as viewer:
+        assert "CAMERA front" in await viewer.press("right")
+        assert "▀▀▀" in text(viewer.app)
+        assert "CAMERA top" in await viewer.press("v")
+        assert "CAMERA off" in await viewer.press("v")
+        assert "what the binding layer read" in await viewer.press("w")
 
 
-async def test_the_past_is_the_recording_s_own_after_a_seek(session: Path, time_of: list[float]) -> None:
-    app = replaying(session, time_of)
-    async with app.run_test(size=(120, 34)) as pilot:
-        await pilot.pause()
-        screen = app.screen
-        assert isinstance(screen, ReplayScreen)
-        await pressed(pilot, "end")
-        assert max(screen.history.scores) == pytest.approx(0.92)
+async def test_the_past_is_the_recording_s_own_after_a_seek(session: Path) -> None:
+    async with replaying(session) as viewer:
+        screen = viewer.screen
+        await viewer.press("end")
         assert max(screen.history.scores) == pytest.approx(0.92)
         assert len(screen.history.signals) == recording.TICKS // recording.EVERY
-        await pressed(pilot, "home")
+        await viewer.press("home")
         assert list(screen.history.scores) == [pytest.approx(0.86)]
-        await pressed(pilot, "enter")
+        await viewer.press("enter")
         for _ in range(20):
-            time_of[0] += 0.1
-            screen.play()
+            viewer.clock += 0.1
             screen.draw()
         assert len(screen.history.signals) == 200 // recording.EVERY + 1
 
 
-async def test_the_ledger_and_the_trends_are_there_after_a_seek_too(session: Path, time_of: list[float]) -> None:
-    app = replaying(session, time_of)
-    async with app.run_test(size=(160, 48)) as pilot:
-        await pilot.pause()
-        screen = app.screen
-        assert isinstance(screen, ReplayScreen)
-        assert "no full stroke" in await pressed(pilot, "home")
+async def test_pausing_adds_nothing_to_the_past(session: Path) -> None:
+    async with replaying(session) as viewer:
+        await viewer.press(*["right"] * 2)
+        past = repr(viewer.screen.history)
+        for _ in range(30):
+            viewer.screen.draw()
+        assert repr(viewer.screen.history) == past
+
+
+@pytest.mark.parametrize("faster", [3, 4])
+async def test_playing_fast_leaves_the_past_that_a_seek_gives(session: Path, faster: int) -> None:
+    async with replaying(session) as viewer:
+        screen = viewer.screen
+        await viewer.press(*["equals_sign"] * faster, "enter")
+        for _ in range(2):
+            viewer.clock += 0.2
+            screen.draw()
+            past = History()
+            fill_past(past, screen.session, screen.player.tick, screen.player.inferences)
+            assert repr(screen.history) == repr(past)
+
+
+@pytest.mark.parametrize("block", ["tick/score/c.0", "inference/signals/c.0.0"])
+async def test_a_damaged_block_is_told_of_in_a_sentence_and_leaves_the_screen_up(session: Path, tmp_path: Path, block: str) -> None:
+    damaged = shutil.copytree(session, tmp_path / session.name)
+    (damaged / block).write_bytes(b"")
+    async with replaying(damaged) as viewer:
+        assert "is damag" in await viewer.press("n")
+        assert viewer.app.is_running
+
+
+async def test_the_ledger_and_the_trends_are_there_after_a_seek_too(session: Path) -> None:
+    async with replaying(session, (160, 48)) as viewer:
+        screen = viewer.screen
+        assert "no full stroke" in await viewer.press("home")
         screen.player.seek(recording.STOP_AT - 1)
-        assert "damping" in await pressed(pilot)
+        assert "damping" in await viewer.press()
         assert len(screen.history.layers) > 8
         assert screen.history.stroke is not None
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import recording
+from bench import text
 from fakes import Clock, FakeLink
 from textual.pilot import Pilot
 
@@ -18,11 +18,6 @@ from console.screens.sessions import SessionsScreen, table_rows
 from console.widgets.state import SPINNER
 from engine.session.store import Summary, binned, put_in_bin
 from engine.session.verify import verify
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recording.recorded(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture
@@ -53,7 +48,7 @@ class Table:
         await self.pilot.pause()
         self.app.screen.draw()  # type: ignore[attr-defined]
         await self.pilot.pause()
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+        return text(self.app)
 
     def ids(self) -> list[str]:
         return [one.id[-4:] for one in self.screen.table.listed]

@@ -6,28 +6,19 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_driver import Desk, started, until
+from desk import Desk, full, started, until
 
-from console.app import speaks_unicode
+from console.start import speaks_unicode
 
 ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-@pytest.fixture
-def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
-    desk = started(tmp_path, *request.param)
-    yield desk
-    desk.terminal.close()
-
-
 @pytest.mark.parametrize(("desk", "number"), [((), number) for number in ENDING], indirect=["desk"])
 def test_a_signal_stops_the_robot_and_ends_the_program_while_nobody_reads_the_terminal(desk: Desk, number: signal.Signals) -> None:
-    for _ in range(30):
-        desk.terminal.type(b"?")  # pages of help, which nobody takes
+    full(desk)
     os.kill(desk.terminal.process.pid, number)
     assert until(lambda: desk.raised == (1, 0))
     assert until(lambda: desk.terminal.process.poll() is not None)
@@ -91,7 +82,7 @@ def test_a_terminal_that_moves_no_cursor_is_refused_in_a_sentence(tmp_path: Path
 def test_a_terminal_without_unicode_gets_ascii_and_the_stop_key_goes_on(tmp_path: Path) -> None:
     desk = started(tmp_path, "still", PYTHONIOENCODING="latin-1")
     try:
-        assert b"STOP" in desk.terminal.output
+        assert desk.terminal.wait(lambda: b"STOP" in desk.terminal.output)
         drawn = len(desk.terminal.output)
         desk.terminal.type(b"? ")
         assert desk.terminal.wait(lambda: desk.raised == (1, 0) and len(desk.terminal.output) > drawn + 1000)

@@ -1,11 +1,10 @@
 """Pictures of whole screens, held as SVG: run with --snapshot-update after looking at what changed."""
 
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import recording
 import scenes
 from bench import SIZES
 from fakes import Clock, FakeLink
@@ -13,6 +12,7 @@ from textual.pilot import Pilot
 
 from console.app import Options, Sawhorse
 from console.doctor import Check
+from console.portrait import Found
 from console.screens.board import Board
 from console.screens.doctor import DoctorScreen
 from console.screens.live import LiveScreen
@@ -146,11 +146,6 @@ def test_pages(snap_compare: Compare, size: tuple[int, int], page: str, key: str
     assert snap_compare(live("idle"), terminal_size=size, run_before=after(key)), page
 
 
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recording.recorded(tmp_path_factory.mktemp("store"))
-
-
 @pytest.mark.parametrize("size", SIZES, ids=sized)
 def test_replay(snap_compare: Compare, session: Path, size: tuple[int, int]) -> None:
     opened = Session.open(session)
@@ -173,29 +168,24 @@ def test_an_empty_store(snap_compare: Compare, tmp_path: Path, monkeypatch: pyte
     assert snap_compare(live("idle", store=Path("sessions")), terminal_size=SMALL, run_before=after("s"))
 
 
-class Found:
-    """What checks of a machine may find."""
-
-    def __iter__(self) -> Iterator[Check | str]:
-        yield Check(check="python", status="ok", found="3.12.11, Linux 6.8 x86_64", advice="")
-        yield Check(check="packages", status="ok", found="torch 2.10.0, mujoco 3.5.0, zarr 3.1.5, textual 8.2.8", advice="")
-        yield Check(check="disk", status="ok", found="212 GB free, 410 MB/s", advice="")
-        yield Check(check="policy", status="ok", found="compact, 5 members, 5.5 M parameters, every hash as listed", advice="")
-        yield Check(
-            check="inference",
-            status="warn",
-            found="231 ms a pass on cpu, 4.3 a second",
-            advice="Above 200 ms the cut slows: close what else loads this machine, or use --device cuda.",
-        )
-        yield Check(check="scheduling", status="ok", found="wakes 0.2 ms late (p99), real-time scheduling permitted", advice="")
-        yield Check(
-            check="servo ports",
-            status="fail",
-            found="/dev/ttyUSB0 may not be opened by this user",
-            advice="Add the user to the group dialout and log in again.",
-        )
-
-    def close(self) -> None: ...
+#: What checks of a machine may find.
+CHECKS = tuple(
+    Check(check=check, status=status, found=found, advice=advice)
+    for check, status, found, advice in (
+        ("python", "ok", "3.12.11, Linux 6.8 x86_64", ""),
+        ("packages", "ok", "torch 2.10.0, mujoco 3.5.0, zarr 3.1.5, textual 8.2.8", ""),
+        ("disk", "ok", "212 GB free, 410 MB/s", ""),
+        ("policy", "ok", "compact, 5 members, 5.5 M parameters, every hash as listed", ""),
+        (
+            "inference",
+            "warn",
+            "231 ms a pass on cpu, 4.3 a second",
+            "Above 200 ms the cut slows: close what else loads this machine, or use --device cuda.",
+        ),
+        ("scheduling", "ok", "wakes 0.2 ms late (p99), real-time scheduling permitted", ""),
+        ("servo ports", "fail", "/dev/ttyUSB0 may not be opened by this user", "Add the user to the group dialout and log in again."),
+    )
+)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=sized)
@@ -207,7 +197,7 @@ def test_doctor(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch, size: tu
 
     async def look(pilot: Pilot[int]) -> None:
         await pilot.pause()
-        await pilot.app.push_screen(DoctorScreen(Found))
+        await pilot.app.push_screen(DoctorScreen(lambda: Found(CHECKS)))
         await after()(pilot)
 
     assert snap_compare(live("idle"), terminal_size=size, run_before=look)

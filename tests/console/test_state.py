@@ -1,14 +1,15 @@
 """The state line: what the robot may do, which layer limits it and to how much, and what the operator can do next."""
 
 import math
-from dataclasses import replace
 
 import msgspec
 import pytest
 import scenes
 from bench import Open
+from scenes import seen
 
-from console.view import LIMITS, History, View
+from console.view import LIMITS
+from console.widgets.hold import MODES
 from console.widgets.layers import slowest, speed_sentence
 from console.widgets.score import action_word
 from console.widgets.state import explanation, next_step, state_word
@@ -17,10 +18,6 @@ from engine.safety.reasons import refusal
 from engine.types import LAYERS, Mode, Reason, Snapshot
 
 FORECAST, VISION, SEPARATION, UNCERTAINTY, OPERATOR = map(LAYERS.index, ("forecast", "vision", "separation", "uncertainty", "operator"))
-
-
-def seen(snapshot: Snapshot, **changes: object) -> View:
-    return replace(View(snapshot=snapshot, history=History(), wall=scenes.WALL), **changes)  # type: ignore[arg-type]
 
 
 def decided(snapshot: Snapshot, **changes: object) -> Snapshot:
@@ -47,7 +44,7 @@ def test_in_a_jog_mode_it_says_what_moves_the_robot(mode: Mode, held: bool) -> N
     assert "held" in next_step(view)
     assert "G lets it move" not in next_step(view)
     assert state_word(view)[0] == ("▶ JOGGING" if held else "◆ ARMED")
-    assert explanation(view) == ("operator: at most 0.10 m/s" if held else explanation(view))
+    assert explanation(view) == ("operator: at most 0.10 m/s" if held else f"{MODES[mode]}: it stands until a key is held")
     assert "every layer is content" not in explanation(view)
 
 

@@ -6,13 +6,13 @@ import scenes
 from bench import SIZES, Open
 
 from console.rows import plain
-from console.view import LIMITS, History, View
+from console.view import LIMITS
 from console.widgets.stopped import DONE, LATER, NOW, holds, stands, stopped_rows, way_back
 from engine.types import Event, Reason, Snapshot
 
 
 def text(snapshot: Snapshot, width: int = 34, height: int = 12) -> str:
-    return "\n".join(plain(stopped_rows(View(snapshot=snapshot, history=History(), wall=scenes.WALL), width, height)))
+    return "\n".join(plain(stopped_rows(scenes.seen(snapshot), width, height)))
 
 
 def marks(snapshot: Snapshot) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ import pytest
 from rich.color import Color
 
 from console import draw
-from console.theme import COLOURS, MONOCHROME, PALETTES, ROLES, SHIPPED, ThemeError, in_ascii, known, learn, palettes_from, style_of
+from console.theme import _MONOCHROME, COLOURS, MONOCHROME, PALETTES, SHIPPED, ThemeError, in_ascii, known, learn, palettes_from, style_of
 from engine.config import THEMES
 
 
@@ -21,7 +21,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", SHIPPED)
 def test_every_role_has_a_style(theme: str) -> None:
-    for role in ROLES:
+    for role in _MONOCHROME:
         assert style_of(role, theme) is not None
     assert style_of("#010203/040506", theme) is not None
 
@@ -81,7 +81,7 @@ def test_a_theme_that_cannot_be_used_says_why(theme: dict[str, dict[str, str]], 
 
 
 def test_monochrome_has_no_colours() -> None:
-    for role in ROLES:
+    for role in _MONOCHROME:
         style = style_of(role, MONOCHROME)
         assert style.color is None
         assert style.bgcolor is None

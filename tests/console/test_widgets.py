@@ -1,7 +1,7 @@
 """What each widget says of a snapshot, read as text."""
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ import scenes
 from console.keymap import Keymap, possible
 from console.rows import plain, width_of
 from console.screens.help import NOTES, help_rows
-from console.view import History, View
+from console.view import View
 from console.widgets.camera import empty_rows, fresh
 from console.widgets.cut import cut_rows
 from console.widgets.energy import energy_rows, work_line
@@ -44,8 +44,7 @@ SCENES = (
 
 
 def seen(snapshot: Snapshot | None, **changes: object) -> View:
-    view = View(snapshot=snapshot, history=History(), wall=scenes.WALL, possible=frozenset({"stop", "stop_off", "go"}))
-    return replace(view, **changes)  # type: ignore[arg-type]
+    return scenes.seen(snapshot, **{"possible": frozenset({"stop", "stop_off", "go"}), **changes})
 
 
 def text(rows: object) -> str:
@@ -268,13 +267,13 @@ def test_the_recorder_s_fault_is_said() -> None:
 def test_the_footer_shows_whole_entries_only_and_none_that_has_no_key() -> None:
     view = seen(scenes.stopped(), possible=possible(scenes.stopped(), readonly=False, connected=True))
     for width in range(60, 161):
-        assert "…" not in text(footer_rows(view, width, "live")), width
-    assert "help" in text(footer_rows(view, 80, "live"))
+        assert "…" not in text(footer_rows(view, width, "live", Keymap())), width
+    assert "help" in text(footer_rows(view, 80, "live", Keymap()))
     assert "help" not in text(footer_rows(view, 160, "live", Keymap({"help": ""})))
 
 
 def test_the_footer_keeps_the_stops_when_there_is_hardly_room() -> None:
-    line = text(footer_rows(seen(scenes.running()), 60, "live"))
+    line = text(footer_rows(seen(scenes.running()), 60, "live", Keymap()))
     assert "SPACE stop" in line
     assert "X stop+off" in line
     assert "G go" in line
@@ -303,12 +302,20 @@ def test_a_terminal_that_is_too_small_still_shows_the_stop_state(size: tuple[int
     width, height = size
     rows = small_rows(seen(scenes.stopped()), width, height)
     assert text(rows[:1]).startswith("■ LATCHED 12"[:width])
-    assert all(width_of(row) <= max(width, 1) or height > 1 for row in rows)
+    assert len(rows) <= height
+    assert all(width_of(row) <= width for row in rows)
 
 
-def test_every_reason_has_its_words_on_the_state_line() -> None:
-    for reason in Reason:
-        assert text(state_rows(seen(scenes.scene(reason=reason)), 120))
+@pytest.mark.parametrize("make", [scenes.running, scenes.stopped])
+def test_no_word_is_halved_in_a_terminal_that_is_too_small(make: Callable[[], Snapshot]) -> None:
+    whole = {*text(small_rows(seen(make()), 58, 18)).split(), "20×9", "20×5"}
+    for height in (5, 9):
+        assert set(text(small_rows(seen(make()), 20, height)).split()) <= whole
+
+
+def test_every_reason_has_words_of_its_own_on_the_state_line() -> None:
+    said = {explanation(seen(scenes.standing(scenes.scene(reason=reason)))) for reason in Reason}
+    assert len(said) == len(Reason)
 
 
 def test_nonsense_in_a_snapshot_does_not_break_the_screen() -> None:
