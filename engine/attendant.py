@@ -11,9 +11,9 @@ PAUSE = 100  #: ticks between two acts
 class Attendant:
     """Called before every tick. ``authorised``: the last thing this operator did was to let the robot go; whoever halts it resets that."""
 
-    def __init__(self, engine: Engine, first_act: int = FIRST_ACT) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._act_at = first_act
+        self._act_at = FIRST_ACT
         self.authorised = False
 
     def __call__(self, tick: int) -> None:

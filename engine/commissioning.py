@@ -17,7 +17,6 @@ from engine.limits import Limits
 from engine.safety.cell import Cell, Region
 from engine.types import LINKS, PARTS
 
-#: the regions of ISO/TS 15066:2016, table A.2, in its order
 #: most that a table may permit: (N, Pa), quasi-static, ISO/TS 15066:2016, table A.2, the lowest of each region's points
 STANDARD = {
     "skull": (130.0, 1.1e6),
@@ -33,7 +32,7 @@ STANDARD = {
     "thigh": (220.0, 2.2e6),
     "lower leg": (130.0, 2.1e6),
 }
-REGIONS = tuple(STANDARD)
+REGIONS = tuple(STANDARD)  #: of ISO/TS 15066:2016, table A.2, in its order
 UNTOUCHABLE = ("skull", "face")  #: no contact is permitted
 AGREE = 0.01  #: two numbers that say the same differ by no more than this share of the larger
 SAME_LENGTH = 1e-4  #: m

@@ -25,13 +25,13 @@ from pydantic_settings import (
 )
 
 from engine.limits import Limits
+from engine.policy.compact import INSTRUCTION
 from engine.sources import Source, flattened, origin_of, overlaid, variable_of
 
 ROBOTS = ("cosaw",)
 TASKS = {"cosaw": ("saw",)}
 POLICIES = ("compact", "scripted")
 THEMES = ("dark", "light", "colour-blind", "monochrome")  #: what the console ships
-INSTRUCTION = "Saw through the log at the line with your partner."
 
 
 class ConfigError(Exception):
@@ -42,7 +42,7 @@ class CameraSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pixels: int = Field(128, ge=64, le=256, multiple_of=16, description="side of the square pictures the simulated cameras draw")
-    hz: float = Field(8.0, ge=1, le=60, description="exposures a second, at most; each is followed by one inference")
+    hz: float = Field(8.0, ge=3, le=60, description="exposures a second, at most; each is followed by one inference")
     record: Literal["none", "lossless"] = "lossless"
 
 

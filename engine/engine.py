@@ -52,6 +52,7 @@ WATCH_EVERY = 0.01  #: s
 LOCKSTEP_EXPOSE_EVERY = 16  #: ticks between exposures in lock-step
 LOCKSTEP_EXPOSURE = 5  #: ticks from the moment of an exposure to its pictures
 LOCKSTEP_LATENCY = 8  #: ticks from the pictures to their inference
+INTENTS_WAITING = 100  #: that a tick takes up at most; of more the oldest are forgotten, for a stop goes by its page
 NOT_RECORDED = RecorderState(on=False, session="", seconds=0.0, megabytes=0.0, queued=0, committed_ticks=0, fault="")
 
 
@@ -82,7 +83,7 @@ class Engine:
         self._beats = Heartbeats()
         self._late = Reason.OK
         self._watching, self._asking = Standstill(), Standstill()  # of the process, as the watchdog and the control thread see it
-        self._boxes = Boxes(Latest(), Latest(), Latest(), deque())
+        self._boxes = Boxes(Latest(), Latest(), Latest(), deque(maxlen=INTENTS_WAITING))
         self._controlling = Controlling(console_required)
         self._controller = ""
         self._offered = False
@@ -148,11 +149,12 @@ class Engine:
         """Stop the robot, end the threads, commit the session. Idempotent."""
         if self._ending.is_set():
             return
-        self._note("system", f"ended: {reason}")
+        self.note("system", f"ended: {reason}")
         self._ending.set()
-        if self._control_thread not in (None, threading.current_thread()):
-            self._control_thread.join(5.0)
-        self._robot.stop(1)
+        for patience in (0.2, 5.0):  # s; a control thread that hangs must not keep the robot from being stopped
+            if self._control_thread not in (None, threading.current_thread()):
+                self._control_thread.join(patience)
+            self._robot.stop(1)
         for worker in self._workers:
             if not worker.end():
                 log.warning("the %s thread is still in its work and is left behind", worker.name)
@@ -178,7 +180,7 @@ class Engine:
         if late == Reason.WATCHDOG_CONTROL and self._late != late and self.armed():
             self.page.raise_stop(Writer.WATCHDOG)
             if not self._ending.is_set():  # that it ends is no fault then
-                self._note("fault", "the control thread is late")
+                self.note("fault", "the control thread is late")
         self._late = late
         if self._control_thread is not None and not (self._control_thread.is_alive() or self._ending.is_set()):
             self.failure = self.failure or "the control thread has ended"
@@ -210,7 +212,7 @@ class Engine:
             self._beats.watchdog = 1  # late from now on
             self.page.raise_stop(Writer.WATCHDOG, latch=True)
             self.failure = f"the watchdog failed: {why}"
-        self._note("fault", f"{name}: {why}")
+        self.note("fault", f"{name}: {why}")
 
     # --- lock-step ---
 
@@ -285,7 +287,7 @@ class Engine:
         if now.stop_count > before.stop_count:
             self.stops.append(events.stop(now, tick.inputs.tick, DT))
         for kind, text in events.between(before, now):
-            self._note(kind, text)
+            self.note(kind, text)
 
     def _exposed(self, frames: Frames) -> None:
         self._frame_times.append(frames.t_ns)
@@ -304,7 +306,8 @@ class Engine:
         gc.freeze()
         gc.disable()  # a collection in the control loop would be a late tick
 
-    def _note(self, kind: str, text: str) -> None:
+    def note(self, kind: str, text: str) -> None:
+        """An event, shown, logged and recorded."""
         last = self.control.last
         event = Event(
             seq=next(self._event_numbers),
@@ -323,7 +326,7 @@ class Engine:
 
     def post(self, intent: Intent) -> None:
         if isinstance(intent, Mark):
-            self._note("mark", intent.text)
+            self.note("mark", intent.text)
         elif isinstance(intent, Shutdown):
             self.on_shutdown()
         else:
@@ -332,18 +335,18 @@ class Engine:
     def attached(self, console: str) -> None:
         self._controller = console
         self._controlling.heard(self.clock.now_ns())
-        self._note("system", f"console {console} holds control")
+        self.note("system", f"console {console} holds control")
 
     def offered(self, offered: bool) -> None:
         """Control is handed to whoever takes it, or no longer."""
         if offered != self._offered:
             self._offered = offered
-            self._note("system", f"console {self._controller} offers control" if offered else "control is no longer offered")
+            self.note("system", f"console {self._controller} offers control" if offered else "control is no longer offered")
 
     def detached(self, console: str) -> None:
         self._controller = ""
         self._controlling.lost()
-        self._note("system", f"console {console} is gone")
+        self.note("system", f"console {console} is gone")
 
     def heard(self, age: float) -> None:
         """The operator's end was proven to be there ``age`` s ago."""
@@ -353,11 +356,7 @@ class Engine:
         self.page.raise_stop(Writer.OBSERVER, latch=latched)
 
     def _fault(self, text: str) -> None:
-        self._note("fault", text)
-
-    def note(self, kind: str, text: str) -> None:
-        """An event from outside the loops: an injected hazard, a signal."""
-        self._note(kind, text)
+        self.note("fault", text)
 
     def snapshot(self) -> Snapshot | None:
         """All a screen may show now; None before the first tick."""

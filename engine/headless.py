@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.base import AdapterError
 from engine import runs
 from engine.config import Settings
 from engine.engine import Engine
@@ -66,12 +67,18 @@ class Measured:
 
 
 def run(settings: Settings, duration: float, out: TextIO = sys.stderr) -> tuple[dict[str, Any], int]:
-    """Drive for ``duration`` s from the moment the policy is ready. Returns the summary and the exit code. Raises AdapterError, OSError."""
+    """Drive for ``duration`` s from the moment the policy is ready. Returns the summary and the exit code.
+
+    Raises AdapterError, SessionError, OSError where the engine cannot be built.
+    """
     place = runs.create(settings)
     log_to(place.log)
     host = Host(settings, place, console_required=False)
     engine = host.engine
-    engine.start()
+    try:
+        engine.start()
+    except AdapterError as error:
+        engine.failure = str(error)  # which ends the waiting below, in good order
     print(f"run {place.name}: loading", file=out)
     measured = Measured(engine)
     if _until(host, engine.ready, START_LIMIT, out):

@@ -70,7 +70,7 @@ class Host:
     """Builds the engine and serves it until something ends it."""
 
     def __init__(self, settings: Settings, run: runs.Run, *, console_required: bool) -> None:
-        """Raises AdapterError, OSError."""
+        """Raises AdapterError, SessionError, OSError."""
         self.settings = settings
         self.run = run
         run.claim()

@@ -49,14 +49,7 @@ class Run:
 
     @property
     def alive(self) -> bool:
-        pid = self.pid
-        if not pid:
-            return False
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            return False
-        return not _zombie(pid)
+        return _lives(self.pid)
 
     def claim(self) -> None:
         """Say that this process is the run's engine."""
@@ -64,6 +57,16 @@ class Run:
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    if not pid:
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return not _zombie(pid)
 
 
 def _zombie(pid: int) -> bool:
@@ -89,13 +92,22 @@ def living() -> list[Run]:
     """Runs whose engine is alive, newest first; the folders of dead engines are cleared away."""
     root = runs_path()
     found = []
-    for path in sorted(root.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True) if root.is_dir() else []:
+    for path in sorted(root.iterdir(), key=_changed, reverse=True) if root.is_dir() else []:
         run = Run(path)
-        if run.alive:
+        pid = run.pid  # asked once: an engine that claims its run meanwhile must not lose its folder
+        if _lives(pid):
             found.append(run)
-        elif run.pid:
+        elif pid:
             run.remove()
     return found
+
+
+def _changed(path: Path) -> float:
+    """s since the epoch; 0 where another shell has just cleared it away."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def find(name: str | None) -> Run:

@@ -1,4 +1,4 @@
-"""The engine's socket: intents in from consoles, telemetry and pictures out. A console that does not read misses telemetry, nothing else.
+"""The engine's socket: intents in from consoles, telemetry and pictures out. Who does not read misses those, not how it ended.
 
 One console holds control: the first that did not ask to be read-only. The others observe; they may stop, by the stop page
 or by message, and nothing else. Control passes on only while the robot is disarmed, and only on purpose: its holder offers it and
@@ -10,7 +10,6 @@ import os
 import selectors
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +20,7 @@ from engine.types import ModelState, Snapshot
 from engine.wire import Unframer, WireError, framed, intent_decoder
 
 TELEMETRY_HZ = 10.0
-BACKLOG_MAX = 64_000  #: bytes waiting for a console before telemetry to it is skipped
+BACKLOG_MAX = 64_000  #: bytes waiting for a console, beyond which it misses what it is sent
 
 
 class Served(Protocol):
@@ -50,17 +49,18 @@ class _Client:
         self.pictured = 0.0
 
     def send(self, report: Report) -> None:
-        self.backlog += framed(report)
+        """Nothing where too much waits already."""
+        if len(self.backlog) <= BACKLOG_MAX:
+            self.backlog += framed(report)
 
 
 class Server:
     """Call ``once`` from one thread until done, then ``close``."""
 
-    def __init__(self, path: Path, engine: Served, picture_hz: float, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, engine: Served, picture_hz: float) -> None:
         """Raises OSError if the socket cannot be made."""
         self._engine = engine
         self._picture_period = 1.0 / picture_hz if picture_hz > 0 else float("inf")
-        self._now = now
         self._path = path
         self._clients: dict[socket.socket, _Client] = {}
         self._selector = selectors.DefaultSelector()
@@ -76,7 +76,7 @@ class Server:
         self._next_telemetry = 0.0
         self._sent_tick = 0
         self._offered = False  #: whoever holds control hands it on
-        self.empty_since = now()  #: when the last console left
+        self.empty_since = time.monotonic()  #: when the last console left
 
     @property
     def consoles(self) -> int:
@@ -84,7 +84,7 @@ class Server:
 
     def once(self) -> None:
         """Wait for what comes next, at most until telemetry is due, and deal with it."""
-        wait = max(0.0, self._next_telemetry - self._now())
+        wait = max(0.0, self._next_telemetry - time.monotonic())
         for key, events in self._selector.select(wait):
             connection = key.fileobj
             if connection is self._listener:
@@ -95,8 +95,8 @@ class Server:
                     self._receive(client)
                 if events & selectors.EVENT_WRITE and connection in self._clients:
                     self._flush(client)
-        if self._now() >= self._next_telemetry:
-            self._next_telemetry = max(self._next_telemetry + 1 / TELEMETRY_HZ, self._now())
+        if time.monotonic() >= self._next_telemetry:
+            self._next_telemetry = max(self._next_telemetry + 1 / TELEMETRY_HZ, time.monotonic())
             self._telemetry()
 
     def _accept(self) -> None:
@@ -192,9 +192,9 @@ class Server:
             return  # a control loop that stands still must not look alive
         self._sent_tick = snapshot.inputs.tick
         telemetry = Telemetry(snapshot=snapshot)
-        now = self._now()
+        now = time.monotonic()
         for client in list(self._clients.values()):
-            if not client.name or len(client.backlog) > BACKLOG_MAX:
+            if not client.name:
                 continue
             client.send(telemetry)
             if client.wish.camera and now - client.pictured >= self._picture_period and (picture := self._engine.picture(client.wish)):
@@ -224,16 +224,15 @@ class Server:
             self._offer(False)
             self._engine.detached(client.name)
         if not self._clients:
-            self.empty_since = self._now()
+            self.empty_since = time.monotonic()
 
     def close(self, reason: str, exit_code: int) -> None:
         """Tell every console how it ended, and go."""
         for client in list(self._clients.values()):
             client.connection.setblocking(True)
             client.connection.settimeout(0.5)
-            client.send(Ended(reason=reason, exit_code=exit_code))
             with contextlib.suppress(OSError):
-                client.connection.sendall(client.backlog)
+                client.connection.sendall(client.backlog + framed(Ended(reason=reason, exit_code=exit_code)))
             client.connection.close()
         self._clients.clear()
         self._selector.close()

@@ -23,7 +23,6 @@ class StopPage:
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         """Raises OSError if the page cannot be made (``create``) or is not there."""
-        self.path = path
         flags = os.O_RDWR | (os.O_CREAT if create else 0)
         descriptor = os.open(path, flags, 0o600)
         try:

@@ -512,7 +512,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     tick: int
     t_ns: int
     wall: float  #: s since the epoch
-    kind: str  #: "stop" | "clear" | "arm" | "disarm" | "go" | "pause" | "score" | "jog" | "mark" | "fault" | "hazard" | "system"
+    kind: str  #: "stop" | "clear" | "arm" | "disarm" | "go" | "pause" | "refused" | "score" | "mark" | "fault" | "hazard" | "system"
     text: str
 
 

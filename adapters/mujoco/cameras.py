@@ -7,21 +7,20 @@ import numpy as np
 
 from adapters.base import AdapterError
 from adapters.mujoco import layout, world
-from engine.types import F32, Frames, Observation
+from engine.types import Frames, Observation
 
 PX_MAX: Final = 256
 
 
 class CosawRig:
-    """Front, side and top, ``px`` × ``px`` each. ``look`` is a vector of ``looks``; the nominal one where None."""
+    """Front, side and top, ``px`` × ``px`` each."""
 
     names: tuple[str, ...] = layout.CAMERAS
 
-    def __init__(self, px: int = 128, look: F32 | None = None, shadows: bool = False) -> None:
+    def __init__(self, px: int = 128, shadows: bool = False) -> None:
         if not 16 <= px <= PX_MAX:
             raise AdapterError(f"a camera picture of {px} pixels is out of range; choose 16 to {PX_MAX}")
         self.px = px
-        self._look = None if look is None else look[None]
         self._shadows = shadows
         self._renderer: Any = None
 
@@ -34,7 +33,7 @@ class CosawRig:
     def capture(self, observation: Observation, seq: int, t_ns: int) -> Frames:
         if self._renderer is None:
             raise AdapterError("the cell's cameras are not open; open them first")
-        pictures = self._renderer.draw(observation.plant[None], self._look)[0]
+        pictures = self._renderer.draw(observation.plant[None])[0]
         return Frames(
             seq=seq,
             t_ns=t_ns,

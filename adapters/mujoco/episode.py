@@ -1,4 +1,4 @@
-"""One episode of co-sawing in lock-step: a drawn start, an expert or a policy, and what came of it. Training data and evaluation."""
+"""One episode of co-sawing in lock-step: a drawn start, an expert or a policy, and what came of it."""
 
 from collections import deque
 from collections.abc import Callable
@@ -37,24 +37,12 @@ class Outcome:
     depth_m: float  #: of the deepest kerf within SUCCESS_LATERAL of the line
     lateral_m: float  #: the blade's distance from the line at the end
     stuck: bool
-    duration_s: float
     strokes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """An episode as training data; N samples, every other 20 Hz step or so."""
-
-    plants: F64  #: (N, P)
-    states: F32  #: (N, 9)
-    chunks: F32  #: (N, 16, 7) the expert's
-    labels: dict[str, F32]  #: name -> (N,)
-    outcome: Outcome
 
 
 class Episode:
     """A running episode. Steps are 50 ms; a chunk given at a step is played by time, late by ``latency_s``, the old one until
-    then. ``disturb`` shifts the reference now and then; ``halted`` begins at rest in mid-stroke, in a kerf."""
+    then. ``halted`` begins at rest in mid-stroke, in a kerf."""
 
     def __init__(
         self,
@@ -62,7 +50,6 @@ class Episode:
         latency_s: float = 0.20,
         replan_steps: int = 5,
         duration: float = DURATION,
-        disturb: bool = False,
         halted: bool = False,
     ) -> None:
         self.seed, self.duration, self.replan_steps = seed, duration, replan_steps
@@ -76,8 +63,6 @@ class Episode:
         self.robot.place(line, top, start)
         if halted:
             self._halt(line, top, rng)
-        self._disturb = np.random.default_rng([seed, 5]) if disturb else None
-        self._offset = np.zeros(3)
         self._running: tuple[float, F64, F32] | None = None
         self._coming: deque[tuple[float, F64, F32]] = deque()
         self._reference: F64 = self._measured()
@@ -118,8 +103,6 @@ class Episode:
         """Hand over a chunk exposed now, and let so many 50 ms steps pass."""
         pose, _ = self.robot.tool()
         self._coming.append((self.robot.time, pose, np.asarray(chunk, np.float32)))
-        if self._disturb is not None and self._disturb.random() < 0.12:
-            self._offset[:] = self._disturb.normal(0.0, (0.012, 0.02, 0.008))
         for _ in range(round((steps or self.replan_steps) * STEP_S / layout.TICK_S)):
             self._tick()
 
@@ -140,7 +123,6 @@ class Episode:
             depth_m=depth,
             lateral_m=abs(float(pose[1]) - line),
             stuck=wood.stuck,
-            duration_s=self.robot.time,
             strokes=truth.cell.meter.strokes,
         )
 
@@ -156,8 +138,6 @@ class Episode:
         if self._running is not None:
             exposed, base, chunk = self._running
             goal = pose_at(base, chunk, now + layout.TICK_S - exposed)
-            goal[:3] += self._offset
-        self._offset *= 0.99
         before = self._reference
         step: F64 = goal[:3] - before[:3]
         length = float(np.linalg.norm(step))
@@ -225,26 +205,3 @@ def run(seed: int, policy: Policy | None = None, duration: float = DURATION, lat
     while not episode.done:
         episode.follow(episode.expert() if policy is None else policy(episode))
     return episode.outcome()
-
-
-def collect(seed: int, disturb: bool = True, every_steps: int = 2, duration: float = DURATION) -> Samples:
-    """An expert's episode as training data: a sample every so many 50 ms steps; ``disturb`` shifts the reference now and then, so that the
-    data hold recoveries."""
-    episode = Episode(seed, duration=duration, disturb=disturb)
-    plants, states, chunks, labels = [], [], [], []
-    step = 0
-    while not episode.done:
-        chunk = episode.expert()
-        plants.append(episode.plant())
-        states.append(episode.state())
-        chunks.append(chunk)
-        labels.append(episode.labels())
-        episode.follow(chunk, every_steps)
-        step += 1
-    return Samples(
-        plants=np.stack(plants),
-        states=np.stack(states),
-        chunks=np.stack(chunks),
-        labels={name: np.array([row[name] for row in labels], np.float32) for name in labels[0]},
-        outcome=episode.outcome(),
-    )

@@ -170,11 +170,7 @@ def _reader(like: Any) -> Callable[[Iterator[float]], Any]:
     return lambda source: value(next(source))
 
 
-def _template() -> Cell:
-    return fresh(0)
-
-
-_TEMPLATE = _template()
+_TEMPLATE = fresh(0)
 _READ_CELL = _reader(_TEMPLATE)
 _WRITTEN = tuple(_written(_TEMPLATE, ""))  # put together once, since every control tick packs a plant
 _GET: Callable[[Cell], tuple[Any, ...]] = attrgetter(*(path for path, _ in _WRITTEN))
@@ -189,11 +185,7 @@ def _numbers(cell: Cell, out: list[float]) -> list[float]:
     return out
 
 
-def _size() -> int:
-    return _HEAD + len(_numbers(_TEMPLATE, []))
-
-
-SIZE: int = _size()  #: P
+SIZE: int = _HEAD + len(_numbers(_TEMPLATE, []))  #: P
 
 
 def pack(plant: Plant) -> F64:

@@ -3,8 +3,6 @@
 Pictures are drawn from plant vectors, so that the same code makes what the live policy sees and what a policy is trained on.
 """
 
-from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import mujoco_warp as mjw
@@ -22,18 +20,12 @@ wp.config.quiet = True
 class Renderer:
     """Draws up to ``worlds`` plants at once, px × px for each camera. The first draw compiles kernels (seconds, then cached)."""
 
-    def __init__(
-        self, worlds: int, px: int = 128, device: str = "cpu", shadows: bool = False, cameras: Sequence[str] = layout.CAMERAS
-    ) -> None:
-        self.worlds, self.px, self.cameras, self.device = worlds, px, tuple(cameras), device
+    def __init__(self, worlds: int, px: int = 128, device: str = "cpu", shadows: bool = False) -> None:
+        self.worlds, self.px, self.device = worlds, px, device
         self._scene = Scene()
         model = self._scene.model
         names = [model.camera(i).name for i in range(model.ncam)]
-        unknown = set(cameras) - set(names)
-        if unknown:
-            raise ValueError(f"the cell has no camera {sorted(unknown)[0]!r}; it has {', '.join(names)}")
-        self.order = [sorted(self.cameras, key=names.index).index(name) for name in self.cameras]  #: of ``draw_device``'s cameras
-        self._order = self.order
+        self.order = [sorted(layout.CAMERAS, key=names.index).index(name) for name in layout.CAMERAS]  #: of ``draw_device``'s cameras
         self._paint = [looks.PAINTS.index(model.geom(i).name.split(":")[0]) for i in range(model.ngeom)]
         self._rgb = model.geom_rgba[:, :3].astype(np.float32)
         with wp.ScopedDevice(device):
@@ -49,7 +41,7 @@ class Renderer:
                 use_textures=False,
                 use_shadows=shadows,
                 enabled_geom_groups=[2],
-                cam_active=[name in self.cameras for name in names],
+                cam_active=[name in layout.CAMERAS for name in names],
                 enable_backface_culling=False,
             )
             self._model.geom_rgba = wp.zeros((worlds, model.ngeom), dtype=wp.vec4)
@@ -70,7 +62,7 @@ class Renderer:
     def draw(self, plants: F64, look: F32 | None = None) -> U8:
         """uint8 RGB (N, C, px, px, 3) of plants (N, P), N <= worlds; looks (N, L), nominal where None."""
         packed = self.draw_device(plants, look).numpy()[: len(plants)]
-        bytes_ = packed.view(np.uint8).reshape(len(plants), len(self.cameras), self.px, self.px, 4)
+        bytes_ = packed.view(np.uint8).reshape(len(plants), len(layout.CAMERAS), self.px, self.px, 4)
         return np.ascontiguousarray(bytes_[:, self.order, :, :, 2::-1])
 
     def draw_device(self, plants: F64, look: F32 | None = None) -> Any:
@@ -124,27 +116,6 @@ class Renderer:
             axes = host["cam_xmat"][:n]
             host["cam_xpos"][:n] += np.einsum("ncij,ncj->nci", axes, shift)
             host["cam_xmat"][:n] = axes @ _turned(turn)
-
-
-def render_batch(
-    plants: F64,
-    cameras: Sequence[str] = layout.CAMERAS,
-    px: int = 128,
-    device: str = "cpu",
-    looks: F32 | None = None,
-    batch: int = 512,
-    shadows: bool = False,
-) -> U8:
-    """uint8 RGB (N, C, px, px, 3) of any number of plants (N, P) with looks (N, L), on the CPU or a CUDA device."""
-    size = min(batch, len(plants))
-    renderer = _renderer(size, px, device, shadows, tuple(cameras))
-    parts = [renderer.draw(plants[i : i + size], None if looks is None else looks[i : i + size]) for i in range(0, len(plants), size)]
-    return np.concatenate(parts)
-
-
-@cache
-def _renderer(worlds: int, px: int, device: str, shadows: bool, cameras: tuple[str, ...]) -> Renderer:
-    return Renderer(worlds, px, device, shadows, cameras)
 
 
 def _turned(turn: F32) -> F32:

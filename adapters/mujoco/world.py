@@ -146,12 +146,7 @@ def _geom(body: Any, paint: str, what: str, kind: Any, size: Any, pos: Any = (0.
 
 
 _BOX, _CAPSULE, _CYLINDER = mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CAPSULE, mujoco.mjtGeom.mjGEOM_CYLINDER
-_SPHERE, _ELLIPSOID, _PLANE, _MESH = (
-    mujoco.mjtGeom.mjGEOM_SPHERE,
-    mujoco.mjtGeom.mjGEOM_ELLIPSOID,
-    mujoco.mjtGeom.mjGEOM_PLANE,
-    mujoco.mjtGeom.mjGEOM_MESH,
-)
+_ELLIPSOID, _PLANE, _MESH = mujoco.mjtGeom.mjGEOM_ELLIPSOID, mujoco.mjtGeom.mjGEOM_PLANE, mujoco.mjtGeom.mjGEOM_MESH
 _HALF_TURN: Final = 0.7071067811865476
 _ALONG_Y: Final = (_HALF_TURN, _HALF_TURN, 0.0, 0.0)
 _ALONG_X: Final = (_HALF_TURN, 0.0, _HALF_TURN, 0.0)

@@ -18,7 +18,6 @@ KINDS = {
     "go": ("▶", "good"),
     "pause": ("‖", "text"),
     "score": ("▸", "warn"),
-    "jog": ("↔", "text"),
     "mark": ("●", "info"),
     "hazard": ("✖", "warn"),
     "system": ("·", "dim"),

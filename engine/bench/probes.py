@@ -8,18 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.loops.control import DT, hurry
 from engine.types import F64
 
-PERIOD = 0.01  #: s, the control tick
 CHUNK = 2**20  #: bytes written at once
+CHUNKS = 32
 
 
 def lateness(seconds: float) -> F64:
     """(n,) ms by which a thread that sleeps until every tick of an absolute schedule wakes too late."""
-    late = np.zeros(max(1, round(seconds / PERIOD)))
+    late = np.zeros(max(1, round(seconds / DT)))
     due = time.monotonic()
     for number in range(len(late)):
-        due += PERIOD
+        due += DT
         time.sleep(max(0.0, due - time.monotonic()))
         late[number] = (time.monotonic() - due) * 1e3
     return late
@@ -31,25 +32,22 @@ def hurried_lateness(seconds: float) -> tuple[str, F64]:
     late: list[F64] = []
 
     def measure() -> None:
-        try:
-            os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(1))
-        except (AttributeError, OSError) as error:
-            refused.append(getattr(error, "strerror", None) or str(error))
+        refused.append(hurry())
         late.append(lateness(seconds))
 
     thread = threading.Thread(target=measure)
     thread.start()
     thread.join()
-    return "".join(refused), late[0]
+    return refused[0], late[0]
 
 
-def disk_speed(folder: Path, megabytes: int = 32) -> float:
+def disk_speed(folder: Path) -> float:
     """MB/s to the disk under ``folder``, waited for, of data that cannot be compressed; nothing stays. Raises OSError."""
     data = os.urandom(CHUNK)
     with tempfile.TemporaryFile(dir=folder) as file:
         begun = time.monotonic()
-        for _ in range(megabytes):
+        for _ in range(CHUNKS):
             file.write(data)
         file.flush()
         os.fsync(file.fileno())
-        return megabytes * CHUNK / 1e6 / (time.monotonic() - begun)
+        return CHUNKS * CHUNK / 1e6 / (time.monotonic() - begun)

@@ -19,15 +19,15 @@ from statistics import median
 
 from engine.bench.figure import Alternative, BenchError, Figure, Tell, figure
 from engine.config import Settings
+from engine.faults.desk import SIZE
+from engine.faults.processes import PROGRAM
 from engine.runs import Run
 
 SECONDS = 8.0
 REPEATS_MIN = 3
-SIZE = (34, 120)  #: lines, columns
 DRAWN = b"SAFETY-RATED"  #: in the live screen's first line, from the first frame on
 FRAME_WITHIN = 60.0  #: s
 ENGINE_WITHIN = 60.0  #: s an engine is given to say that it is there, and to end
-PROGRAM = "import sys; sys.argv[0] = 'sawhorse'; from console.cli import main; main()"
 
 
 def measure(settings: Settings, seconds: float, tell: Tell) -> tuple[Figure, ...]:

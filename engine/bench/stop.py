@@ -20,13 +20,13 @@ from engine.config import Settings
 from engine.control import pose as poses
 from engine.control import reference as references
 from engine.limits import Limits
+from engine.loops.control import DT
 from engine.loops.gather import reading
 from engine.safety import arbiter, stops
-from engine.types import F64, NAN18, Command, Decision, Inputs, ModelState, Observation, StopCategory, Writer
+from engine.types import F64, NAN18, Command, Decision, Inputs, ModelState, Observation, Writer
 
 SECONDS: Final = 12.0
 SEED_TAKES: Final = 1.0  #: s, about
-DT: Final = 0.01  #: s
 ARM_AT, GO_AT = 120, 130  #: ticks
 SAWING_FROM: Final = 800  #: ticks, by then every seed saws
 PHASE: Final = 26  #: ticks by which each seed stops later than the one before, a tenth of a stroke
@@ -63,7 +63,6 @@ class Stopped:
     travel: float  #: m, the farthest that the saw went along the stroke
     fastest: float  #: m/s along the stroke, from 0.1 s after the stop on
     rest: float  #: s until first at rest, or dragged by the hand, as the arbiter watches it; the whole time watched if never
-    category: int  #: the gravest
 
 
 def measure(settings: Settings, seconds: float, tell: Tell) -> tuple[Figure, ...]:
@@ -80,9 +79,6 @@ def measure(settings: Settings, seconds: float, tell: Tell) -> tuple[Figure, ...
 def figures(own: list[Stopped], firm: list[Stopped], loose: list[Stopped]) -> tuple[Figure, ...]:
     """From the same stops under the three holds."""
 
-    def against(name: str, value: float) -> Alternative:
-        return Alternative(name, value)
-
     return (
         figure(
             "peak force on a pulling hand through a stop",
@@ -90,7 +86,7 @@ def figures(own: list[Stopped], firm: list[Stopped], loose: list[Stopped]) -> tu
             "N",
             "lower",
             bar=PEAK_BAR,
-            against=against("a stiff hold of the last target", max(one.peak for one in firm)),
+            against=Alternative("a stiff hold of the last target", max(one.peak for one in firm)),
         ),
         figure("stop to standstill, or to giving way to the hand", max(one.rest for one in own), "s", "lower", bar=REST_BAR),
         figure(
@@ -98,14 +94,14 @@ def figures(own: list[Stopped], firm: list[Stopped], loose: list[Stopped]) -> tu
             max(one.travel for one in own),
             "m",
             "lower",
-            against=against("stiffness to zero at once", max(one.travel for one in loose)),
+            against=Alternative("stiffness to zero at once", max(one.travel for one in loose)),
         ),
         figure(
             "how fast the saw is then dragged",
             max(one.fastest for one in own),
             "m/s",
             "lower",
-            against=against("stiffness to zero at once", max(one.fastest for one in loose)),
+            against=Alternative("stiffness to zero at once", max(one.fastest for one in loose)),
         ),
     )
 
@@ -163,7 +159,7 @@ class Bench:
         begin, before = self.x, moment.command
         ahead = self.x + (before.hand_force if before is not None else 0.0) / HAND_STIFFNESS
         peak = travel = fastest = 0.0
-        rest, category = WATCHED * DT, int(StopCategory.CAT2)
+        rest = WATCHED * DT
         for n in range(WATCHED):
             force = pull(ahead + min(HAND_SPEED * (n + 1) * DT, HAND_TRAVEL), self.x)
             moment, seen = self.tick(moment, force, stop=True, hold=hold, before=before)
@@ -174,9 +170,7 @@ class Bench:
                 fastest = max(fastest, abs(seen.twist[0]))
             if n and rest == WATCHED * DT and (stops.at_rest(seen, True, self.limits) or stops.dragged(seen, True)):
                 rest = n * DT
-            if moment.decision is not None and moment.decision.stop_category != StopCategory.NONE:
-                category = min(category, moment.decision.stop_category)
-        return Stopped(peak, travel, fastest, rest, category)
+        return Stopped(peak, travel, fastest, rest)
 
     @property
     def x(self) -> float:

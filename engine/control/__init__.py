@@ -1,1 +1,1 @@
-"""How a decision becomes motion: impedance law, reference, chunk follower, jog; numpy, engine.types and engine.limits only."""
+"""How a decision becomes motion: impedance law, reference, chunks, jog; on numpy, engine.types, engine.limits and engine.safety."""

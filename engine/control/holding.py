@@ -19,8 +19,8 @@ from engine.types import Decision, Inputs, StopCategory
 
 PRESS_OUT = 0.1  #: s
 STROKE_HOLD = 30.0  #: N, the most that the held spring pulls with along the stroke
-CLUTCH = 60.0  #: N, of spring and damper together along the stroke, beyond which the hold slips
 BRAKES_WITHIN = 0.2  #: s, after which the brakes of a category 1 stop close on what still moves
+CLUTCH = 60.0  #: N, of spring and damper together along the stroke, beyond which the hold slips
 SLIP_SPEED = stops.STROKE_YIELD  #: m/s at which it does
 RECOIL = 0.005  #: m/s along the stroke, the way the held spring pulls, from which on it drives the saw
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.control.motion import LEVER
-from engine.control.pose import Floats, Vector, floats, moved, rotation_vector, turned
+from engine.control.pose import Floats, Vector, floats, length, moved, rotation_vector, turned
 from engine.limits import Limits
 from engine.safety.limits import tilt
 from engine.types import Mode, Vec6
@@ -84,8 +84,8 @@ def direction(axes: tuple[str, ...]) -> Floats:
     for axis in axes:
         if len(axis) == 2 and axis[0] in "+-" and axis[1] in _AXES:
             summed[_AXES[axis[1]]] += 1.0 if axis[0] == "+" else -1.0
-    length = _size(summed)
-    return tuple(value / length for value in summed) if length > 0.0 else (0.0, 0.0, 0.0)
+    size = length(summed)
+    return tuple(value / size for value in summed) if size > 0.0 else (0.0, 0.0, 0.0)
 
 
 def straight(pose: Vector, way: Floats, speed: float, dt: float, limits: Limits) -> Jog:
@@ -115,7 +115,7 @@ def by_joint(
     if not (at < high - JOINT_END if sign > 0.0 else at > low + JOINT_END):
         return Jog(posture=kept, edge=f"Joint {joint} ends here: jog it the other way.")
     twist = floats(robot.joint_twist(joint))
-    shift, turn = _size(twist[:3]), _size(twist[3:])
+    shift, turn = length(twist[:3]), length(twist[3:])
     rate = speed / (shift + LEVER * turn)
     a = limits.acceleration_max
     along = _ahead(rate * shift, a, dt) / shift if shift > 0.0 else 0.0
@@ -139,7 +139,7 @@ def levelled(pose: Vector, q: Vector, speed: float, dt: float, limits: Limits) -
     here, kept = floats(pose), floats(q)
     w, x, y, z = here[3:]
     turn = rotation_vector((w, -x, -y, -z))
-    left = _size(turn)
+    left = length(turn)
     if left <= LEVEL_WITHIN:
         return Jog(posture=kept, edge="The saw is level.")
     share = min(1.0, _ahead(speed / LEVER, limits.acceleration_max / LEVER, dt) / left)
@@ -171,7 +171,3 @@ def _outward(here: Floats, there: Floats, limits: Limits) -> tuple[str, ...]:
         for axis, now, next, low, high in zip(_AXES, here, there, limits.workspace_min, limits.workspace_max, strict=False)
         if (next > now and not next <= high) or (next < now and not next >= low)
     )
-
-
-def _size(vector: Vector) -> float:
-    return math.sqrt(sum(v * v for v in floats(vector)))

@@ -2,14 +2,14 @@
 
 import math
 
-from engine.control.pose import Floats
+from engine.control.pose import Floats, length
 
 LEVER = 0.36  #: m, from the tool frame to the partner's handle: no point so near is faster than the tool may be, shift and turn together
 
 
 def approaching(to_go: Floats, acceleration: float, dt: float) -> Floats:
     """(3,) the velocity from which braking still ends at the target: v (v + a dt) = 2 a d."""
-    distance = _size(to_go)
+    distance = length(to_go)
     if not distance > 0.0:
         return (0.0,) * 3
     speed = min(distance / dt, acceleration * (math.sqrt(dt * dt / 4.0 + 2.0 * distance / acceleration) - dt / 2.0))
@@ -30,7 +30,7 @@ def towards(before: Floats, wanted: Floats, limit: float, change: float) -> Floa
     if asked > limit:
         wanted = tuple(v * limit / asked for v in wanted)
     angular = _velocity(before[3:], wanted[3:], limit / LEVER, change / LEVER)
-    return _velocity(before[:3], wanted[:3], max(0.0, limit - LEVER * _size(angular)), change) + angular
+    return _velocity(before[:3], wanted[:3], max(0.0, limit - LEVER * length(angular)), change) + angular
 
 
 def braked(twist: Floats, change: float) -> Floats:
@@ -40,7 +40,7 @@ def braked(twist: Floats, change: float) -> Floats:
 
 def _furthest_speed(twist: Floats) -> float:
     """m/s, the most that any point within LEVER of the tool frame can have: |v| + LEVER |w|."""
-    return _size(twist[:3]) + LEVER * _size(twist[3:])
+    return length(twist[:3]) + LEVER * length(twist[3:])
 
 
 def _velocity(before: Floats, wanted: Floats, limit: float, change: float) -> Floats:
@@ -48,7 +48,7 @@ def _velocity(before: Floats, wanted: Floats, limit: float, change: float) -> Fl
     before, spent = _shortened(before, limit, change)
     wanted, _ = _shortened(wanted, limit, math.inf)
     differs = tuple(w - v for w, v in zip(wanted, before, strict=True))
-    size = _size(differs)
+    size = length(differs)
     if size <= change - spent:
         return wanted
     return tuple(v + d * (change - spent) / size for v, d in zip(before, differs, strict=True))
@@ -56,12 +56,8 @@ def _velocity(before: Floats, wanted: Floats, limit: float, change: float) -> Fl
 
 def _shortened(velocity: Floats, limit: float, change: float) -> tuple[Floats, float]:
     """(velocity (3,) no longer than ``limit`` or ``change`` shorter than it was, by how much it was shortened)."""
-    fast = _size(velocity)
+    fast = length(velocity)
     if fast <= limit:
         return velocity, 0.0
     less = min(fast - limit, change)
     return tuple(v * (1.0 - less / fast) for v in velocity), less
-
-
-def _size(vector: Floats) -> float:
-    return math.sqrt(sum(v * v for v in vector))

@@ -21,13 +21,18 @@ def floats(vector: Vector) -> Floats:
     return tuple(map(float, vector))
 
 
+def length(vector: Vector) -> float:
+    """In the vector's own unit."""
+    return math.sqrt(sum(v * v for v in floats(vector)))
+
+
 def normalised(quaternion: Vector) -> Floats:
     """(4,) of unit length with qw >= 0, the shorter of the two turns. Raises ValueError where the length is 0 or not finite."""
     w, x, y, z = floats(quaternion)
-    length = math.sqrt(w * w + x * x + y * y + z * z)
-    if not 1e-9 < length < math.inf:
+    size = math.sqrt(w * w + x * x + y * y + z * z)
+    if not 1e-9 < size < math.inf:
         raise ValueError(f"the quaternion ({w}, {x}, {y}, {z}) has no direction; give one of unit length")
-    scale = 1.0 / length if w >= 0.0 else -1.0 / length
+    scale = 1.0 / size if w >= 0.0 else -1.0 / size
     return (w * scale, x * scale, y * scale, z * scale)
 
 

@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass, replace
 
-from engine.control.pose import Floats, error, floats
+from engine.control.pose import Floats, error, floats, length
 from engine.safety import score
+from engine.safety.layer import unit
 from engine.types import LAYERS, Decision, Reason, Spring
 
 STIFFEN = (200.0, 200.0, 200.0, 60.0, 60.0, 60.0)  #: N/m/s and N m/rad/s
@@ -64,7 +65,7 @@ def in_effect(reference: Reference, spring: Spring, dt: float) -> Reference:
         return reference
     if not (0.0 <= spring.force_max < math.inf and 0.0 <= spring.torque_max < math.inf):
         return reference
-    behind, way = _length(error(reference.pose, pose)), _length(reference.twist) * dt
+    behind, way = length(error(reference.pose, pose)), length(reference.twist) * dt
     let = max(0.0, 1.0 - behind / way) if behind > 1e-9 and way > 0.0 else 1.0
     return replace(
         reference,
@@ -105,10 +106,4 @@ def within(value: float, low: float, high: float) -> float:
 def trusted(pose: Floats) -> Floats | None:
     """A measured pose (7,) where it is finite and holds a unit quaternion."""
     values = floats(pose)
-    if not all(map(math.isfinite, values)) or not 0.98 <= sum(v * v for v in values[3:]) <= 1.02:
-        return None
-    return values
-
-
-def _length(twist: Floats) -> float:
-    return math.sqrt(sum(v * v for v in twist))
+    return values if all(map(math.isfinite, values)) and unit(values) else None

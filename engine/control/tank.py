@@ -27,6 +27,7 @@ from typing import Final, NamedTuple
 from engine.control.impedance import saturated
 from engine.control.pose import Floats, error, from_rotation_vector, normalised, product
 from engine.limits import Limits
+from engine.safety.layer import unit
 
 REST: Final = (0.0,) * 6
 FITS: Final = 1.0 - 1e-3  #: of the share that a parabola predicts, so that rounding does not put it over the budget
@@ -203,12 +204,7 @@ def _sound(level: float, stretch: Floats, stored: float, goal: Spring, measured:
         return False
     if not (min(goal.stiffness) >= 0.0 and goal.force >= 0.0 and goal.torque >= 0.0):
         return False
-    return _unit(goal.pose) and _unit(measured)
-
-
-def _unit(pose: Floats) -> bool:
-    _, _, _, w, x, y, z = pose
-    return 0.98 <= w * w + x * x + y * y + z * z <= 1.02
+    return unit(goal.pose) and unit(measured)
 
 
 def _towards_zero(now: float, then: float) -> float:

@@ -1,4 +1,4 @@
-"""The faults of cameras, policy, threads, recorder, clock and the person's sensor, put into the real engine while it saws."""
+"""The faults of cameras, policy, robot, threads, recorder, clock and the person's sensor, put into the real engine while it saws."""
 
 import math
 import threading
@@ -20,6 +20,7 @@ from engine.types import U8, Frames, Inference, Observation, Person, Reason, Sto
 
 STALL = 0.3  #: s that the control thread stands still
 STEP = 5.0  #: s that the clock jumps
+SILENT = 10  #: ticks in which the robot does not answer
 
 
 def fault(
@@ -104,6 +105,22 @@ def _doubles(bench: Bench, fresh: Inference, last: Inference) -> Inference:
 
 def _short(bench: Bench, fresh: Inference, last: Inference) -> Inference:
     return msgspec.structs.replace(fresh, chunks=fresh.chunks[:, :, :1])
+
+
+# --- robot ---
+
+
+def _silence(bench: Bench) -> None:
+    """It answers again after a while: what it says then shows how it came to rest."""
+    left = iter(range(SILENT))
+
+    def silent(observation: Observation) -> Observation:
+        bench.mark()
+        if next(left, None) is None:
+            return observation
+        raise AdapterError("the robot does not answer")
+
+    bench.robot.change = silent
 
 
 # --- threads and clock ---
@@ -211,6 +228,7 @@ INSIDE = (
     fault("model repeats an old chunk", _answers(_old), Reason.CHUNK_STALE, "inference_age_max"),
     fault("model's chunk of a wrong dtype", _answers(_doubles), Reason.CHUNK_WRONG, "", more=ANSWER),
     fault("model's chunk of a wrong horizon", _answers(_short), Reason.CHUNK_WRONG, "", more=ANSWER),
+    fault("robot does not answer", _silence, Reason.PLANT_TIMEOUT, "", more=DT, marks=True),
     fault("control thread stalls", _stall_control, Reason.WATCHDOG_CONTROL, "watchdog_control", marks=True),
     fault("server thread stalls", _stall_server, Reason.WATCHDOG_SERVER, "watchdog_server", known="the end of its last round", marks=True),
     fault("watchdog dies", _kill_watchdog, Reason.WATCHDOG_SELF, "watchdog_self", marks=True),

@@ -47,7 +47,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     rest_s: float | None = None
     reason: Reason | None = None
     lost: int = 0
-    after: int = 0  #: ticks recorded since the fault was put in
     wrong: tuple[str, ...] = ()
 
 
@@ -110,10 +109,10 @@ def read(name: str, trial: Trial) -> Seen:
         lost = _lost(session)
         if at is None:
             return Seen(lost=lost, wrong=(*report.problems, "the session does not show when the fault was put in"))
-        after, speed = session.ticks - 1 - at, _speed(session, at)
+        speed = _speed(session, at)
         stop = None if trial.plant is not None else _first_stop(session, at, trial.until_ns)
         if stop is None:
-            return Seen(speed=speed, lost=lost, after=after, wrong=tuple(report.problems))
+            return Seen(speed=speed, lost=lost, wrong=tuple(report.problems))
         decision = session.structs(Decision, stop, stop + 1)[0]
         numbers = session.rows("tick/tick")
         return Seen(
@@ -124,7 +123,6 @@ def read(name: str, trial: Trial) -> Seen:
             rest_s=_rest(session, stop),
             reason=Reason(decision.stop_reason),
             lost=lost,
-            after=after,
             wrong=tuple(report.problems),
         )
     except SessionError as error:

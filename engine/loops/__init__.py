@@ -1,1 +1,1 @@
-"""One thread a file: control, camera, inference, watchdog."""
+"""The threads: control, camera, inference; and what they tell the watchdog."""

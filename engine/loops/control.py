@@ -127,6 +127,7 @@ class ControlLoop:
         self._counts: StopCounters = page.counts()
         self._latching: StopCounters = page.latching()
         self._engine_fault = False
+        self._silent = False  #: the robot did not answer when it was last asked
         self._seen: Inference | None = None
         self._ratio = NAN18
         self._valid = (False,) * 18
@@ -142,7 +143,8 @@ class ControlLoop:
 
     def run(self, ending: threading.Event) -> None:
         """Tick on an absolute schedule until ``ending``."""
-        _hurry()
+        if refused := hurry():
+            log.info("the control thread runs at ordinary priority: %s", refused)
         sys.setswitchinterval(self.intervals[0])
         due = self.started = time.monotonic()
         while not ending.is_set():
@@ -205,21 +207,24 @@ class ControlLoop:
         return counts
 
     def _read(self, now: int) -> Observation | None:
-        """The newest observation; when the robot does not answer, the last one, and a stop."""
+        """The newest observation; when the robot does not answer, the last one, and one stop for as long as that lasts."""
         try:
             self._observation = self._robot.read(now)
             self._boxes.observations.put(self._observation)
+            self._silent = False
         except AdapterError as error:
             self._robot.stop(1)
-            self._page.raise_stop(Writer.PLANT)
+            if not self._silent:
+                self._page.raise_stop(Writer.PLANT)
+            self._silent = True
             self._report(str(error))
         return self._observation
 
     def _gather(self, now: int, observation: Observation) -> Inputs:
         operator = self._operator
-        at_rest = math.hypot(*observation.twist[:3]) < 0.01
+        at_rest = math.hypot(*observation.twist[:3]) < self._limits.rest_speed
         armed = self.last is not None and self.last.decision.armed
-        while self._boxes.intents:
+        for _ in range(len(self._boxes.intents)):  # what comes meanwhile waits for the next tick
             operator.apply(
                 self._boxes.intents.popleft(),
                 now,
@@ -367,9 +372,10 @@ class ControlLoop:
             self._on_fault(text)
 
 
-def _hurry() -> None:
-    """Let the calling thread go before every ordinary one, where the system permits it: on a busy machine that halves the late ticks."""
+def hurry() -> str:
+    """Let the calling thread go before every ordinary one: on a busy machine that halves the late ticks. Why it may not, "" if it may."""
     try:
         os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(1))
     except (AttributeError, OSError) as error:
-        log.info("the control thread runs at ordinary priority: %s", error)
+        return getattr(error, "strerror", None) or str(error)
+    return ""

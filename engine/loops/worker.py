@@ -26,19 +26,16 @@ class Worker:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    @property
-    def ending(self) -> bool:
-        return self._ending.is_set()
-
-    def pause(self, seconds: float) -> None:
-        """Wait, unless asked to end."""
-        self._ending.wait(seconds)
-
     def _run(self) -> None:
-        if self._nice:
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._nice)
+        yield_to_others(self._nice)
         try:
             while not self._ending.is_set():
                 self._once()
         except Exception as error:
             self._on_failure(self.name, error)
+
+
+def yield_to_others(nice: int) -> None:
+    """Give the calling thread at least this niceness; one that is nicer already stays so, for less is not every user's to ask."""
+    thread = threading.get_native_id()
+    os.setpriority(os.PRIO_PROCESS, thread, max(nice, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -95,8 +95,12 @@ def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
 
 
 def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Hold every file against the manifest. Raises PolicyError naming the first that is missing or changed."""
-    for name, expected in manifest.get("files", {}).items():
+    """Hold every file against the manifest. Raises PolicyError naming the first that is missing, changed or not named there."""
+    files = manifest.get("files", {})
+    for name in folder_files(folder):
+        if name not in files:
+            raise PolicyError(f"{folder / name} is not named in {MANIFEST}; expected only files with their SHA-256 there")
+    for name, expected in files.items():
         path = folder / name
         if not path.is_file():
             raise PolicyError(f"{path} is missing; expected the file with SHA-256 {expected[:12]}…")

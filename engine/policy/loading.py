@@ -43,6 +43,9 @@ def load(
         progress("checking files")
         manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
         checkpoint.check_files(folder, manifest)
+        space = manifest.get("action_space", compact.ACTION_SPACE)
+        if space != compact.ACTION_SPACE:
+            raise PolicyError(f"{folder / checkpoint.MANIFEST} has actions of '{space}'; expected '{compact.ACTION_SPACE}'")
     elif (folder / checkpoint.MEMBERS).exists() or (folder / checkpoint.HEADS).exists():
         raise PolicyError(f"{folder / checkpoint.MANIFEST} is missing; expected the file that names the ensemble's parts and their SHA-256")
     progress("reading member 1")
@@ -68,7 +71,7 @@ def load(
         kept = statistics.Statistics(statistics.noise_bank(DEFAULT_SAMPLES, horizon, action))
     info = PolicyInfo(
         name=str(manifest.get("name", folder.name)),
-        action_space=str(manifest.get("action_space", compact.ACTION_SPACE)),
+        action_space=compact.ACTION_SPACE,
         members=len(members),
         parameters_m=parameters(policy, experts, heads) * 1e-6,
         device=device,

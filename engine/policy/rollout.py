@@ -18,6 +18,8 @@ from engine.policy.studio import Draw
 from engine.signals import Evidence, Pass
 from engine.types import F32, F64
 
+Z = 1.959964  #: of a 95 % interval
+
 
 @dataclass(frozen=True)
 class Rollouts:
@@ -124,14 +126,14 @@ def run(
     )
 
 
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson(successes: int, trials: int) -> tuple[float, float]:
     """95 % interval of a success rate (Wilson 1927)."""
     if trials == 0:
         return 0.0, 1.0
     rate = successes / trials
-    middle = rate + z**2 / (2 * trials)
-    half = z * math.sqrt(rate * (1.0 - rate) / trials + z**2 / (4 * trials**2))
-    return (middle - half) / (1.0 + z**2 / trials), (middle + half) / (1.0 + z**2 / trials)
+    middle = rate + Z**2 / (2 * trials)
+    half = Z * math.sqrt(rate * (1.0 - rate) / trials + Z**2 / (4 * trials**2))
+    return (middle - half) / (1.0 + Z**2 / trials), (middle + half) / (1.0 + Z**2 / trials)
 
 
 def summary(outcomes: Sequence[Any]) -> dict[str, Any]:

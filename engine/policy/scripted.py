@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from engine.policy import compact
 from engine.types import SIGNALS, Frames, Inference, PolicyInfo
 
 MAGNITUDE = SIGNALS.index("magnitude")
@@ -15,7 +16,7 @@ class Scripted:
 
     info = PolicyInfo(
         name="scripted",
-        action_space="cartesian_delta",
+        action_space=compact.ACTION_SPACE,
         members=1,
         parameters_m=0.0,
         device="cpu",
@@ -28,7 +29,7 @@ class Scripted:
         pass
 
     def infer(self, frames: Frames, instruction: str, id: int, previous: Inference | None, now_ns: Callable[[], int]) -> Inference:
-        from adapters.mujoco.expert import expert_chunk
+        from adapters.mujoco.expert import STEP_S, expert_chunk
 
         start = now_ns()
         chunk = expert_chunk(frames.observation.plant)
@@ -43,7 +44,7 @@ class Scripted:
             end_ns=now_ns(),
             base_pose=frames.observation.pose,
             chunks=chunk[None, None],
-            step_s=0.05,
+            step_s=STEP_S,
             signals=signals,
             valid=valid,
             ratio=unknown,

@@ -11,6 +11,8 @@ from engine.policy.errors import PolicyError
 from engine.signals.familiarity import Familiarity
 from engine.signals.nominal import Nominal
 
+SEED = 7  #: of the noise bank
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -21,9 +23,9 @@ class Statistics:
     familiarity: Familiarity | None = None
 
 
-def noise_bank(samples: int, horizon: int, action: int, seed: int = 7) -> Tensor:
+def noise_bank(samples: int, horizon: int, action: int) -> Tensor:
     """(B, H, A) standard normal, from a seed of its own."""
-    return torch.randn(samples, horizon, action, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(samples, horizon, action, generator=torch.Generator().manual_seed(SEED))
 
 
 def save(path: Path, statistics: Statistics) -> None:

@@ -12,16 +12,17 @@ from engine.types import F32, F64
 
 Draw = Callable[[F64, F32 | None], Tensor]
 DISTINCT_LOOKS = 4000
+NOMINAL_SHARE = 0.2
 
 
-def looks(count: int, seed: int, nominal_share: float = 0.2) -> F32:
+def looks(count: int, seed: int) -> F32:
     """(count, L) colours, light and camera placement drawn at random, some far from nominal, some near; a share of them nominal."""
     from adapters.mujoco import looks as cell_looks
 
     rng = np.random.default_rng([seed, 12])
     drawn = np.stack([cell_looks.draw(seed + i, float(rng.random())) for i in range(min(count, DISTINCT_LOOKS))])
     rows = drawn[rng.integers(len(drawn), size=count)]
-    rows[rng.random(count) < nominal_share] = cell_looks.nominal()
+    rows[rng.random(count) < NOMINAL_SHARE] = cell_looks.nominal()
     return rows
 
 

@@ -52,7 +52,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         now.uncertainty,
         unconfigured.reduced_speed(state.limits),
         unconfigured.reduced_speed(state.limits),
-        operator.layer(armed=armed, going=going, paused=paused, jogging=jogging, risen=risen, stiffness=stiffness, limits=state.limits),
+        operator.layer(armed=armed, going=going, paused=paused, jogging=jogging, risen=risen, limits=state.limits),
     )
     total = score.least(tuple(layer.score for layer in layers))
     held = score.Held() if stop is not None else score.held(state.held, total, inputs.t_ns, state.limits)
@@ -82,6 +82,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         ages=now.ages,
         fast_ns=now.separation.fast_ns,
         moving_ns=0 if stop is not None else moving_ns,
+        gap=now.observation.reason == Reason.CLOCK_STEPPED,
         held=held,
         stop=stop,
         last_stop=stop if stop is not None else state.last_stop,
@@ -104,13 +105,18 @@ def _jogs(inputs: Inputs) -> bool:
 def _moving(state: State, inputs: Inputs, now: Readings) -> int:
     """Since when the robot has not been at rest though nothing lets it move and no stop holds; 0 = it stands, or may move.
 
-    A gap in time begins it anew: of what the robot did meanwhile there is no evidence.
+    A gap in time begins it anew: of what the robot did meanwhile there is no evidence. A second one in a row is a slow engine.
     """
     dragged = stops.dragged(inputs, now.observation.reason == Reason.OK)
     may = state.armed and (state.going or _jogs(inputs))
-    if may or state.stop is not None or now.resting or dragged or now.observation.reason == Reason.CLOCK_STEPPED:
+    if may or state.stop is not None or now.resting or dragged or _unseen(state, now):
         return 0
     return state.moving_ns if state.moving_ns > 0 else inputs.t_ns
+
+
+def _unseen(state: State, now: Readings) -> bool:
+    """Whether a gap in time ends with this tick: what the robot did meanwhile shows in the next."""
+    return now.observation.reason == Reason.CLOCK_STEPPED and not state.gap
 
 
 def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple[Stop | None, int, int]:
@@ -122,8 +128,7 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
         stop = stops.watched(stop, inputs, now.resting, now.observation.reason == Reason.OK, bounds)
         if request is None and _ends(stop, state, inputs, now):
             stop = None
-    unseen = now.observation.reason == Reason.CLOCK_STEPPED  # what the robot did in a gap shows in the next tick
-    graver = stops.failing(stop, t_ns, bounds) if stop is not None and not unseen else StopCategory.NONE
+    graver = stops.failing(stop, t_ns, bounds) if stop is not None and not _unseen(state, now) else StopCategory.NONE
     if request is not None and graver == StopCategory.NONE:
         verdict = Layer(reason=request.reason)
         return stops.raised(stop, count, (LATCH,), verdict, latched=request.latched, t_ns=t_ns), count, 0
@@ -260,7 +265,7 @@ def _decision(state: State, layers: tuple[Layer, ...], total: float, now: Readin
         impedance_xy=xy,
         impedance_z=z,
         force=force,
-        stiffness=score.stiffness(xy, z, score.least_share(layers)),
+        stiffness=score.stiffness(xy, z, state.stiffness),
         force_limit=score.least_force(bounds.force_max * share, layers),
         torque_limit=bounds.torque_max * share,
         speed_scale=speed,

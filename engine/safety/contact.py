@@ -52,11 +52,6 @@ def quasi_static(region: Region, area: float) -> float:
     return min(region.force, region.pressure * area)
 
 
-def transient_force(region: Region, speed: float, robot: float) -> float:
-    """N: the peak force when ``robot`` kg meet a region at ``speed`` m/s."""
-    return math.sqrt(reduced_mass(region.mass, robot) * region.stiffness) * speed
-
-
 def transient_speed(region: Region, area: float, robot: float) -> float:
     """m/s at which ``robot`` kg may run into a region over ``area`` m^2; 0 where contact is not permitted."""
     permitted = region.transient * quasi_static(region, area)

@@ -17,7 +17,6 @@ class Layer:
 
     score: float = SCORE_MAX  #: [0.1, 1]
     scale: float = 1.0  #: of ``Limits.speed_max``
-    stiffness: float = 1.0  #: share of the way from the softest permitted spring to the score's
     force: float = math.inf  #: N, upper limit
     reason: Reason = Reason.OK
     #: distance to the limit in the reason's own unit, negative beyond it; while all is well s (latch, validity), rad (robot limits),
@@ -54,6 +53,14 @@ def finite(values: tuple[float, ...]) -> bool:
         if not -1e6 < value < 1e6:
             return False
     return True
+
+
+def unit(pose: tuple[float, ...]) -> bool:
+    """Whether a pose is one (7,) and holds an attitude: a quaternion of unit length."""
+    if len(pose) != 7:
+        return False
+    _, _, _, w, x, y, z = pose
+    return 0.98 <= w * w + x * x + y * y + z * z <= 1.02
 
 
 def graded(share: float) -> float:

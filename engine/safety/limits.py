@@ -34,7 +34,7 @@ class RobotLimits:
     torque: tuple[float, ...]  #: N m
 
     @classmethod
-    def of(cls, robot: "_Joints") -> "RobotLimits":
+    def of(cls, robot: _Joints) -> "RobotLimits":
         """The limits a robot's adapter states. Raises ValueError."""
         return cls(robot.joint_limits, robot.joint_velocity_limits, robot.joint_torque_limits)
 

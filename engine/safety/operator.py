@@ -1,6 +1,6 @@
 """Layer 9, the operator: nothing moves unless armed and either going or jogging, and then only up the ramp.
 
-It scales speed and stiffness and never the score: that stays live while the robot stands.
+It scales speed and never the score: that stays live while the robot stands.
 """
 
 from engine.limits import Limits
@@ -15,12 +15,12 @@ def ramp(t_ns: int, armed_ns: int, limits: Limits) -> float:
     return clip((t_ns - armed_ns) / 1e9 / limits.arm_ramp, 0.0, 1.0)
 
 
-def layer(*, armed: bool, going: bool, paused: bool, jogging: bool, risen: float, stiffness: float, limits: Limits) -> Layer:
-    """``risen`` is the ramp; ``stiffness`` the share of it that the spring has, which a stop leaves where it is."""
+def layer(*, armed: bool, going: bool, paused: bool, jogging: bool, risen: float, limits: Limits) -> Layer:
+    """``risen`` is the ramp."""
     if not armed:
-        return Layer(scale=0.0, stiffness=stiffness, reason=Reason.NOT_ARMED)
+        return Layer(scale=0.0, reason=Reason.NOT_ARMED)
     if not (going or jogging):
-        return Layer(scale=0.0, stiffness=stiffness, reason=Reason.PAUSED if paused else Reason.NOT_GOING)
+        return Layer(scale=0.0, reason=Reason.PAUSED if paused else Reason.NOT_GOING)
     cap = clip(JOG_SPEED / limits.speed_max, 0.0, 1.0) if jogging else 1.0
     left = (1.0 - risen) * limits.arm_ramp
-    return Layer(scale=cap * risen, stiffness=stiffness, reason=Reason.RAMPING if risen < 1.0 else Reason.OK, margin=left)
+    return Layer(scale=cap * risen, reason=Reason.RAMPING if risen < 1.0 else Reason.OK, margin=left)

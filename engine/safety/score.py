@@ -59,15 +59,6 @@ def force_share(normalised: float) -> float:
     return normalised / 0.9
 
 
-def least_share(layers: tuple[Layer, ...]) -> float:
-    """The smallest share of the spring that any layer permits."""
-    smallest = 1.0
-    for layer in layers:
-        if not layer.stiffness >= smallest:
-            smallest = clip(layer.stiffness, 0.0, 1.0)
-    return smallest
-
-
 def least_force(permitted: float, layers: tuple[Layer, ...]) -> float:
     """N: the score's own limit, or a layer's where that is smaller; NaN counts as nothing."""
     smallest = permitted

@@ -24,10 +24,10 @@ import math
 from dataclasses import dataclass
 
 from engine.limits import Limits
-from engine.safety import capsules
+from engine.safety import capsules, unconfigured
 from engine.safety.cell import Cell
 from engine.safety.layer import FUTURE, NAN, Layer, age, clip, finite, graded, stopping
-from engine.safety.sighting import Sighting
+from engine.safety.sighting import Sighting, shaped
 from engine.safety.validity import Seen
 from engine.types import LINKS, PARTS, Inputs, Reason
 
@@ -135,7 +135,9 @@ def assess(inputs: Inputs, before: Seen, sight: Sighting, ages: Ages, wanted: fl
     ``sight`` and ``ages`` with this tick in them; ``wanted`` m/s that the other layers permit; ``fast_ns`` the last verdict's.
     """
     if not cell.person_sensor:
-        return Verdict(_not_sensed(limits))
+        return Verdict(unconfigured.reduced_speed(limits, Reason.NOT_SENSED))
+    if not shaped(inputs):
+        return Verdict(stopping(Reason.PERSON_NOT_FINITE))
     binding = range(FREE if _holding(inputs, limits, cell) else len(PARTS))
     fault = _fault(inputs, before, sight, binding, limits)
     if fault is not None:
@@ -168,9 +170,7 @@ def assess(inputs: Inputs, before: Seen, sight: Sighting, ages: Ages, wanted: fl
 
 def _holding(inputs: Inputs, limits: Limits, cell: Cell) -> bool:
     """Whether the hand is on the handle: its grip is felt there, and where the sensor sees that hand now, it sees it near the handle."""
-    if not inputs.holds:
-        return False
-    if not (len(inputs.person_exposed_ns) == len(PARTS) and len(inputs.person_place) == 6 * len(PARTS) and len(inputs.pose) == 7):
+    if not (inputs.holds and len(inputs.pose) == 7):
         return False
     if not age(inputs.t_ns, inputs.person_exposed_ns[HANDLE_HAND]) <= limits.person_age_max:
         return True
@@ -181,17 +181,9 @@ def _holding(inputs: Inputs, limits: Limits, cell: Cell) -> bool:
     return math.sqrt(dx * dx + dy * dy + dz * dz) <= ON_HANDLE
 
 
-def _not_sensed(limits: Limits) -> Layer:
-    """Nothing follows the person: ISO 10218-1's reduced speed, hold-to-run; the margin holds the cap in m/s."""
-    scale = limits.speed_unsensed / limits.speed_max
-    return Layer(scale=scale if scale < 1.0 else 1.0, reason=Reason.NOT_SENSED, margin=limits.speed_unsensed)
-
-
 def _fault(inputs: Inputs, before: Seen, sight: Sighting, binding: range, limits: Limits) -> Verdict | None:
     """The stop where what the sensor says cannot be used; None where it can. Margins in s."""
     exposed, latest = inputs.person_exposed_ns, inputs.t_ns + int(FUTURE * 1e9)
-    if not (len(exposed) == len(inputs.person_speed) == len(PARTS) and len(inputs.person_place) == 6 * len(PARTS)):
-        return Verdict(stopping(Reason.PERSON_NOT_FINITE))
     if not (inputs.person_seq > 0 and inputs.person_t_ns > 0):
         return Verdict(stopping(Reason.PERSON_NONE))
     if inputs.person_seq < before.person_seq or not before.person_t_ns <= inputs.person_t_ns <= latest:

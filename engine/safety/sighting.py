@@ -27,10 +27,15 @@ class Sighting:
     speed: tuple[float, ...] = (NAN,) * len(PARTS)  #: m/s, the last that was told; NaN = none ever was
 
 
+def shaped(inputs: Inputs) -> bool:
+    """Whether what is told of the person has the numbers of all PARTS, and no others."""
+    return len(inputs.person_exposed_ns) == len(inputs.person_speed) == len(PARTS) and len(inputs.person_place) == 6 * len(PARTS)
+
+
 def sighted(before: Sighting, seen: Seen, inputs: Inputs, limits: Limits) -> Sighting:
     """With this tick in it; ``seen`` is the tick before."""
     place, speed, stamps = inputs.person_place, inputs.person_speed, inputs.person_exposed_ns
-    if not (len(stamps) == len(speed) == len(PARTS) and len(place) == 6 * len(PARTS)):
+    if not shaped(inputs):
         return before
     exposed = []
     for part, (then, earlier) in enumerate(zip(stamps, seen.person_exposed_ns, strict=True)):

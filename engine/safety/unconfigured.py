@@ -8,16 +8,15 @@ face's 65 N (ISO/TS 15066:2016, table A.2), bounds the force.
 """
 
 from engine.limits import Limits
-from engine.safety.layer import Layer
+from engine.safety.layer import Layer, clip
 from engine.types import Reason
 
 FORCE_ANYWHERE = 65.0  #: N
 
 
-def reduced_speed(limits: Limits) -> Layer:
-    """Forecast and vision; the margin holds the cap in m/s."""
-    scale = limits.speed_unsensed / limits.speed_max
-    return Layer(scale=scale if scale < 1.0 else 1.0, reason=Reason.NOT_CONFIGURED, margin=limits.speed_unsensed)
+def reduced_speed(limits: Limits, reason: Reason = Reason.NOT_CONFIGURED) -> Layer:
+    """Forecast and vision, and separation where nothing follows the person; the margin holds the cap in m/s."""
+    return Layer(scale=clip(limits.speed_unsensed / limits.speed_max, 0.0, 1.0), reason=reason, margin=limits.speed_unsensed)
 
 
 def reduced_force() -> Layer:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.limits import Limits
 from engine.safety import uncertainty
-from engine.safety.layer import NAN, Layer, age, finite, fresh, stopping
+from engine.safety.layer import NAN, Layer, age, finite, fresh, stopping, unit
 from engine.types import PARTS, Inputs, Mode, ModelState, Reason
 
 _MODEL = {ModelState.NONE: Reason.MODEL_NONE, ModelState.LOADING: Reason.MODEL_LOADING}
@@ -73,8 +73,7 @@ def _measured(inputs: Inputs) -> bool:
         return False
     if not all(finite(values) for values in sevens + sixes) or not finite((inputs.manipulability,)):
         return False
-    _, _, _, w, x, y, z = inputs.pose
-    return 0.98 <= w * w + x * x + y * y + z * z <= 1.02
+    return unit(inputs.pose)
 
 
 def perception(inputs: Inputs, before: Seen, required: tuple[int, ...], limits: Limits) -> Layer:

@@ -169,7 +169,7 @@ def sealed_index(index: bytearray) -> bytes:
 
 
 def decode_index(data: bytes) -> list[Entry]:
-    """What ``encode_index`` wrote. Raises ValueError when it is damaged."""
+    """What ``sealed_index`` made. Raises ValueError when it is damaged."""
     if len(data) != INDEX_SIZE or struct.unpack("<I", data[-4:])[0] != google_crc32c.value(data[:-4]):
         raise ValueError("its index is damaged")
     numbers = struct.unpack(f"<{2 * BLOCKS}Q", data[:-4])

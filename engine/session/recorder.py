@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.clock import Clock, RealClock
+from engine.loops.worker import yield_to_others
 from engine.session.commit import replace_file
 from engine.session.layout import SessionError
 from engine.session.schema import Header
@@ -83,24 +84,21 @@ class Recorder:
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
-    def tick(self, row: Tick) -> bool:
-        """Queue one tick; False when too many wait, which is a fault."""
-        if len(self._ticks) < TICKS_QUEUED and not self._gap:
-            self._ticks.append(row)
-            return True
-        return self._queue(self._ticks, row, TICKS_QUEUED)
+    def tick(self, row: Tick) -> None:
+        """Queue one tick; too many that wait are a fault, as they are of the other rows."""
+        self._queue(self._ticks, row, TICKS_QUEUED)
 
-    def inference(self, inference: Inference) -> bool:
-        """Queue one inference; False when too many wait."""
-        return self._queue(self._inferences, inference, OTHERS_QUEUED)
+    def inference(self, inference: Inference) -> None:
+        """Queue one inference."""
+        self._queue(self._inferences, inference, OTHERS_QUEUED)
 
-    def frames(self, frames: Frames) -> bool:
-        """Queue one exposure of every camera; False when too many wait."""
-        return self._queue(self._frames, frames, OTHERS_QUEUED)
+    def frames(self, frames: Frames) -> None:
+        """Queue one exposure of every camera."""
+        self._queue(self._frames, frames, OTHERS_QUEUED)
 
-    def event(self, event: Event) -> bool:
-        """Queue one event; False when too many wait."""
-        return self._queue(self._events, event, TICKS_QUEUED)
+    def event(self, event: Event) -> None:
+        """Queue one event."""
+        self._queue(self._events, event, TICKS_QUEUED)
 
     def policy(self, info: PolicyInfo) -> None:
         """The model is loaded: the session's header names it from the next commit on."""
@@ -126,7 +124,7 @@ class Recorder:
         self._thread.join(30.0)
         return not self._thread.is_alive() and self.fault == Reason.OK
 
-    def _queue[Row](self, queue: deque[Row], row: Row, bound: int) -> bool:
+    def _queue[Row](self, queue: deque[Row], row: Row, bound: int) -> None:
         while self._wait and len(queue) >= bound and not (self._dead or self._closing.is_set()):
             self._wake.set()
             time.sleep(0.002)
@@ -134,11 +132,10 @@ class Recorder:
         if self._gap or waiting >= 2 * bound:
             self._gap = True
             self._lost += 1
-            return False
+            return
         queue.append(row)
         if waiting >= bound:
             self._fail(Reason.RECORDER_FULL, f"{waiting} rows wait for a disk that is too slow")
-        return waiting < bound
 
     def _fail(self, reason: Reason, text: str) -> None:
         if self.fault == Reason.OK:
@@ -148,7 +145,7 @@ class Recorder:
     # --- the recorder's thread ---
 
     def _run(self) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        yield_to_others(NICE)
         while not self._dead:
             closing = self._closing.is_set()
             try:

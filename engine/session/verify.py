@@ -11,7 +11,6 @@ from engine.safety import arbiter
 from engine.safety.cell import Cell
 from engine.session import ledger
 from engine.session.columns import TICK_FIELDS
-from engine.session.commit import read_commit
 from engine.session.layout import STRING, Column, Rows, SessionError, row_bytes
 from engine.session.reader import Session
 from engine.session.repair import uncommitted_ticks
@@ -154,7 +153,7 @@ def recompute(path: Path) -> Report:
     """
     report = verify(path)
     try:
-        session = Session(path, read_commit(path))
+        session = Session.open(path)
         state = beginning(session.header)
         for start in range(0, session.ticks, STEP):
             decisions = []

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from engine.types import F64
 
 LEVELS = np.linspace(0.0, 1.0, 101)
+MINIMUM = 50  #: inferences that tell what is usual
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Nominal:
         return shares
 
 
-def fit(values: F64, valid: NDArray[np.bool_], minimum: int = 50) -> Nominal:
-    """Fit to nominal inferences (n, 18). A signal valid in fewer than ``minimum`` of them has no distribution."""
+def fit(values: F64, valid: NDArray[np.bool_]) -> Nominal:
+    """Fit to nominal inferences (n, 18). A signal valid in fewer than MINIMUM of them has no distribution."""
     table = np.full((values.shape[1], len(LEVELS)), np.nan)
     p95 = np.full(values.shape[1], np.nan)
     for i in range(values.shape[1]):
         seen = values[valid[:, i], i]
-        if len(seen) >= minimum:
+        if len(seen) >= MINIMUM:
             table[i] = np.quantile(seen, LEVELS)
             p95[i] = np.quantile(seen, 0.95)
     return Nominal(table, p95)

@@ -9,8 +9,8 @@ CONFIDENCE = 0.95
 RESAMPLES = 10_000
 
 
-def upper_bound(found: int, runs: int, confidence: float = CONFIDENCE) -> float:
-    """The largest rate that ``found`` of ``runs`` allows, one-sided (Clopper & Pearson 1934); of none 1 - (1 - confidence)^(1/runs)."""
+def upper_bound(found: int, runs: int) -> float:
+    """The largest rate that ``found`` of ``runs`` allows, one-sided (Clopper & Pearson 1934); of none 1 - (1 - CONFIDENCE)^(1/runs)."""
     if not 0 <= found <= runs or runs < 1:
         raise ValueError(f"{found} of {runs} is no count")
     if found == runs:
@@ -18,7 +18,7 @@ def upper_bound(found: int, runs: int, confidence: float = CONFIDENCE) -> float:
     low, high = found / runs, 1.0
     for _ in range(60):
         middle = (low + high) / 2.0
-        if _at_most(found, runs, middle) > 1.0 - confidence:
+        if _at_most(found, runs, middle) > 1.0 - CONFIDENCE:
             low = middle
         else:
             high = middle
@@ -38,12 +38,12 @@ def _at_most(found: int, runs: int, rate: float) -> float:
     return math.fsum(math.exp(value) for value in logs)
 
 
-def mean_and_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float, float]:
+def mean_and_interval(values: Sequence[float]) -> tuple[float, float, float]:
     """(mean, low, high): the percentile bootstrap of the mean (Efron 1979), with a fixed seed. Raises ValueError of no values."""
     if not len(values):
         raise ValueError("there is no mean of nothing")
     kept = np.asarray(values, np.float64)
     drawn = np.random.default_rng(0).integers(0, len(kept), (RESAMPLES, len(kept)))
-    tail = 50.0 * (1.0 - confidence)
+    tail = 50.0 * (1.0 - CONFIDENCE)
     low, high = np.percentile(kept[drawn].mean(axis=1), (tail, 100.0 - tail))
     return float(kept.mean()), float(low), float(high)

@@ -11,7 +11,7 @@ from adapters.base import AdapterError, CameraRig
 from adapters.mujoco import layout, looks, plant
 from adapters.mujoco.cameras import CosawRig
 from adapters.mujoco.episode import Episode
-from adapters.mujoco.render import Renderer, render_batch
+from adapters.mujoco.render import Renderer
 from adapters.mujoco.zones import Knot
 from engine.types import F64, U8
 
@@ -90,7 +90,7 @@ def test_a_knot_shows_as_a_dark_patch_on_the_log() -> None:
     for grain in (bare, knotty):
         held.cell.grain = grain
         views.append(plant.pack(held))
-    without, with_knot = render_batch(np.stack(views)).astype(int)
+    without, with_knot = Renderer(2).draw(np.stack(views)).astype(int)
     for name, bare_log, knotty_log in zip(layout.CAMERAS, without, with_knot, strict=True):
         darker = (bare_log - knotty_log).mean(axis=-1) > 30
         assert darker.sum() >= (3 if name == "side" else 8), name
@@ -99,19 +99,19 @@ def test_a_knot_shows_as_a_dark_patch_on_the_log() -> None:
 def test_looks_change_the_picture_but_keep_the_line() -> None:
     one = vector(line_y=0.2)
     drawn = np.stack([looks.nominal(), looks.draw(1), looks.draw(2)])
-    pictures = render_batch(np.stack([one] * 3), looks=drawn)
+    pictures = Renderer(3).draw(np.stack([one] * 3), drawn)
     assert np.abs(pictures[0].astype(int) - pictures[1]).mean() > 3.0
     assert np.abs(pictures[2].astype(int) - pictures[1]).mean() > 3.0
     for world in pictures:
         assert sum(len(green(picture)) >= 12 for picture in world) >= 2
-    assert np.array_equal(render_batch(one[None], looks=looks.draw(1, strength=0.0)[None]), render_batch(one[None]))
+    alone = Renderer(1)
+    assert np.array_equal(alone.draw(one[None], looks.draw(1, strength=0.0)[None]), alone.draw(one[None]))
 
 
 def test_a_batch_is_what_its_worlds_are_alone() -> None:
     several = np.stack([vector(line_y=y) for y in (-0.3, 0.0, 0.3)])
-    together = render_batch(several, px=48, batch=3)
-    alone = np.concatenate([render_batch(one[None], px=48) for one in several])
-    assert np.array_equal(together, alone)
+    together, alone = Renderer(3, 48).draw(several), Renderer(1, 48)
+    assert np.array_equal(together, np.concatenate([alone.draw(one[None]) for one in several]))
 
 
 def test_no_opengl_module_is_imported_by_the_whole_cell() -> None:

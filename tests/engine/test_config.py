@@ -86,6 +86,7 @@ def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: py
         ({"device": "cuda:9999999999999"}, "device = 'cuda:9999999999999' from flag --device is not allowed: use cpu, cuda or cuda:N with"),
         ({"device": "cuda:\u0661"}, "use cpu, cuda or cuda:N with N from 0 to 99."),
         ({"limits": {"workspace_min": [0.1, 0.2]}}, "workspace_min"),
+        ({"camera": {"hz": 2}}, "it must be at least 3 and at most 60."),
         ({"camera": {"pixels": 8}}, "it must be at least 64 and at most 256 and a multiple of 16."),
         ({"body": ""}, "name a folder or a file"),
         ({"store": "x\0"}, r"store = 'x\x00' from flag --store is not allowed: name a folder or a file"),

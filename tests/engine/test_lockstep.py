@@ -1,18 +1,19 @@
 """The engine in lock-step on the real cell: the same run twice gives the same bits, and hazards at the adapters stop it."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from adapters.base import AdapterError
 from adapters.mujoco import cosaw
-from engine import demo, runs
+from engine import demo
 from engine.clock import SimulatedClock
 from engine.config import Settings
-from engine.engine import Engine
+from engine.engine import INTENTS_WAITING, Engine
 from engine.faults.parts import FaultyRig, standing_still
-from engine.messages import Arm, Go, Hold
+from engine.messages import Arm, Go, Hold, Pause
 from engine.policy.scripted import Scripted
 from engine.safety import arbiter
 from engine.session.reader import Session
@@ -172,15 +173,6 @@ def test_the_demonstration_is_recorded_and_every_hazard_is_answered(tmp_path: Pa
     assert Reason.CAMERA_STALE in {session.row(i)[1].stop_reason for i in range(3000, 3200)}
 
 
-def test_a_run_folder_of_a_dead_engine_is_cleared_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    tmp_path.chmod(0o700)
-    run = runs.create(Settings())
-    (run.path / "engine.json").write_text('{"pid": 4000000, "started": 0}')
-    assert runs.living() == []
-    assert not run.path.exists()
-
-
 def test_a_robot_that_does_not_answer_stops_and_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.drive()
 
@@ -195,6 +187,46 @@ def test_a_robot_that_does_not_answer_stops_and_is_told(bench: Bench, monkeypatc
     last = bench.engine.control.last
     assert last is not None
     assert not last.decision.armed
+
+
+def test_a_silence_of_the_robot_is_one_stop_however_long_it_lasts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.run(60)
+
+    def silent(t_ns: int) -> None:
+        raise AdapterError("the robot does not answer")
+
+    for silences in (1, 2):
+        with monkeypatch.context() as patched:
+            patched.setattr(bench.robot, "read", silent)
+            bench.run(100)
+        bench.run(20)
+        assert bench.page.counts()[Writer.PLANT] == silences
+    assert bench.reasons[0] == "plant_timeout"
+
+
+def test_what_a_console_asks_while_a_tick_takes_up_its_intents_waits_for_the_next(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator = bench.engine.control._operator
+    apply = operator.apply
+
+    def meanwhile(*arguments: Any, **words: Any) -> None:
+        apply(*arguments, **words)
+        if operator.pause_requests < 1000:
+            bench.engine.post(Pause())
+
+    monkeypatch.setattr(operator, "apply", meanwhile)
+    bench.engine.post(Pause())
+    bench.run(3)
+    assert operator.pause_requests == 3
+
+
+def test_of_more_intents_than_a_tick_takes_up_the_newest_count(bench: Bench) -> None:
+    for _ in range(INTENTS_WAITING):
+        bench.engine.post(Pause())
+    bench.engine.post(Go())
+    bench.run(1)
+    assert bench.engine.control.last is not None
+    asked = bench.engine.control.last.inputs
+    assert (asked.pause_request, asked.go_request) == (INTENTS_WAITING - 1, 1)
 
 
 def test_a_tick_that_fails_leaves_no_hole_in_what_is_recorded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

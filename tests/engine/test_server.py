@@ -1,6 +1,7 @@
 """The engine's socket, with real sockets: who controls, who observes, who is dropped."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -249,6 +250,45 @@ def test_consoles_are_told_how_it_ended(tmp_path: Path, engine: Engine) -> None:
     turn(server)
     server.close("the weights are corrupt", 3)
     assert console.reports() == [Ended(reason="the weights are corrupt", exit_code=3)]
+
+
+def test_a_console_that_asks_and_never_reads_is_not_answered_without_end(two: tuple[Console, Console], server: Server) -> None:
+    _, second = two
+    asked = 50 * 400
+    for _ in range(50):
+        second.socket.sendall(framed(Go()) * 400)
+        turn(server, 1)
+    turn(server)
+    second.socket.settimeout(0.0)
+    answered = 0
+    while True:
+        turn(server, 1)
+        try:
+            answered += len(second.reports())
+        except BlockingIOError:
+            break
+    assert 0 < answered < asked / 2
+
+
+def test_nor_does_it_miss_how_the_run_ended(tmp_path: Path, engine: Engine) -> None:
+    server = Server(tmp_path / "engine.sock", engine, picture_hz=1.0)
+    console = Console(tmp_path / "engine.sock")
+    console.say(Hello(console="a", readonly=True))
+    for _ in range(50):
+        console.socket.sendall(framed(Go()) * 400)
+        turn(server, 1)
+    reports: list[Report] = []
+    reader = threading.Thread(target=lambda: reports.extend(told(console)))
+    reader.start()
+    server.close("over", 0)
+    reader.join()
+    assert reports[-1] == Ended(reason="over", exit_code=0)
+
+
+def told(console: Console) -> Iterator[Report]:
+    """All that it is sent, to the end of the line."""
+    while reports := console.reports():
+        yield from reports
 
 
 def test_the_socket_is_for_its_owner_only(tmp_path: Path, server: Server) -> None:

@@ -117,6 +117,29 @@ def test_another_action_width_is_refused(folder: Path) -> None:
         load(str(folder))
 
 
+def test_actions_of_another_space_are_refused(folder: Path) -> None:
+    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
+    (folder / checkpoint.MANIFEST).write_text(json.dumps({**manifest, "action_space": "joint_velocity"}))
+    with pytest.raises(PolicyError, match="actions of 'joint_velocity'; expected 'cartesian_delta'"):
+        load(str(folder))
+
+
+def test_a_file_that_the_manifest_does_not_name_is_refused(folder: Path) -> None:
+    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
+    del manifest["files"]["heads.safetensors"]
+    (folder / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(PolicyError, match=r"heads.safetensors is not named in ensemble.json"):
+        load(str(folder))
+
+
+def test_a_manifest_that_names_no_files_vouches_for_none(folder: Path) -> None:
+    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
+    del manifest["files"]
+    (folder / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(PolicyError, match=r"config.json is not named in ensemble.json"):
+        load(str(folder))
+
+
 def test_a_plain_lerobot_folder_is_an_ensemble_of_one_whose_epistemic_signal_is_invalid(folder: Path) -> None:
     from tests.policy.conftest import frames
 

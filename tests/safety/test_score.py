@@ -49,9 +49,8 @@ def test_the_smallest_score_wins_and_nan_is_the_smallest():
 
 
 def test_nan_from_a_layer_lets_nothing_move_and_nothing_push():
-    broken = Layer(scale=math.nan, stiffness=math.nan, force=math.nan)
+    broken = Layer(scale=math.nan, force=math.nan)
     assert score.speed_scale((Layer(), broken), Action.CONTINUE) == 0.0
-    assert score.least_share((Layer(), broken)) == 0.0
     assert score.least_force(60.0, (Layer(), broken)) == 0.0
 
 

@@ -237,6 +237,30 @@ def test_a_pause_of_the_whole_program_in_a_stop_is_judged_by_what_is_seen_after_
         assert (after.stop_kind, after.stop_reason) == (StopKind.LATCHED, Reason.NOT_AT_REST)
 
 
+def slow(make, world, ticks):
+    """Every tick comes later than a tick may, and shows a tool in motion across; the stops' categories."""
+    begun, found = make.inputs(world.tick).t_ns, []
+    for tick in range(1, ticks + 1):
+        at = begun + tick * 120_000_000
+        found.append(world.step(t_ns=at, obs_t_ns=at, console_t_ns=at, twist=CROOKED).stop_category)
+    return found
+
+
+def test_an_engine_that_is_slow_for_good_has_its_stop_judged_all_the_same(sawing, make):
+    sawing.press(Writer.CONSOLE)
+    found = slow(make, sawing, 20)
+    assert found[0] == StopCategory.CAT2
+    assert found[-1] == StopCategory.CAT0
+    assert sorted(found, reverse=True) == found
+
+
+def test_nor_does_it_hide_a_robot_that_moves_though_nobody_armed_it(world, make):
+    world.run(50)
+    found = slow(make, world, 20)
+    assert found[0] == StopCategory.NONE
+    assert found[-1] == StopCategory.CAT0
+
+
 def test_nor_is_one_that_follows_readings_too_old(world, make):
     world.run(50)
     world.step(obs_t_ns=make.inputs(world.tick).t_ns - 10**9)

@@ -47,7 +47,7 @@ def sawing(tmp_path_factory: pytest.TempPathFactory) -> tuple[State, Inputs]:
             decide=decide,
         )
         engine.prepare_lockstep()
-        engine.lockstep(400, script=Attendant(engine, first_act=30))
+        engine.lockstep(400, script=Attendant(engine))
         rig.close()
     state, inputs = seen[0]
     assert state.armed

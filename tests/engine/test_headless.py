@@ -1,0 +1,33 @@
+"""A run without a screen: what it leaves behind when it cannot begin."""
+
+from pathlib import Path
+
+import pytest
+
+from adapters.base import AdapterError, CameraRig, Robot
+from adapters.mujoco import cosaw
+from engine import headless, host
+from engine.config import Settings, runs_path
+from engine.exits import NOT_CONNECTED
+from engine.faults.parts import FaultyRobot
+from engine.session.reader import Session
+
+
+class Unreachable(FaultyRobot):
+    def connect(self) -> None:
+        raise AdapterError("the robot does not answer")
+
+
+def unreachable(settings: Settings) -> tuple[Robot, CameraRig]:
+    robot, rig = cosaw.build(settings.seed, settings.camera.pixels)
+    return Unreachable(robot), rig
+
+
+def test_a_robot_that_cannot_be_started_ends_the_run_in_good_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(host, "open_robot", unreachable)
+    summary, code = headless.run(Settings(policy="scripted", store=tmp_path / "store"), 1.0)
+    assert (code, summary["exit_reason"]) == (NOT_CONNECTED, "the robot does not answer")
+    assert Session.open(Path(summary["session"])).commit.closed
+    assert list(runs_path().iterdir()) == []
