@@ -135,6 +135,13 @@ def test_while_a_key_is_held_on_a_line_that_falls_silent_nothing_later_is_proven
     assert not any("down=True" in line for line in far.said()[held:])
 
 
+def test_a_line_that_was_held_up_is_called_slow_on_the_screen(far: Desk) -> None:
+    before = len(far.terminal.output)
+    stalled(far)
+    flowing(far)
+    assert far.terminal.wait(lambda: b"link slow" in far.terminal.output[before:])
+
+
 @pytest.mark.parametrize("desk", [()], indirect=True, ids=["moving"])
 def test_a_stop_key_reaches_the_page_while_nobody_reads_the_terminal(desk: Desk) -> None:
     full(desk)
