@@ -116,15 +116,14 @@ def run(workshop: Workshop, span: float, tell: Tell) -> Found:
         stalled = unread(desk, page)
         tell("sawhorse stop")
         shell = commands(engine, page)
-        tell("a line that dies while a jog key is held")
-        silences = [silence(desk, observer) for _ in range(SILENCES)]
     desk.close()
     engine.end()
     stamps: list[Stamp] = json.loads((engine.runtime / "engine.out").read_text().splitlines()[-1])
     found.slow, found.stalled, found.shell = (
         waits(presses, stamps, writer) for presses, writer in ((slow, Writer.CONSOLE), (stalled, Writer.CONSOLE), (shell, Writer.SHELL))
     )
-    found.silent = [jogged_on(Session.open(engine.session), at_ns) for at_ns in silences]
+    tell("a line that dies while a jog key is held")
+    found.silent = silences(workshop)
     return found
 
 
@@ -236,6 +235,18 @@ def waits(presses: Sequence[Press], stamps: Sequence[Stamp], writer: Writer) -> 
             raise FaultError("The robot never heard of a stop.")
         found.append((heard - at_ns) / 1e6)
     return found
+
+
+def silences(workshop: Workshop) -> list[float]:
+    """s from each dead line to the end of the jog; of a robot that has not sawn, whose saw is level and may be jogged fast."""
+    engine = EngineProcess(workshop, settings=workshop.settings)
+    observer = Line(engine.run, readonly=True)
+    workshop.ending.callback(observer.close)
+    desk = Desk(engine, workshop, releases=True)
+    died = [silence(desk, observer) for _ in range(SILENCES)]
+    desk.close()
+    engine.end()
+    return [jogged_on(Session.open(engine.session), at_ns) for at_ns in died]
 
 
 def silence(desk: Desk, observer: Line) -> int:

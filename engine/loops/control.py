@@ -45,7 +45,7 @@ Decide = Callable[[arbiter.State, Inputs], tuple[arbiter.State, Decision]]
 
 #: s, how long a thread may keep the interpreter's lock while another waits: between ticks short, so that a tick begins in time, and
 #: within one longer than it takes, since every thread that got the lock meanwhile would end the tick later
-INTERVALS = (50e-6, 2e-3)
+INTERVALS = (50e-6, 10e-3)
 CATCH_UP = 5  #: ticks; later than this the schedule starts anew and the overrun is counted
 
 
