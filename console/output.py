@@ -6,9 +6,11 @@ thin link that is most of the traffic, so the compositor here crops to the chang
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import chain
 
 from rich.color import ColorSystem
 from rich.console import Console
+from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
 from textual.strip import Strip
@@ -32,38 +34,43 @@ class FrugalCompositor(Compositor):
 
 class _FrugalFull(LayoutUpdate):
     def render_segments(self, console: Console) -> str:
-        pieces = ((self.region.x, y, strip) for y, line in enumerate(self.strips, self.region.y) for strip in _one_strip(line))
-        return encoded(pieces, console)
+        lines = enumerate(self.strips, self.region.y)
+        return encoded(((self.region.x, y, chain.from_iterable(line)) for y, line in lines), console)
 
 
 class _FrugalPart(ChopsUpdate):
     def render_segments(self, console: Console) -> str:
         return encoded(self._pieces(), console)
 
-    def _pieces(self) -> Iterator[tuple[int, int, Strip]]:
+    def _pieces(self) -> Iterator[tuple[int, int, Iterable[Segment]]]:
         for y, first, last in self.spans:
             for end, (x, strip) in zip(self.chop_ends[y], self.chops[y].items(), strict=False):
                 if strip is None or x >= last or end <= first:
                     continue
                 left, right = max(x, first), min(end, last)
-                whole = left == x and right - x >= strip.cell_length
-                yield left, y, strip if whole else strip.crop(left - x, right - x)
+                yield left, y, _between(strip, left - x, right - x)
 
 
-def _one_strip(line: Iterable[Strip]) -> Iterator[Strip]:
-    yield Strip.join(list(line))
+def _between(strip: Strip, first: int, last: int) -> Iterator[Segment]:
+    """The part of a strip between two columns; every character takes one cell."""
+    at = 0
+    for text, style, control in strip:
+        end = at + len(text)
+        if at < last and end > first:
+            yield Segment(text[max(0, first - at) : last - at], style, control)
+        at = end
 
 
-def encoded(pieces: Iterable[tuple[int, int, Strip]], console: Console) -> str:
-    """Cursor moves, style differences and text for strips at (x, y)."""
+def encoded(pieces: Iterable[tuple[int, int, Iterable[Segment]]], console: Console) -> str:
+    """Cursor moves, style differences and text for segments at (x, y)."""
     system = None if console.no_color else console._color_system
     out: list[str] = []
     style = _PLAIN
     at = (-1, -1)
-    for x, y, strip in pieces:
+    for x, y, segments in pieces:
         if at != (x, y):
             out.append(f"\x1b[{y + 1};{x + 1}H")
-        for text, wanted, control in strip:
+        for text, wanted, control in segments:
             if control or not text:
                 continue
             wanted = wanted or _PLAIN
@@ -71,7 +78,8 @@ def encoded(pieces: Iterable[tuple[int, int, Strip]], console: Console) -> str:
                 out.append(_difference(style, wanted, system))
                 style = wanted
             out.append(text)
-        at = (x + strip.cell_length, y)
+            x += len(text)
+        at = (x, y)
     if out:
         out.append("\x1b[0m")
     return "".join(out)

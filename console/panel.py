@@ -29,7 +29,10 @@ class Panel(Widget):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._shown: list[Row] = []  #: as they were shown last, unpadded
         self._lines: list[Cells] = []
+        self._strips: dict[int, Strip] = {}
+        self._fitted: Size | None = None  #: the size that all these are of
         self._view: View | None = None
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
@@ -47,22 +50,28 @@ class Panel(Widget):
     def show(self, view: View) -> None:
         """Draw the view: compare with what is on the screen, repaint what differs."""
         self._view = view
-        if not self.size.width or not self.size.height:
+        size = self.size
+        if not size.width or not size.height:
             return
-        lines = self._compose_lines(view, self.size)
-        if not self._fits:
-            self._lines = lines
+        if self._fitted != size:
+            self._fit(view)
             self.refresh()
             return
-        regions = [region for y, (old, new) in enumerate(zip(self._lines, lines, strict=True)) for region in _changed(old, new, y)]
-        self._lines = lines
+        regions: list[Region] = []
+        for y, new in enumerate(self._whole_rows(view, size)):
+            if new != self._shown[y]:
+                cells = _cells(new, size.width)
+                regions += _changed(self._lines[y], cells, y)
+                self._shown[y], self._lines[y] = new, cells
+                self._strips.pop(y, None)
         if regions:
             self.refresh(*regions)
 
-    @property
-    def _fits(self) -> bool:
-        """Whether the lines at hand are of the panel's size."""
-        return len(self._lines) == self.size.height and all(len(text) == self.size.width for text, _ in self._lines[:1])
+    def _fit(self, view: View) -> None:
+        self._shown = self._whole_rows(view, self.size)
+        self._lines = [_cells(spans, self.size.width) for spans in self._shown]
+        self._strips.clear()
+        self._fitted = self.size
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         """Nothing in a panel is laid out anew with its size, which would paint the whole screen once more."""
@@ -70,18 +79,25 @@ class Panel(Widget):
 
     def redraw(self) -> None:
         """Draw everything again: the theme is another."""
-        self._lines = []
+        self._fitted = None
         if self._view is not None:
             self.show(self._view)
 
-    def render_line(self, y: int) -> Strip:
-        theme, ascii_only = self.app.palette, self.app.ascii_only
-        if not self._fits and self._view is not None:  # the size is new, and what is painted now should not be painted twice
-            self._lines = self._compose_lines(self._view, self.size)
-        if y >= len(self._lines):
-            return Strip([Segment(" " * self.size.width, style_of("text", theme))], self.size.width)
-        text, roles = self._lines[y]
-        if ascii_only:
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines themselves, past Textual's cache of styles: a panel has no border, padding or opacity to be added."""
+        if self._view is not None and self._fitted != self.size:  # a new size: what is painted now should not be painted twice
+            self._fit(self._view)
+        strips = [self._strip(y) for y in crop.line_range]
+        return strips if crop.width == self.size.width else [strip.crop(crop.x, crop.right) for strip in strips]
+
+    def _strip(self, y: int) -> Strip:
+        if y not in self._strips:
+            self._strips[y] = self._strip_of(*(self._lines[y] if y < len(self._lines) else _cells((), self.size.width)))
+        return self._strips[y]
+
+    def _strip_of(self, text: str, roles: tuple[str, ...]) -> Strip:
+        theme = self.app.palette
+        if self.app.ascii_only:
             text = in_ascii(text)
         segments = []
         start = 0
@@ -91,20 +107,20 @@ class Panel(Widget):
                 start = i
         return Strip(segments, len(text))
 
-    def _compose_lines(self, view: View, size: Size) -> list[Cells]:
+    def _whole_rows(self, view: View, size: Size) -> list[Row]:
+        """One for each line, the frame among them."""
         if not self.FRAMED:
-            rows = self.content(view, size.width, size.height)
-            return [_cells(rows[y] if y < len(rows) else (), size.width) for y in range(size.height)]
+            rows = self.content(view, size.width, size.height)[: size.height]
+            return [*rows, *[()] * (size.height - len(rows))]
         inner_width, inner_height = max(0, size.width - 4), max(0, size.height - 2)
         rows = self.content(view, inner_width, inner_height)
         edge = row(("│", "frame"))
-        lines = [_cells(_top(self.title(view), self.note(view), size.width), size.width)]
+        lines = [_top(self.title(view), self.note(view), size.width)]
         for y in range(inner_height):
             inside = cut(rows[y], inner_width) if y < len(rows) else ()
             fill = " " * (inner_width - width_of(inside))
-            lines.append(_cells((*edge, (" ", "text"), *inside, (fill + " ", "text"), *edge), size.width))
-        lines.append(_cells(row(("╰" + "─" * (size.width - 2) + "╯", "frame")), size.width))
-        return lines
+            lines.append((*edge, (" ", "text"), *inside, (fill + " ", "text"), *edge))
+        return [*lines, row(("╰" + "─" * (size.width - 2) + "╯", "frame"))]
 
 
 def _top(title: Row, note: Row, width: int) -> Row:
