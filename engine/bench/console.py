@@ -136,7 +136,7 @@ def screen(desk: Desk, size: tuple[int, int], span: float, found: Found) -> Scre
     desk.resize(*size)
     time.sleep(SETTLES)
     if size == DESIGN:
-        found.redrawn = max(frames(bytes(desk.output[before:])), default=0)
+        found.redrawn = max(map(len, _HEADER.split(bytes(desk.output[before:]))))
     spent = cpu_s(desk.process.pid)
     begun = time.monotonic()
     pictured, _ = traffic(desk, span)
