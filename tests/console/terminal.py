@@ -25,6 +25,9 @@ CHILD = Path(__file__).parent / "pty_child.py"
 class Terminal:
     """Runs ``pty_child.py``; answers the console's questions like a terminal would while ``pump`` or ``wait`` runs."""
 
+    ATTRIBUTES = b"\x1b[?62;22c"
+    CELL = b""  #: what it says of the size of a cell
+
     def __init__(
         self,
         *arguments: str,
@@ -83,13 +86,13 @@ class Terminal:
     def _receive(self, data: bytes) -> None:
         self.output += data
         scanned, self._scanned = self._scanned, len(self.output)
-        for question in re.compile(rb"\x1b\[(5n|c|\?u)").finditer(self.output, max(0, scanned - 3)):
+        for question in re.compile(rb"\x1b\[(5n|c|\?u|16t)").finditer(self.output, max(0, scanned - 4)):
             if question.end() <= scanned:
                 continue
             if question[1] == b"?u":
                 self.type(b"" if self.flags is None else b"\x1b[?%du" % self.flags)
             else:
-                self.type(b"\x1b[0n" if question[1] == b"5n" else b"\x1b[?62;22c")
+                self.type({b"5n": b"\x1b[0n", b"c": self.ATTRIBUTES, b"16t": self.CELL}[question[1]])
 
     def type(self, data: bytes) -> None:
         """Bytes as a keyboard sends them."""

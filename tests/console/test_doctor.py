@@ -164,7 +164,11 @@ def test_the_keyboard_is_judged_by_releases_and_repeats(
     [
         (Answers(kitty_graphics=True), "", "real pixels"),
         (Answers(kitty_graphics=True), "tmux", "half blocks: tmux"),
-        (Answers(attributes=(62, 4)), "", "sixel is not used"),
+        (Answers(kitty_graphics=True, attributes=(62, 4), cell=(8, 16)), "", "kitty"),
+        (Answers(attributes=(62, 4), cell=(8, 16)), "", "real pixels, by sixel"),
+        (Answers(attributes=(62, 4), cell=(8, 16)), "tmux", "half blocks: tmux"),
+        (Answers(attributes=(62, 4)), "", "half blocks: no kitty graphics, and sixel without"),
+        (Answers(attributes=(62,), cell=(8, 16)), "", "half blocks: no kitty graphics, no sixel"),
         (Answers(), "", "no kitty graphics"),
     ],
 )

@@ -26,6 +26,7 @@ EVERYTHING = {
     b"\x1b[?u": b"\x1b[?31u",
     b"\x1bP$qm\x1b\\": b"\x1bP1$r48:2::1:2:3m\x1b\\",
     b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\": b"\x1b_Gi=31;OK\x1b\\",
+    b"\x1b[16t": b"\x1b[6;16;8t",
     b"\x1b[c": b"\x1b[?62;4;22c",
 }
 
@@ -92,6 +93,7 @@ def test_a_terminal_that_answers_is_known_and_left_as_it_was(emulator: Emulator)
     assert found.true_colour
     assert found.kitty_graphics
     assert found.sixel
+    assert found.cell == (8, 16)
     assert emulator.restored()
 
 

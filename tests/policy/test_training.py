@@ -100,14 +100,16 @@ def test_the_experts_shaken_episode_is_labelled_by_the_expert_itself() -> None:
         np.testing.assert_allclose(chunk, expert_chunk(plant), atol=1e-5)
 
 
+TINY = train.Plan(
+    episodes=2, steps=2, device="cpu", workers=1, batch=4, practice_episodes=1, nominal_episodes=1, short=2.0, duration=2.0, worlds=2
+)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ensemble]:
     """A folder made by the whole pipeline, far too small to be good at anything."""
     out = tmp_path_factory.mktemp("training") / "tiny"
-    plan = train.Plan(
-        episodes=2, steps=2, device="cpu", workers=1, batch=4, practice_episodes=1, nominal_episodes=1, short=2.0, duration=2.0, worlds=2
-    )
-    return out, train.train(out, plan=plan, progress=silent)
+    return out, train.train(out, plan=TINY, progress=silent)
 
 
 def test_the_pipeline_leaves_a_policy_that_loads_and_says_what_it_was_trained_on(trained: tuple[Path, Ensemble]) -> None:
@@ -123,10 +125,7 @@ def test_training_does_not_write_over_a_folder_and_resumes_one(trained: tuple[Pa
     out, ensemble = trained
     with pytest.raises(PolicyError, match="not empty"):
         train.train(out, progress=silent)
-    plan = train.Plan(
-        episodes=2, steps=2, device="cpu", workers=1, batch=4, practice_episodes=1, nominal_episodes=1, duration=2.0, worlds=2
-    )
-    again = train.train(out, plan=plan, resume=True, progress=silent)
+    again = train.train(out, plan=TINY, resume=True, progress=silent)
     for name, tensor in ensemble.member(0).state_dict().items():
         assert torch.equal(tensor, again.member(0).state_dict()[name]), name
 

@@ -14,11 +14,15 @@ from engine.types import Energy
 ROWS = 1000
 
 
+@pytest.fixture(scope="module")
+def closing():
+    return [tick.energy for tick in itertools.islice(material.ticks(1), ROWS)]
+
+
 @pytest.fixture
-def account():
+def account(closing):
     """The columns of a session whose account closes."""
-    rows = [tick.energy for tick in itertools.islice(material.ticks(1), ROWS)]
-    return {name: np.array([getattr(row, name) for row in rows]) for name in Energy.__struct_fields__}
+    return {name: np.array([getattr(row, name) for row in closing]) for name in Energy.__struct_fields__}
 
 
 COUNT = np.arange(ROWS) // material.STROKE
