@@ -37,7 +37,10 @@ class Robot(Protocol):
         """(6,) m and rad: how the tool moves for each radian of one joint, counted from 1, where the arm stood at the last reading."""
 
     def stop(self, category: int) -> None:
-        """Stop now, by the robot's own means, whatever was commanded. Bounded work, no wait. Idempotent."""
+        """Stop now, by the robot's own means, whatever was commanded; from then on commands do nothing until ``resume``.
+
+        Bounded work, no wait. Idempotent.
+        """
 
     def resume(self) -> None:
         """Leave a stop: hold at the measured pose with zero error. Called only when the operator has re-armed."""

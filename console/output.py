@@ -93,11 +93,8 @@ def _parts(style: Style, system: ColorSystem | None) -> tuple[str, str, str]:
         for on, code in (
             (style.bold, "1"),
             (style.dim, "2"),
-            (style.italic, "3"),
             (style.underline, "4"),
-            (style.blink, "5"),
             (style.reverse, "7"),
-            (style.strike, "9"),
         )
         if on
     )

@@ -52,7 +52,7 @@ WATCH_EVERY = 0.01  #: s
 LOCKSTEP_EXPOSE_EVERY = 16  #: ticks between exposures in lock-step
 LOCKSTEP_EXPOSURE = 5  #: ticks from the moment of an exposure to its pictures
 LOCKSTEP_LATENCY = 8  #: ticks from the pictures to their inference
-INTENTS_WAITING = 100  #: that a tick takes up at most; of more the oldest are forgotten, for a stop goes by its page
+INTENTS_WAITING = 100  #: that a tick takes up at most, more than any keyboard gives; of more the oldest are forgotten
 NOT_RECORDED = RecorderState(on=False, session="", seconds=0.0, megabytes=0.0, queued=0, committed_ticks=0, fault="")
 
 

@@ -1,4 +1,4 @@
-"""The engine's socket: intents in from consoles, telemetry and pictures out. Who does not read misses those, not how it ended.
+"""The engine's socket: intents in from consoles, telemetry and pictures out. Who does not read misses those.
 
 One console holds control: the first that did not ask to be read-only. The others observe; they may stop, by the stop page
 or by message, and nothing else. Control passes on only while the robot is disarmed, and only on purpose: its holder offers it and

@@ -103,8 +103,8 @@ class Board(Screen[None], inherit_bindings=False):
 
     def redraw(self) -> None:
         """Draw everything anew: the theme is another."""
-        for name in self._placed:
-            self.panels[name].redraw()
+        for panel in self.panels.values():  # those that are covered too: they come back as they were
+            panel.redraw()
 
     def rearrange(self) -> None:
         """Places have changed."""

@@ -128,3 +128,13 @@ async def test_no_color_wins_over_the_theme(opened: Open, monkeypatch: pytest.Mo
         await bench.press("t")
         styles = [style for strip in bench.app.screen._compositor.render_strips() for _, style, _ in strip if style]
         assert all(style.color is None and style.bgcolor is None for style in styles)
+
+
+async def test_what_was_covered_while_the_theme_changed_comes_back_in_the_new_one(opened: Open) -> None:
+    looks: list[list[list[tuple[str, str]]]] = []
+    for keys in (("t",), ("w", "t", "w")):
+        async with opened(scenes.running(), (120, 34)) as bench:
+            for key in keys:
+                await bench.press(key)
+            looks.append([[(text, str(style)) for text, style, _ in strip] for strip in bench.app.screen._compositor.render_strips()])
+    assert looks[0] == looks[1]
