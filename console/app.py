@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import RenderableType
 from textual import events
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.screen import Screen
 from textual.theme import Theme
 
 from console.driver import ConsoleDriver, KeysDropped, TerminalGone
@@ -30,7 +33,7 @@ from engine.stop import StopPage
 from engine.types import Writer
 
 POLL = 0.05  #: s
-FRAME = 0.1  #: s, telemetry is drawn at most this often, and clocks half as often
+FRAME = 0.1  #: s, telemetry is drawn at most this often, and clocks every 0.2 s at least
 PICTURE_SHARE = 0.5  #: of what the link carries between two frames, for a picture
 PICTURE_MOST = 4_000.0  #: bytes of a picture in one frame: a link that was fast a moment ago need not be so now
 BACKLOG_MAX = 2  #: writes that wait before a frame is skipped
@@ -196,10 +199,23 @@ class Sawhorse(App[int], inherit_bindings=False):
                 screen.redraw()
         self.refresh()
 
+    def on_resize(self) -> None:
+        """A terminal changes its size with its font too."""
+        if isinstance(self._driver, ConsoleDriver):
+            self._driver.ask_cell()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Text that is written over a picture may take it away."""
+        super()._display(screen, renderable)
+        if isinstance(renderable, LayoutUpdate):
+            self.canvas.painted([(y, renderable.region.x, renderable.region.right) for y in renderable.region.line_range])
+        elif isinstance(renderable, ChopsUpdate):
+            self.canvas.painted(renderable.spans)
+
     def poll(self) -> None:
         """Take what is new and draw when it is time."""
         now = self._polled_at = self.now()
-        fresh = False
+        fresh = self.link is None  # what a recording shows is always at hand
         if self.link is not None and self.link.received != self._seen:
             self._seen = self.link.received
             if (snapshot := self.link.newest()) is not None:

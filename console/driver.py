@@ -24,9 +24,10 @@ from textual.message import Message
 
 from console.pace import PacedFile
 from console.parser import ConsoleParser, NameReport, StatusReport
-from console.pixels import QUERY, Offer
+from console.pixels import QUESTIONS, Offer
 from console.presence import multiplexer, terminal_holder, typed
 from console.proof import ASK_STATUS, Pace
+from console.sixel import ASK_CELL
 from console.stopkeys import StopMatcher
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class ConsoleDriver(LinuxDriver):
         app.multiplexer = multiplexer(os.environ, terminal_holder())
         assert sys.__stdout__ is not None
         self._paced = PacedFile(sys.__stdout__, app.proof, self._cut_off)
+        self._pictures = Offer()
+        self._names_owed = 0  #: answers to the start's question for the terminal's name, which is none of the proof's
         self._file = self._paced  # and not stderr, on which Textual draws and which people redirect
 
     def start_application_mode(self) -> None:
@@ -71,7 +74,8 @@ class ConsoleDriver(LinuxDriver):
             self.write(_ASK_RELEASES)
             self.write(_ASK_FLAGS)
             if not self._app.multiplexer and os.environ.get("TERM") != "linux":  # which would print the question
-                self.write(QUERY)
+                self._names_owed += 1
+                self.write(QUESTIONS)
 
     def stop_application_mode(self) -> None:
         """Leave the terminal as it was; what a stalled one has not taken by now is left out."""
@@ -102,6 +106,13 @@ class ConsoleDriver(LinuxDriver):
         if self._writer_thread is not None and self.backlog < 4:
             self.write(ASK_STATUS)
 
+    def ask_cell(self) -> None:
+        """Ask how large a cell is now, where sixels depend on it; until the answer comes there are none."""
+        if self._pictures.sixel:
+            self._pictures.resized()
+            self._app.canvas.way = self._pictures.way
+            self.write(ASK_CELL)
+
     def run_input_thread(self) -> None:
         """The robot is not left without its stop keys: whatever ends this thread before its time stops it."""
         try:
@@ -113,7 +124,6 @@ class ConsoleDriver(LinuxDriver):
     def _read_keys(self) -> None:
         """Read, raise stops, parse, tell the app, then hand on. At the end of the file: stop, say so once, and end; never spin."""
         stops = StopMatcher()
-        pictures = Offer()
         pace = Pace()
         asked_at = -math.inf
         parser = ConsoleParser(self._debug)
@@ -138,7 +148,7 @@ class ConsoleDriver(LinuxDriver):
                     break
                 if found := stops.feed(data):
                     self._app.raise_stop(latched=found.latching)
-                self._app.canvas.ready = pictures.feed(data)
+                self._app.canvas.way = self._pictures.feed(data)
                 text = decode(data)  # "" in the middle of a character, which to the parser would be the end of the file
                 self._take([*(parser.feed(text) if text else ()), *parser.tick()], pace, len(data), at)
         with contextlib.suppress(EOFError, ParseError):
@@ -154,6 +164,8 @@ class ConsoleDriver(LinuxDriver):
         obeyed: list[Message] = []
         for message in parsed:
             match message:
+                case NameReport() if self._names_owed:
+                    self._names_owed -= 1
                 case StatusReport() | NameReport():
                     app.proof.answered(now, name=isinstance(message, NameReport))
                     self._paced.answered()

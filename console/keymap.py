@@ -233,7 +233,7 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
     elif not decision.armed:
         found |= {"arm", "clear"} if decision.stop_number else {"arm"}
     if decision.armed:
-        found |= {"disarm", "pause"} if decision.going else {"disarm", "go"}
+        found |= {"disarm", "pause"} if decision.going else {"disarm"} | ({"go"} if operator.mode == Mode.CUT else set())
     if decision.going and snapshot.saw.stuck and not operator.recovering:
         found.add("recover")
     if snapshot.run.simulated and decision.armed:

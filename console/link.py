@@ -161,7 +161,7 @@ class SocketLink:
                     break
                 for body in unframer.feed(data):
                     self._take(body)
-        except (OSError, WireError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (OSError, WireError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             if not self._closing.is_set():
                 self._refusals.append(f"The line to the engine broke: {error}")
         self._connection = None

@@ -21,8 +21,9 @@ from textual import events
 
 from console.hold import ArmGesture, Keyboard
 from console.parser import RELEASES, ConsoleParser, KeyReleased, KeyRepeated
-from console.pixels import ANSWER, QUERY
+from console.pixels import QUERY, Offer
 from console.proof import ASK_NAME, ASK_STATUS
+from console.sixel import ASK_CELL, SIXEL
 
 ALL_KEY_FLAGS = 0b11111  #: of the kitty keyboard protocol
 _KEY_FLAGS_USED = 0b11011  #: as the screen sets them
@@ -42,7 +43,6 @@ ATTRIBUTES, ATTRIBUTES_ANSWER = ASK_NAME.encode(), re.compile(rb"\x1b\[\?([\d;]*
 KEY_FLAGS, KEY_FLAGS_ANSWER = b"\x1b[>%du\x1b[?u\x1b[<u" % ALL_KEY_FLAGS, re.compile(rb"\x1b\[\?(\d+)u")
 COLOUR, COLOUR_ANSWER = b"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\\x1b[0m", re.compile(rb"\x1bP[01]\$r([^\x1b]*)\x1b\\")
 _TRUE_COLOUR = re.compile(rb"48[:;]2[:;]+1[:;]2[:;]3")
-_SIXEL = 4  #: among the device attributes
 _CTRL_C = re.compile(rb"\x03|\x1b\[99;5[u:]")
 
 
@@ -57,11 +57,12 @@ class Answers:
     key_flags: int | None = None  #: of ``ALL_KEY_FLAGS``, those it can set; None where it knows nothing of them
     true_colour: bool | None = None  #: None where it does not say
     kitty_graphics: bool = False
+    cell: tuple[int, int] | None = None  #: width, height, pixels; None where it does not say
     keyboard: Keyboard | None = None  #: as a held key measured it
 
     @property
     def sixel(self) -> bool:
-        return _SIXEL in self.attributes
+        return SIXEL in self.attributes
 
 
 class Unasked(Exception):
@@ -185,7 +186,10 @@ def round_trips(line: Line) -> Iterator[float]:
 
 def abilities(line: Line, strings: bool) -> Answers:
     """What it says it can do. Every terminal answers the last question, so the others need no time-out of their own."""
-    line.ask(NAME + KEY_FLAGS + (COLOUR + QUERY.encode() if strings else b"") + ATTRIBUTES, ATTRIBUTES_ANSWER, ANSWER_WITHIN)
+    strung = COLOUR + (QUERY + ASK_CELL).encode() if strings else b""
+    line.ask(NAME + KEY_FLAGS + strung + ATTRIBUTES, ATTRIBUTES_ANSWER, ANSWER_WITHIN)
+    offer = Offer()
+    offer.feed(line.heard)
     name, flags, colour, attributes = (
         pattern.search(line.heard) for pattern in (NAME_ANSWER, KEY_FLAGS_ANSWER, COLOUR_ANSWER, ATTRIBUTES_ANSWER)
     )
@@ -194,7 +198,8 @@ def abilities(line: Line, strings: bool) -> Answers:
         attributes=tuple(int(part) for part in attributes[1].split(b";") if part) if attributes else (),
         key_flags=int(flags[1]) if flags else None,
         true_colour=bool(_TRUE_COLOUR.search(colour[1])) if colour else None,
-        kitty_graphics=bool(ANSWER.search(line.heard)),
+        kitty_graphics=offer.kitty,
+        cell=offer.cell,
     )
 
 

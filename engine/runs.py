@@ -10,6 +10,9 @@ from pathlib import Path
 
 from engine.config import Settings, runs_path
 
+PID_END = 2**31  #: no process has this number or a larger one
+SOCKET_PATH_MAX = 107  #: bytes a Unix socket's path may have on Linux
+
 
 class RunError(Exception):
     """No such run, or none at all. The text is one sentence for the operator."""
@@ -43,9 +46,10 @@ class Run:
     def pid(self) -> int:
         """The engine's process; 0 if it has not started."""
         try:
-            return int(json.loads((self.path / "engine.json").read_text())["pid"])
-        except (OSError, ValueError, KeyError):
+            pid = json.loads((self.path / "engine.json").read_text())["pid"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return 0
+        return pid if type(pid) is int and 0 < pid < PID_END else 0
 
     @property
     def alive(self) -> bool:
@@ -78,12 +82,13 @@ def _zombie(pid: int) -> bool:
 
 
 def create(settings: Settings) -> Run:
-    """A new run folder, readable by this user only. Raises OSError."""
+    """A new run folder, readable by this user only. Raises OSError, RunError."""
     root = runs_path()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = root / secrets.token_hex(2)
-    path.mkdir(mode=0o700)
-    run = Run(path)
+    run = Run(root / secrets.token_hex(2))
+    if len(os.fsencode(run.socket)) > SOCKET_PATH_MAX:
+        raise RunError(f"The path of the socket {run.socket} is too long for the system: set XDG_RUNTIME_DIR to a shorter folder.")
+    run.path.mkdir(mode=0o700)
     run.settings.write_text(settings.model_dump_json())
     return run
 

@@ -20,6 +20,7 @@ from engine.types import ModelState, Snapshot
 from engine.wire import Unframer, WireError, framed, intent_decoder
 
 TELEMETRY_HZ = 10.0
+CONSOLES = 32  #: lines at once; more are turned away
 BACKLOG_MAX = 64_000  #: bytes waiting for a console, beyond which it misses what it is sent
 
 
@@ -100,7 +101,13 @@ class Server:
             self._telemetry()
 
     def _accept(self) -> None:
-        connection, _ = self._listener.accept()
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return  # gone again, or the process has no room for it
+        if len(self._clients) >= CONSOLES:
+            connection.close()
+            return
         connection.setblocking(False)
         self._clients[connection] = _Client(connection)
         self._selector.register(connection, selectors.EVENT_READ)
@@ -117,8 +124,10 @@ class Server:
             return
         try:
             for body in client.unframer.feed(data):
+                if client.connection not in self._clients:
+                    return  # an answer to what came before met a closed line
                 self._take(client, intent_decoder.decode(body))
-        except (WireError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (WireError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             client.send(Refused(text=f"Not understood, so the line was closed: {error}"))
             self._flush(client)
             self._drop(client)

@@ -59,13 +59,16 @@ def run(
     _need_terminal("The console needs a terminal; without one use --headless.")
     from engine import runs
 
-    place = runs.create(settings)
+    try:
+        place = runs.create(settings)
+    except (OSError, runs.RunError) as error:
+        fail(f"The run's folder cannot be made: {error}", NOT_CONNECTED)
     _start_engine(place)
     sys.exit(_console(place, readonly=False, settings=settings))
 
 
 def _need_terminal(otherwise: str) -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         fail(otherwise, USAGE)
     if os.environ.get("TERM", "") in ("", "dumb"):
         fail("TERM says that this terminal moves no cursor. Set TERM to what it is, for example TERM=xterm-256color.", USAGE)
@@ -73,19 +76,20 @@ def _need_terminal(otherwise: str) -> None:
 
 def _run_headless(settings: "Settings", duration: float, as_json: bool) -> NoReturn:
     from adapters.base import AdapterError
-    from engine import demo, headless
+    from engine import demo, headless, runs
     from engine.session.layout import SessionError
 
     try:
         summary, code = demo.run(settings) if settings.demo else headless.run(settings, duration)
-    except (AdapterError, SessionError, OSError) as error:
+    except (AdapterError, SessionError, runs.RunError, OSError) as error:
         fail(str(error), NOT_CONNECTED)
     if as_json:
         click.echo(json.dumps(summary))
     else:
         for key, value in summary.items():
             click.echo(f"{key:20} {value}")
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     os._exit(code)  # a thread left behind in torch would abort an orderly exit of the interpreter
 
 

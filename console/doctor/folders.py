@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from console.doctor.check import Result
+from engine.runs import SOCKET_PATH_MAX
 
-SOCKET_PATH_MAX = 107  #: bytes a Unix socket's path may have on Linux
 STORE_FREE = 2.0  #: GB: about an hour of pictures and ticks
 DISK = 20.0  #: MB/s: ten times what a recording with pictures writes
 

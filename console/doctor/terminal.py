@@ -128,4 +128,8 @@ def pictures(answers: Answers | str, multiplexer: str) -> Result:
         return Result("ok", f"half blocks: {multiplexer} passes no pictures on")
     if answers.kitty_graphics:
         return Result("ok", "real pixels, by kitty graphics")
-    return Result("ok", f"half blocks: no kitty graphics{', and its sixel is not used' if answers.sixel else ''}")
+    if not answers.sixel:
+        return Result("ok", "half blocks: no kitty graphics, no sixel")
+    if answers.cell is None:
+        return Result("ok", "half blocks: no kitty graphics, and sixel without the size of a cell in pixels")
+    return Result("ok", f"real pixels, by sixel in cells of {answers.cell[0]}×{answers.cell[1]} pixels")

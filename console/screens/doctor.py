@@ -11,10 +11,12 @@ from console.doctor.check import Check, checked
 from console.keymap import Scope
 from console.panel import Panel
 from console.parser import RELEASES
+from console.pixels import Kitty
 from console.probe import Answers
 from console.rows import Row, row, wrapped
 from console.screens.live import LiveScreen
 from console.screens.page import ROWS, Page
+from console.sixel import SIXEL, Sixel
 from console.view import View
 from console.widgets.state import spinner
 
@@ -107,7 +109,9 @@ class DoctorScreen(Page):
             rtts=(proof.floor, proof.floor + proof.late) if proof.answers else (),
             drain=proof.rate / 1e3,
             key_flags=RELEASES if app.releases else None,
-            kitty_graphics=app.canvas.ready,
+            kitty_graphics=isinstance(app.canvas.way, Kitty),
+            attributes=(SIXEL,) if isinstance(app.canvas.way, Sixel) else (),
+            cell=getattr(app.canvas.way, "cell", None),
             keyboard=live.keyboard if live is not None else None,
         )
         looks = terminal.looks(os.environ, True, app.size, lambda: answers, app.multiplexer)

@@ -62,13 +62,15 @@ class CameraPanel(Panel):
     def asked(self) -> tuple[int, int]:
         """Pixels of the picture to ask for; where the terminal draws them itself a cell holds more than two."""
         side, _ = picture_size(self.size.width - 4, self.size.height - 2)
-        return (SIDE, SIDE) if side and self.app.canvas.ready else (side, side)
+        return (SIDE, SIDE) if side and self.app.canvas.ready and self.app.coloured else (side, side)
 
     def show(self, view: View) -> None:
         """Draw the view; a picture that the terminal draws itself only wants its place kept empty."""
-        canvas, picture = self.app.canvas, view.picture
+        canvas, picture, before = self.app.canvas, view.picture, self._drawn
         self._drawn = canvas.ready and view.coloured and picture is not None and fresh(view) and whole(picture)
         super().show(view)
+        if before and not self._drawn:
+            self.refresh()  # its cells were blank all along to Textual, which would not send them
         if self._drawn and picture is not None and self.size.width > 4:
             inner = area(self.size.width - 4, self.size.height - 2)
             corner = self.region.offset

@@ -109,7 +109,12 @@ def _chain(view: View, s: Snapshot, width: int) -> list[Row]:
         ("force", f"clip(0.5·{score} + 0.4)", d.force, f"≤ {d.force_limit:.1f} N", pushes),
         ("speed", "smallest scale", d.speed_scale, f"≤ {d.speed_limit:.2f} m/s", f"moves{number(measured_speed(s), 5, 2)} m/s"),
     )
-    head = row(("   score    ", "dim"), (score, score_role(d.score, view.limits)), (f"  raw {d.score_raw:.2f}  →  ", "dim"), (word, role))
+    head = row(
+        ("   score    ", "dim"),
+        (score, score_role(d.score, view.limits)),
+        (f"  raw {d.score_raw:.2f}  →  ", "dim"),
+        (f" {word} ", f"state {role}"),
+    )
     return [head] + [
         row(
             (f"   {name:9}", "dim"),

@@ -116,7 +116,7 @@ def read_commit(session: Path) -> Commit:
                 "open it with the version of sawhorse that wrote it."
             )
         commit = msgspec.json.decode(data, type=Commit)
-    except (msgspec.DecodeError, KeyError) as error:
+    except (msgspec.DecodeError, ValueError, KeyError, RecursionError) as error:
         raise SessionError(f"{COMMIT} of session {session} is damaged ({error}): restore it from a copy.") from error
     if sealed(commit).digest != commit.digest:
         raise SessionError(f"{COMMIT} of session {session} has been changed since it was written: restore it from a copy.")

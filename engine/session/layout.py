@@ -141,7 +141,7 @@ def read_column(session: Path, name: str) -> Column:
             labels=tuple(found["attributes"].get("labels", ())),
         )
         rows = found["shape"][0]
-    except (OSError, msgspec.DecodeError, KeyError, IndexError, TypeError) as error:
+    except (OSError, msgspec.DecodeError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise SessionError(f"{name}/zarr.json of session {session} is missing or damaged: restore it from a copy.") from error
     if found != metadata(column, rows):
         raise SessionError(f"{name}/zarr.json of session {session} describes another format than this program writes.")

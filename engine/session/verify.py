@@ -133,7 +133,7 @@ def _attribute_problem(session: Session) -> str:
     try:
         root = msgspec.json.decode((session.path / "zarr.json").read_bytes())
         same = root["attributes"] == msgspec.json.decode(msgspec.json.encode(plain(session.header)))
-    except (OSError, msgspec.DecodeError, KeyError):
+    except (OSError, msgspec.DecodeError, ValueError, LookupError, TypeError, RecursionError):
         return f"zarr.json of session {session.path} is missing or damaged."
     if session.commit.closed and not same:
         return f"The attributes in zarr.json of session {session.path} have been changed since they were written."

@@ -1,11 +1,14 @@
 """The live screen under a pilot: what must be on it at every size, theme and state of the link."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 import scenes
 from bench import SIZES, Open
 
 from console.app import Options
+from engine.types import Snapshot
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -138,3 +141,17 @@ async def test_what_was_covered_while_the_theme_changed_comes_back_in_the_new_on
                 await bench.press(key)
             looks.append([[(text, str(style)) for text, style, _ in strip] for strip in bench.app.screen._compositor.render_strips()])
     assert looks[0] == looks[1]
+
+
+@pytest.mark.parametrize("key", ["w", "l", "colon", "question_mark"])
+@pytest.mark.parametrize(
+    "scene",
+    [scenes.disarmed, scenes.armed, scenes.running, scenes.slowed, scenes.stopped, scenes.faulted],
+    ids=lambda scene: scene.__name__,
+)
+async def test_every_page_can_be_drawn_in_every_state(opened: Open, scene: Callable[[], Snapshot], key: str) -> None:
+    async with opened(scenes.running(), (80, 24)) as bench:
+        await bench.press(key)
+        for snapshot in (scene(), scenes.running()):
+            await bench.show(snapshot)
+            assert "SPACE" in bench.text()

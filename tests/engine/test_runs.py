@@ -40,3 +40,23 @@ def test_a_run_that_vanishes_while_a_shell_looks_hides_no_other(run: runs.Run) -
     run.claim()
     (runs_path() / "gone").symlink_to(runs_path() / "nowhere")
     assert runs.living() == [run]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "5", '{"pid": null}', '{"pid": true}', '{"pid": 99999999999999999999}', '{"pid": -1}', "[" * 100_000],
+    ids=lambda text: text[:24],
+)
+def test_a_folder_that_says_nonsense_of_its_engine_hides_no_other(run: runs.Run, text: str) -> None:
+    run.claim()
+    other = runs.create(Settings())
+    (other.path / "engine.json").write_text(text)
+    assert runs.living() == [run]
+
+
+def test_a_folder_too_deep_for_a_socket_is_refused_before_an_engine_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("deep" * 25)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
+    deep.mkdir(mode=0o700)
+    with pytest.raises(runs.RunError, match="too long"):
+        runs.create(Settings())

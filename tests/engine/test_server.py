@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.messages import Alive, Arm, Ended, Go, Hello, Intent, Offer, Picture, Refused, Report, Stop, Take, WatchPicture
-from engine.server import Server
+from engine.server import CONSOLES, Server
 from engine.types import Snapshot
 from engine.wire import Unframer, framed, report_decoder
 
@@ -241,6 +241,41 @@ def test_rubbish_closes_its_own_line_and_no_other(tmp_path: Path, server: Server
     assert engine.posted == [Go()]
     assert isinstance(bad.reports()[0], Refused)
     assert server.consoles == 1
+
+
+def test_words_within_words_without_end_close_their_own_line(tmp_path: Path, server: Server) -> None:
+    bad = Console(tmp_path / "engine.sock")
+    body = b"\x82\xa4type\xa5Alive\xa3zzz" + b"\x91" * 100_000 + b"\xc0"
+    bad.socket.sendall(len(body).to_bytes(4, "big") + body)
+    for _ in range(8):
+        turn(server)
+    assert server.consoles == 0
+
+
+def test_a_console_that_closes_its_line_in_the_middle_of_its_words_holds_no_control(tmp_path: Path, server: Server, engine: Engine) -> None:
+    ghost = Console(tmp_path / "engine.sock")
+    turn(server)
+    ghost.socket.sendall(framed(Go()) * 200 + framed(Hello(console="ghost")) + framed(Arm(robot="cosaw")))
+    ghost.socket.close()
+    for _ in range(8):
+        turn(server)
+    assert server.consoles == 0
+    assert engine.posted == []
+    assert engine.log in ([], ["attached ghost", "detached ghost"])
+
+
+def test_more_lines_than_anybody_needs_are_turned_away_and_the_others_go_on(tmp_path: Path, server: Server, engine: Engine) -> None:
+    good = Console(tmp_path / "engine.sock")
+    good.say(Hello(console="a"))
+    turn(server)
+    crowd = []
+    for _ in range(CONSOLES + 4):
+        crowd.append(Console(tmp_path / "engine.sock"))
+        turn(server)
+    assert server.consoles == CONSOLES
+    good.say(Go())
+    turn(server)
+    assert engine.posted == [Go()]
 
 
 def test_consoles_are_told_how_it_ended(tmp_path: Path, engine: Engine) -> None:

@@ -92,11 +92,24 @@ def test_an_edited_commit_is_refused(damaged):
         Session.open(damaged)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", f'{{"schema": {SCHEMA_VERSION}}}', "null"])
-def test_a_damaged_commit_is_one_sentence(damaged, text):
-    (damaged / COMMIT).write_text(text)
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"[]", b'{"schema": %d}' % SCHEMA_VERSION, b"null", b'{"schema": "\xfa"}', b"[" * 100_000],
+    ids=lambda data: repr(data[:24]),
+)
+def test_a_damaged_commit_is_one_sentence(damaged, data):
+    (damaged / COMMIT).write_bytes(data)
     with pytest.raises(SessionError, match=r"commit\.json of session .* is damaged"):
         Session.open(damaged)
+
+
+@pytest.mark.parametrize(
+    "data", [b"{", b"[]", b'{"codecs": "\xfa"}', b"[" * 100_000, b'{"attributes": 5}'], ids=lambda data: repr(data[:24])
+)
+def test_a_column_whose_description_is_damaged_is_one_sentence(damaged, data):
+    (damaged / "tick/operator_mode/zarr.json").write_bytes(data)
+    with pytest.raises(SessionError, match=r"zarr\.json of session .* is missing or damaged"):
+        Session.open(damaged).rows("tick/operator_mode")
 
 
 def test_a_truncated_shard_is_one_sentence_that_names_it(damaged):
