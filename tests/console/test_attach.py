@@ -33,9 +33,9 @@ def shown(master: int, until: bytes) -> bytes:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Run:
     """A run whose engine is alive, as far as anybody can tell, and says nothing yet."""
-    for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"):
-        (tmp_path / name).mkdir(mode=0o700)
-        monkeypatch.setenv(name, str(tmp_path / name))
+    for name, folder in (("XDG_RUNTIME_DIR", "r"), ("XDG_CONFIG_HOME", "c")):  # short: a socket's path must be
+        (tmp_path / folder).mkdir(mode=0o700)
+        monkeypatch.setenv(name, str(tmp_path / folder))
     monkeypatch.chdir(tmp_path)
     made = runs.create(Settings())
     made.claim()
