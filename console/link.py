@@ -13,12 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from console.view import LinkState
 from engine.messages import Alive, Ended, Hello, Intent, Picture, Refused, Telemetry
 from engine.types import Snapshot
-from engine.wire import Unframer, WireError, framed, report_decoder
+from engine.wire import UNREADABLE, Unframer, framed, report_decoder
 
 RETRY = 0.05  #: s between attempts while the engine starts
 CONNECT_WITHIN = 30.0  #: s until an engine that does not answer counts as lost
@@ -161,7 +159,7 @@ class SocketLink:
                     break
                 for body in unframer.feed(data):
                     self._take(body)
-        except (OSError, WireError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except (OSError, *UNREADABLE) as error:
             if not self._closing.is_set():
                 self._refusals.append(f"The line to the engine broke: {error}")
         self._connection = None

@@ -13,6 +13,7 @@ from console.portrait import doctor_svg, live_svg, replay_svg, sessions_svg
 from engine import demo
 from engine.bench.pump import pump
 from engine.config import Settings
+from engine.faults.processes import PROGRAM
 from engine.loops.control import DT
 from engine.session.reader import Session
 
@@ -57,7 +58,7 @@ def record_short_runs() -> None:
     for seed, seconds in enumerate(SHORT):
         run = ("run", "--headless", "--policy", "scripted", "--store", str(STORE), "--duration", str(seconds), "--seed", str(seed))
         subprocess.run(
-            [sys.executable, "-c", "from console.cli import main; main()", *run],
+            [sys.executable, "-c", PROGRAM, *run],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,

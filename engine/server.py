@@ -13,11 +13,9 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from engine.messages import Alive, Arm, Ended, Hello, Intent, Offer, Picture, Refused, Report, Stop, Take, Telemetry, WatchPicture
 from engine.types import ModelState, Snapshot
-from engine.wire import Unframer, WireError, framed, intent_decoder
+from engine.wire import UNREADABLE, Unframer, framed, intent_decoder
 
 TELEMETRY_HZ = 10.0
 CONSOLES = 32  #: lines at once; more are turned away
@@ -127,7 +125,7 @@ class Server:
                 if client.connection not in self._clients:
                     return  # an answer to what came before met a closed line
                 self._take(client, intent_decoder.decode(body))
-        except (WireError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             client.send(Refused(text=f"Not understood, so the line was closed: {error}"))
             self._flush(client)
             self._drop(client)

@@ -18,6 +18,10 @@ class WireError(Exception):
     """The other end speaks something else."""
 
 
+#: what unframing and decoding raise where it does: deep nesting and text that is no UTF-8 among it
+UNREADABLE = (WireError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
 def framed(message: Intent | Report) -> bytes:
     body = _intent_encoder.encode(message)
     return _LENGTH.pack(len(body)) + body

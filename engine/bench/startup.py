@@ -19,13 +19,12 @@ from statistics import median
 
 from engine.bench.figure import Alternative, BenchError, Figure, Tell, figure
 from engine.config import Settings
-from engine.faults.desk import SIZE
+from engine.faults.desk import DRAWN, SIZE
 from engine.faults.processes import PROGRAM
 from engine.runs import Run
 
 SECONDS = 8.0
 REPEATS_MIN = 3
-DRAWN = b"SAFETY-RATED"  #: in the live screen's first line, from the first frame on
 FRAME_WITHIN = 60.0  #: s
 ENGINE_WITHIN = 60.0  #: s an engine is given to say that it is there, and to end
 

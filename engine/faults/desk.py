@@ -19,6 +19,7 @@ from engine.faults.workshop import Workshop
 from engine.types import Mode, Snapshot
 
 SIZE = (34, 120)  #: lines, columns
+DRAWN = b"SAFETY-RATED"  #: in the live screen's first line, from the first frame on
 REPEAT = 0.033  #: s between two of a held key's repeats
 FREE = 1e9  #: bytes/s, of a line that delays nothing
 DEPTH = 65536  #: bytes that a slow line takes before it makes the console wait, as a shell server and its socket do
@@ -114,7 +115,7 @@ class Desk:
         """Arm by the gesture. Raises FaultError."""
         until(lambda: observer.seen(lambda s: s.run.controller.startswith("console")), "the console held control")
         until(lambda: observer.seen(lambda s: s.inference is not None and s.inputs.frame_seq > 0), "pictures and policy were there")
-        until(lambda: b"SAFETY-RATED" in self.output, "the screen was drawn")
+        until(lambda: DRAWN in self.output, "the screen was drawn")
         time.sleep(0.5)
         end = time.monotonic() + PATIENCE
         while not observer.seen(lambda s: s.decision.armed):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.session.layout import SessionError
+from engine.session.layout import DAMAGE, SessionError
 from engine.session.schema import SCHEMA_VERSION, Header
 
 COMMIT = "commit.json"
@@ -116,7 +116,7 @@ def read_commit(session: Path) -> Commit:
                 "open it with the version of sawhorse that wrote it."
             )
         commit = msgspec.json.decode(data, type=Commit)
-    except (msgspec.DecodeError, ValueError, KeyError, RecursionError) as error:
+    except DAMAGE as error:
         raise SessionError(f"{COMMIT} of session {session} is damaged ({error}): restore it from a copy.") from error
     if sealed(commit).digest != commit.digest:
         raise SessionError(f"{COMMIT} of session {session} has been changed since it was written: restore it from a copy.")

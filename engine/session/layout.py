@@ -36,6 +36,10 @@ class SessionError(Exception):
     """A session cannot be written or read. The text is one sentence for the operator."""
 
 
+#: what reading a description raises where the file is not what was written: no JSON, no UTF-8, other keys, other types
+DAMAGE = (msgspec.DecodeError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
 class Column(msgspec.Struct, frozen=True, kw_only=True):
     """One array of a session; its first axis is the row."""
 
@@ -141,7 +145,7 @@ def read_column(session: Path, name: str) -> Column:
             labels=tuple(found["attributes"].get("labels", ())),
         )
         rows = found["shape"][0]
-    except (OSError, msgspec.DecodeError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, *DAMAGE) as error:
         raise SessionError(f"{name}/zarr.json of session {session} is missing or damaged: restore it from a copy.") from error
     if found != metadata(column, rows):
         raise SessionError(f"{name}/zarr.json of session {session} describes another format than this program writes.")

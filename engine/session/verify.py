@@ -11,7 +11,7 @@ from engine.safety import arbiter
 from engine.safety.cell import Cell
 from engine.session import ledger
 from engine.session.columns import TICK_FIELDS
-from engine.session.layout import STRING, Column, Rows, SessionError, row_bytes
+from engine.session.layout import DAMAGE, STRING, Column, Rows, SessionError, row_bytes
 from engine.session.reader import Session
 from engine.session.repair import uncommitted_ticks
 from engine.session.schema import Header, plain
@@ -133,7 +133,7 @@ def _attribute_problem(session: Session) -> str:
     try:
         root = msgspec.json.decode((session.path / "zarr.json").read_bytes())
         same = root["attributes"] == msgspec.json.decode(msgspec.json.encode(plain(session.header)))
-    except (OSError, msgspec.DecodeError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, *DAMAGE):
         return f"zarr.json of session {session.path} is missing or damaged."
     if session.commit.closed and not same:
         return f"The attributes in zarr.json of session {session.path} have been changed since they were written."
