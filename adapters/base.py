@@ -1,10 +1,10 @@
 """The two protocols a robot and its cameras keep; an adapter is whatever satisfies them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from engine.safety.cell import Cell
-from engine.types import Command, Frames, Observation, Vec6
+from engine.types import Command, Frames, Observation, Vec6, Vec7
 
 
 class AdapterError(Exception):
@@ -32,6 +32,9 @@ class Robot(Protocol):
 
     def command(self, command: Command) -> None:
         """Hand over the impedance command for the next tick. Without one for 50 ms the robot brakes and holds by itself."""
+
+    def tool_at(self, q: Sequence[float]) -> Vec7:
+        """(7,) where the tool would be at the joints' angles q (n,), rad."""
 
     def joint_twist(self, joint: int) -> Vec6:
         """(6,) m and rad: how the tool moves for each radian of one joint, counted from 1, where the arm stood at the last reading."""

@@ -1,5 +1,6 @@
 """Every key that does something, by id: the footer, the help page and a user's own keymap are made from this table."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -67,6 +68,8 @@ BINDINGS = (
     Binding("down", ("down",), "↓", "Log −2 cm · jog −x · joint −", "live", "Cut and jog"),
     Binding("higher", ("pageup",), "PgUp", "Log +2 cm · jog +z · joint +", "live", "Cut and jog"),
     Binding("lower", ("pagedown",), "PgDn", "Log −2 cm · jog −z · joint −", "live", "Cut and jog"),
+    Binding("grip_open", ("y",), "open", "Hold: opens the gripper, jogging", "live", "Cut and jog"),
+    Binding("grip_close", ("i",), "close", "Hold: closes the gripper, jogging", "live", "Cut and jog"),
     Binding("step_smaller", ("minus",), "-", "Smaller jog step", "live", "Cut and jog"),
     Binding("step_larger", ("equals_sign", "plus"), "=", "Larger jog step", "live", "Cut and jog"),
     Binding("jog_slower", ("comma",), ",", "Slower jog", "live", "Cut and jog"),
@@ -119,6 +122,7 @@ BY_ID = {binding.id: binding for binding in BINDINGS}
 STOPS = ("stop", "stop_off")
 FIXED = {"confirm": "how long Enter is held, and how it repeats, is what arming measures"}
 HOLDS = {"pull", "push", "press"}
+GRIPS = {"grip_open": "-grip", "grip_close": "+grip"}  #: the axes they hold
 ARROWS = {"left", "right", "up", "down", "higher", "lower"}
 
 # Names of keys as a person reads them.
@@ -236,16 +240,16 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
         found |= {"disarm", "pause"} if decision.going else {"disarm"} | ({"go"} if operator.mode == Mode.CUT else set())
     if decision.going and snapshot.saw.stuck and not operator.recovering:
         found.add("recover")
-    if snapshot.run.simulated and decision.armed:
+    if snapshot.run.simulated and decision.armed and snapshot.saw.present:
         found |= {*HOLDS, "force_up", "force_down", "force_reset"}
     if not decision.going:
         found.add("mode")
     if operator.mode == Mode.CUT:
-        found |= ARROWS if not snapshot.saw.in_kerf else set()
+        found |= ARROWS if snapshot.saw.present and not snapshot.saw.in_kerf else set()
     else:
         found |= {"step_smaller", "step_larger", "jog_slower", "jog_faster"}
         if operator.mode == Mode.JOG_JOINT:
             found |= {"joint_before", "joint_after"}
         if decision.armed:
-            found |= ARROWS
+            found |= ARROWS | (set(GRIPS) if math.isfinite(snapshot.inputs.gripper) else set())
     return frozenset(found)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from adapters.mujoco import layout
 from engine.limits import Limits
-from engine.safety.cell import Cell, Region
+from engine.safety.cell import UNSENSED, Cell, Region
 from engine.types import LINKS, PARTS
 
 #: most that a table may permit: (N, Pa), quasi-static, ISO/TS 15066:2016, table A.2, the lowest of each region's points
@@ -96,6 +96,19 @@ _CELL: dict[str, dict[str, Range]] = {
 def commissioned(body: Path | None, cell: Path | None, limits: Limits) -> Cell:
     """The simulated cell as it was commissioned, with its body table; None = the shipped file. Raises CommissioningError."""
     return load_cell(cell, load_body(body), limits)
+
+
+def cell_of(robot: str, body: Path | None, cell: Path | None, limits: Limits) -> Cell:
+    """The robot's cell: the saw's as commissioned; of the others nothing is known of a person, which bounds their speed and force.
+
+    Raises CommissioningError.
+    """
+    if robot == "cosaw":
+        return commissioned(body, cell, limits)
+    for name, path in (("body", body), ("cell", cell)):
+        if path is not None:
+            raise CommissioningError(f"The robot {robot} takes no {name} = {path}: it has no cell that is commissioned.")
+    return UNSENSED
 
 
 def load_body(path: Path | None) -> tuple[Region, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -25,11 +25,12 @@ from pydantic_settings import (
 )
 
 from engine.limits import Limits
-from engine.policy.compact import INSTRUCTION
+from engine.policy import hub
+from engine.policy.errors import PolicyError
+from engine.policy.mapping import from_json
 from engine.sources import Source, flattened, origin_of, overlaid, variable_of
+from engine.tasks import INSTRUCTIONS, ROBOTS, TASKS, completed
 
-ROBOTS = ("cosaw",)
-TASKS = {"cosaw": ("saw",)}
 POLICIES = ("compact", "scripted")
 THEMES = ("dark", "light", "colour-blind", "monochrome")  #: what the console ships
 
@@ -44,6 +45,15 @@ class CameraSettings(BaseModel):
     pixels: int = Field(128, ge=64, le=256, multiple_of=16, description="side of the square pictures the simulated cameras draw")
     hz: float = Field(8.0, ge=3, le=60, description="exposures a second, at most; each is followed by one inference")
     record: Literal["none", "lossless"] = "lossless"
+
+
+class EnsembleSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    members: tuple[str, ...] = Field((), max_length=15, description="beside the policy: folders, hub ids, or action experts' safetensors")
+    samples: int | None = Field(None, ge=1, le=16, description="noise samples a member, for a checkpoint that brings no noise bank")
+    dtype: Literal["", "float32", "bfloat16"] = Field("", description="nothing: float32 on the CPU, bfloat16 on CUDA")
+    perturbed: int | None = Field(None, ge=0, le=3, description="perturbed passes an inference; nothing: 1 on the CPU, 3 on CUDA")
 
 
 class ConsoleSettings(BaseModel):
@@ -63,10 +73,10 @@ class Settings(BaseSettings):
         env_prefix="SAWHORSE_", env_nested_delimiter="__", env_file=".env", extra="forbid", frozen=True, validate_default=True
     )
 
-    robot: str = "cosaw"
-    task: str = "saw"
+    robot: str = ROBOTS[0]
+    task: str = TASKS[ROBOTS[0]][0]
     policy: str = "compact"
-    instruction: str = Field(INSTRUCTION, min_length=1, max_length=200)
+    instruction: str = Field(INSTRUCTIONS["saw"], min_length=1, max_length=200)
     device: str = "cpu"
     seed: int = Field(0, ge=0, le=2**31 - 1)
     record: bool = True
@@ -77,7 +87,14 @@ class Settings(BaseSettings):
     reattach: float = Field(600.0, ge=0, le=86400, description="s an engine waits for a console to come back")
     limits: Limits = Limits()
     camera: CameraSettings = CameraSettings()
+    ensemble: EnsembleSettings = EnsembleSettings()
+    mapping: dict[str, Any] = Field(default_factory=dict, description="which cameras, readings and motions a foreign policy's are")
     console: ConsoleSettings = ConsoleSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_robot(cls, given: Any) -> Any:
+        return completed(given) if isinstance(given, Mapping) else given
 
     @field_validator("device")
     @classmethod
@@ -85,6 +102,16 @@ class Settings(BaseSettings):
         if not re.fullmatch("cpu|cuda(:(0|[1-9][0-9]?))?", device):
             raise ValueError("use cpu, cuda or cuda:N with N from 0 to 99")
         return device
+
+    @field_validator("mapping")
+    @classmethod
+    def _a_mapping(cls, mapping: dict[str, Any]) -> dict[str, Any]:
+        if mapping:
+            try:
+                from_json(mapping, "it")
+            except PolicyError as error:
+                raise ValueError(str(error)) from error
+        return mapping
 
     @field_validator("store", "body", "cell", mode="before")
     @classmethod
@@ -140,6 +167,7 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
         (): list(Settings.model_fields),
         ("limits",): [field.name for field in fields(Limits)],
         ("camera",): list(CameraSettings.model_fields),
+        ("ensemble",): list(EnsembleSettings.model_fields),
         ("console",): list(ConsoleSettings.model_fields),
     }
     return sections.get(path[:-1], [])
@@ -255,7 +283,7 @@ def _known(name: str, value: str, words: tuple[str, ...], sources: list[Source],
 
 def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
     """Resolve the settings; ``flags`` win, then the environment, then ``path`` (or the user's file). Raises ConfigError."""
-    from engine.commissioning import CommissioningError, commissioned
+    from engine.commissioning import CommissioningError, cell_of
 
     _check_environment()
     sources = _sources(flags, path)
@@ -270,10 +298,10 @@ def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
     _known("robot", settings.robot, ROBOTS, sources)
     _known("task", settings.task, TASKS[settings.robot], sources, f" for {settings.robot}")
     _known("console.theme", settings.console.theme, (*THEMES, *settings.console.themes), sources)
-    if not os.path.isdir(settings.policy):
+    if not os.path.isdir(settings.policy) and not hub.is_id(settings.policy):
         _known("policy", settings.policy, POLICIES, sources, " (and no such folder)")
     try:
-        commissioned(settings.body, settings.cell, settings.limits)
+        cell_of(settings.robot, settings.body, settings.cell, settings.limits)
     except CommissioningError as error:
         raise ConfigError(str(error)) from error
     return settings

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -20,9 +20,14 @@ from engine.messages import Arm, Go
 from engine.types import Action, Snapshot
 
 START_LIMIT = 180.0  #: s for kernels to compile and the policy to load, the first time on a slow machine
-
-
 ARM_LIMIT = 15.0  #: s the scripted operator goes on asking
+
+
+@runtime_checkable
+class Tasked(Protocol):
+    """A simulated robot that knows when its task is done."""
+
+    def task_done(self) -> bool: ...
 
 
 def line(snapshot: Snapshot, count: int, mean_hz: float) -> str:
@@ -146,7 +151,8 @@ def summary(host: Host, measured: Measured, reason: str) -> dict[str, Any]:
         "placeholder": policy.placeholder if policy else True,
         "real_time_factor": round(measured.ticks * DT / seconds, 3) if seconds else 0.0,
         "stops": [msgspec.to_builtins(stop) for stop in engine.stops],
-        "cut_depth_mm": round(last.saw.kerf_depth * 1e3, 2) if last else 0.0,
+        "cut_depth_mm": round(last.saw.kerf_depth * 1e3, 2) if last and last.saw.present else 0.0,
+        "task_done": host.robot.task_done() if isinstance(host.robot, Tasked) else None,
         "session": engine.recorder_state().session,
         "exit_reason": reason,
     }

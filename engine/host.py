@@ -11,7 +11,7 @@ from pathlib import Path
 from adapters.base import AdapterError, CameraRig, Robot
 from engine import runs, unix_signals
 from engine.clock import RealClock, SimulatedClock
-from engine.commissioning import CommissioningError, commissioned
+from engine.commissioning import CommissioningError, cell_of
 from engine.config import Settings
 from engine.engine import Engine
 from engine.exits import CLEAN, FAULT, INTERRUPTED, NOT_CONNECTED, STOPPED
@@ -41,27 +41,40 @@ def log_to(path: Path) -> None:
 
 def open_robot(settings: Settings) -> tuple[Robot, CameraRig]:
     """The robot with its cell as commissioned, and its cameras. Raises AdapterError."""
-    from adapters.mujoco import cosaw
-
+    seed, pixels, limits = settings.seed, settings.camera.pixels, settings.limits
     try:
-        cell = commissioned(settings.body, settings.cell, settings.limits)
+        cell = cell_of(settings.robot, settings.body, settings.cell, limits)
     except CommissioningError as error:
         raise AdapterError(str(error)) from error
-    return cosaw.build(settings.seed, settings.camera.pixels, cell, settings.limits)
+    if settings.robot == "pickplace":
+        from adapters.mujoco import pickplace
+
+        return pickplace.build(seed, pixels, settings.task, limits)
+    if settings.robot == "so101-sim":
+        from adapters.mujoco import so101_sim
+
+        return so101_sim.build(seed, pixels, settings.task, limits)
+    from adapters.mujoco import cosaw
+
+    return cosaw.build(seed, pixels, cell, limits)
 
 
-def policy_loader(settings: Settings, robot: Robot) -> Callable[[Callable[[str], None]], Policy]:
-    """A function that loads the policy and tells its progress; it raises PolicyError."""
+def policy_loader(settings: Settings, robot: Robot, rig: CameraRig) -> Callable[[Callable[[str], None]], Policy]:
+    """A function that loads the policy for a robot and its cameras, and tells its progress; it raises PolicyError."""
 
     def load(progress: Callable[[str], None]) -> Policy:
         if settings.policy == "scripted":
             from engine.policy.scripted import Scripted
 
-            return Scripted()
+            return Scripted(settings.robot, settings.task)
         progress("importing torch and lerobot")
         from engine.policy import loading
+        from engine.policy.mapping import Offered
 
-        return loading.load(settings.policy, settings.device, progress, robot.joint_limits)
+        given = settings.ensemble
+        options = loading.Options(given.members, given.samples, given.dtype, given.perturbed, settings.mapping or None)
+        offered = Offered(tuple(rig.names), settings.camera.pixels, len(robot.joint_limits))
+        return loading.load(settings.policy, settings.device, progress, robot.joint_limits, settings.robot, options, offered)
 
     return load
 
@@ -90,7 +103,7 @@ class Host:
             run=run.name,
             robot=self.robot,
             rig=self.rig,
-            load_policy=policy_loader(settings, self.robot),
+            load_policy=policy_loader(settings, self.robot, self.rig),
             page=self.page,
             recorder=self.recorder,
             console_required=console_required,

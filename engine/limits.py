@@ -5,10 +5,10 @@ from typing import Annotated
 
 from annotated_types import Interval
 
-# coordinates of the tool, m: within the arm's reach of 0.855 m and its pedestal, never through its own column or the floor
+# coordinates of the tool, m: within the arm's reach of 0.855 m and its pedestal, never through its own column, the floor or a table at its feet
 Along = Annotated[float, Interval(ge=0.05, le=1.0)]
 Across = Annotated[float, Interval(ge=-1.0, le=1.0)]
-Up = Annotated[float, Interval(ge=0.05, le=1.3)]
+Up = Annotated[float, Interval(ge=0.0, le=1.3)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,9 @@ class Limits:
     workspace_min: tuple[Along, Across, Up] = (0.20, -0.50, 0.30)  #: m, tool frame
     workspace_max: tuple[Along, Across, Up] = (0.78, 0.50, 0.95)  #: m
     workspace_margin: Annotated[float, Interval(ge=0.005, le=0.2)] = 0.03  #: m
-    tilt_max: Annotated[float, Interval(ge=0.02, le=0.3)] = 0.12  #: rad, of a jogged saw against level: a partner holds its far end
+    tilt_max: Annotated[float, Interval(ge=0.02, le=7.0)] = 0.12  #: rad, of a jogged saw against level: a partner holds its far end
+    #: m/s along the stroke at which a robot that stands gives way to a partner's hand; ``rest_speed`` or less: no axis does
+    stroke_yield: Annotated[float, Interval(ge=0.001, le=0.1)] = 0.10  #: m/s
     manipulability_min: Annotated[float, Interval(ge=0.001, le=0.2)] = 0.02
     speed_max: Annotated[float, Interval(ge=0.01, le=1.0)] = 0.5  #: m/s, of the tool
     speed_unsensed: Annotated[float, Interval(ge=0.01, le=0.25)] = 0.25  #: m/s while no sensor follows the person (ISO 10218-1)
@@ -92,3 +94,8 @@ class Limits:
                 raise ValueError(
                     f"workspace_min must be less than workspace_max by over twice workspace_margin along {axis}, not {low} and {high}"
                 )
+
+    @property
+    def yields(self) -> bool:
+        """Whether a robot that stands gives way along the stroke, to somebody who holds the other end of its tool."""
+        return self.stroke_yield > self.rest_speed

@@ -14,7 +14,7 @@ operator's end is there, whatever has arrived since: repeats and proofs may have
 import math
 from dataclasses import dataclass, field
 
-from engine.control.jog import axes_of
+from engine.control.jog import GRIP, axes_of
 from engine.limits import Limits
 from engine.messages import (
     AdjustForce,
@@ -47,6 +47,8 @@ JOG_STEPS = (0.001, 0.005, 0.02)  #: m
 JOG_SPEEDS = (0.02, 0.05, 0.10)  #: m/s
 KEY_MODES: tuple[KeyMode, ...] = ("STEP", "REPEAT", "HOLD")  #: each trusts the keyboard with more than the one before
 HAND_AXES = ("pull", "push", "press")
+NO_SAW = "This robot has no saw."
+NO_GRIPPER = "This robot has no gripper."
 _RELEASE = 2**63 - 1  #: ns, no time but the key's release ends it
 
 
@@ -88,12 +90,27 @@ class Operator:
     _proven_ns: int = 0
 
     def apply(
-        self, intent: Intent, now_ns: int, *, at_rest: bool, in_kerf: bool, armed: bool, going: bool = False, stuck: bool = False
+        self,
+        intent: Intent,
+        now_ns: int,
+        *,
+        at_rest: bool,
+        in_kerf: bool,
+        armed: bool,
+        going: bool = False,
+        stuck: bool = False,
+        saw: bool = True,
+        gripper: bool = False,
     ) -> None:
-        """Take one intent, stamped ``now_ns`` on receipt. What is refused leaves a sentence in ``refused``."""
+        """Take one intent, stamped ``now_ns`` on receipt. What is refused leaves a sentence in ``refused``.
+
+        ``saw`` and ``gripper``: what the robot has.
+        """
         if not isinstance(intent, Hold):
             self.refused = ""
         match intent:
+            case AdjustForce() | MoveLine() | Recover() if not saw:
+                self.refused = NO_SAW
             case Arm(robot=robot):
                 if robot == self.robot:
                     self.arm_requests += 1
@@ -109,7 +126,7 @@ class Operator:
                 self.clear_requests += 1
                 self.clear_number = number
             case Hold():
-                self._hold(intent, now_ns, armed=armed)
+                self._hold(intent, now_ns, armed=armed, saw=saw, gripper=gripper)
             case AdjustForce(delta=delta):
                 self._adjust_force(delta)
             case MoveLine(dy=dy, dz=dz):
@@ -143,12 +160,18 @@ class Operator:
         """s from the last repeat of a held key to the end of what it grants."""
         return max(DEADMAN_MIN, 3 * self.repeat_interval)
 
-    def _hold(self, hold: Hold, now_ns: int, *, armed: bool) -> None:
+    def _hold(self, hold: Hold, now_ns: int, *, armed: bool, saw: bool, gripper: bool) -> None:
         if hold.seq <= self._last_seq:
             return
         self._last_seq = hold.seq
         if not hold.down:
             self._grants.pop(hold.axis, None)
+            return
+        if hold.axis in HAND_AXES and not saw:
+            self.refused = NO_SAW
+            return
+        if hold.axis in GRIP and not gripper:
+            self.refused = NO_GRIPPER
             return
         if hold.axis not in HAND_AXES:
             self.refused = ""
@@ -158,10 +181,10 @@ class Operator:
             if self.mode is Mode.CUT:
                 self.refused = "Tab changes to a jog mode first."
                 return
-            if hold.axis not in axes_of(self.mode, self.joints):
+            if hold.axis not in axes_of(self.mode, self.joints, gripper):
                 self.refused = "That axis is not jogged in this mode."
                 return
-            if self.mode is Mode.JOG_JOINT:
+            if self.mode is Mode.JOG_JOINT and hold.axis not in GRIP:
                 self._let_go_of_other_joints(hold.axis)
         grant = self._grants.setdefault(hold.axis, _Grant(now_ns))
         if hold.repeat:
@@ -178,7 +201,7 @@ class Operator:
     def _let_go_of_other_joints(self, axis: str) -> None:
         """One joint moves at a time: the newest."""
         for other in self.jog_axes:
-            if other != axis:
+            if other not in (axis, *GRIP):
                 del self._grants[other]
 
     def _lower_keys(self, wanted: KeyMode) -> None:

@@ -15,6 +15,7 @@ def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
         signals=tuple(inference.signals.tolist()),
         valid=tuple(inference.valid.tolist()),
         quantile=tuple(inference.quantile.tolist()),
+        signal_age=tuple((now_ns - exposed) / 1e9 if exposed else math.nan for exposed in inference.signal_ns.tolist()),
         heads=inference.heads,
         stage_ms=inference.stage_ms,
     )

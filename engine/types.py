@@ -24,6 +24,7 @@ def _vector(n: int) -> msgspec.Meta:
 Vec6 = Annotated[tuple[float, ...], _vector(6)]
 Vec7 = Annotated[tuple[float, ...], _vector(7)]
 Vec3 = Annotated[tuple[float, ...], _vector(3)]
+Joints = Annotated[tuple[float, ...], msgspec.Meta(min_length=1, max_length=7)]  #: one number a joint of the arm, a gripper not among them
 LinkPoints = Annotated[tuple[float, ...], _vector(12)]
 PartPlaces = Annotated[tuple[float, ...], _vector(36)]
 PartTimes = Annotated[tuple[int, ...], _vector(6)]
@@ -130,6 +131,7 @@ class Mode(IntEnum):
 class Zone(IntEnum):
     """What the blade is in."""
 
+    NONE = -1  #: there is no saw
     AIR = 0
     SOFT = 1
     KNOT = 2
@@ -189,6 +191,7 @@ class Reason(IntEnum):
     # uncertainty
     UNCERTAIN = 60
     FEW_MEMBERS = 61
+    NO_NOMINAL = 62
     # operator
     NOT_ARMED = 70
     NOT_GOING = 71
@@ -208,6 +211,13 @@ class Reason(IntEnum):
     GRIP_NOT_FINITE = 93
     # separation, further
     PERSON_JUMPED = 94
+    # vision
+    VISION_HAND = 100
+    VISION_PERSON = 101
+    VISION_STUCK = 102
+    VISION_MISSING = 103
+    VISION_STALE = 104
+    VISION_DISABLED = 105
 
 
 class SawState(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,7 +228,7 @@ class SawState(msgspec.Struct, frozen=True, kw_only=True):
     log_top_z: float  #: m
     blade_y: float  #: m
     blade_height: float  #: m, lowest tooth above the kerf's bottom or the log's top; <= 0 in contact
-    zone: int  #: Zone
+    zone: int  #: Zone; NONE where the robot has no saw, and then every figure is NaN or 0
     in_kerf: bool
     stuck: bool
     press_force: float  #: N, blade on wood, >= 0
@@ -233,6 +243,38 @@ class SawState(msgspec.Struct, frozen=True, kw_only=True):
     partner_work: float  #: J, of the last full stroke
     handle_gap: float  #: m, partner's handle to the cradle
     free_hand_distance: float  #: m, truth; shown as "sim" only, no layer reads it
+
+    @property
+    def present(self) -> bool:
+        """Whether the robot has a saw."""
+        return self.zone != Zone.NONE
+
+
+_NAN = float("nan")
+
+#: what a robot without a saw reads
+NO_SAW = SawState(
+    kerf_depth=_NAN,
+    cut_line_y=_NAN,
+    log_top_z=_NAN,
+    blade_y=_NAN,
+    blade_height=_NAN,
+    zone=Zone.NONE,
+    in_kerf=False,
+    stuck=False,
+    press_force=_NAN,
+    cut_force=_NAN,
+    partner_force=_NAN,
+    partner_press=_NAN,
+    partner_holding=False,
+    phase_error=_NAN,
+    stroke_count=0,
+    stroke_depth=_NAN,
+    robot_work=_NAN,
+    partner_work=_NAN,
+    handle_gap=_NAN,
+    free_hand_distance=_NAN,
+)
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,15 +313,24 @@ class Energy(msgspec.Struct, frozen=True, kw_only=True):
     paid: float  #: from the tank into the spring
     refill: float  #: from damping into the tank
 
+    @property
+    def present(self) -> bool:
+        """Whether the robot keeps such an account."""
+        return self.tank == self.tank
+
+
+#: the account of a robot that keeps none: its drives follow positions
+NO_ENERGY = Energy(tank=_NAN, share=_NAN, partner=_NAN, grant=_NAN, wood=_NAN, damping=_NAN, stored=_NAN, paid=_NAN, refill=_NAN)
+
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of the robot. Arrays are owned by the observation and never written again."""
 
     t_ns: int
     seq: int
-    q: F64  #: (7,) rad
-    dq: F64  #: (7,) rad/s
-    tau: F64  #: (7,) N m, applied
+    q: F64  #: (n,) rad, the arm's joints
+    dq: F64  #: (n,) rad/s
+    tau: F64  #: (n,) N m, applied
     pose: F64  #: (7,) tool frame
     twist: F64  #: (6,)
     wrench: F64  #: (6,) external, on the tool
@@ -292,6 +343,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     person: Person | None  #: None where no sensor follows the person
     spring: Spring
     energy: Energy
+    gripper: float = float("nan")  #: 0 open .. 1 closed, as measured; NaN where there is none
 
 
 class Frames(msgspec.Struct, frozen=True, kw_only=True):
@@ -316,6 +368,7 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     step_s: float  #: s between the chunk's actions; action i is due at exposed_ns + (i + 1) * step_s
     signals: F64  #: (18,)
     valid: NDArray[np.bool_]  #: (18,)
+    signal_ns: NDArray[np.int64]  #: (18,) exposure that each signal was last computed from; 0 = never
     ratio: F64  #: (18,) signal / its nominal 95 % value; NaN where there is none
     quantile: F64  #: (18,) share of nominal inferences below this value; NaN where there is none
     heads: dict[str, float]  #: what the prefix heads read off the pictures, by name
@@ -333,6 +386,8 @@ class PolicyInfo(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     placeholder: bool
     path: str  #: "shared prefix" or "member by member"
+    vision: int = 0  #: as ``Inputs.vision_state``
+    nominal: bool = True  #: as ``Inputs.nominal_known``
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -343,9 +398,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     # robot
     obs_t_ns: int
     obs_seq: int
-    q: Vec7
-    dq: Vec7
-    tau: Vec7
+    q: Joints
+    dq: Joints
+    tau: Joints
     pose: Vec7
     twist: Vec6
     wrench: Vec6
@@ -390,7 +445,17 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     person_exposed_ns: PartTimes = (0,) * 6
     person_place: PartPlaces = NAN36  #: m, two ends of each of PARTS
     person_speed: Vec6 = (float("nan"),) * 6  #: m/s
+    nominal_known: bool = True  #: the policy came with what its signals are in nominal work
     inference_fault: int = Reason.OK  #: Reason.OK, or CHUNK_WRONG as found where the policy's answer arrives
+    gripper: float = float("nan")  #: 0 open .. 1 closed; NaN where there is none
+    # what the policy's heads see in the pictures alone; ``engine.safety.vision`` says how the scores come about
+    vision_state: int = 0  #: 0 not configured, 1 in force, 2 disabled by its calibration
+    vision_t_ns: int = 0  #: exposure that the others stem from; 0 = none yet
+    vision_raw: float = float("nan")  #: [0.1, 1], score of that exposure alone
+    vision_smooth: float = float("nan")  #: [0.1, 1], score smoothed over the exposures before it
+    vision_hand: float = float("nan")  #: m, that the free hand surely is away from the blade; of raw and smoothed the smaller
+    vision_human: float = float("nan")  #: probability that a person is seen, the smaller
+    vision_stuck: float = float("nan")  #: probability that the saw is stuck, the greater
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -444,14 +509,15 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     stiffness_d: Vec6
     force_max: float  #: N
     torque_max: float  #: N m
-    hold: bool  #: stopping or at rest: the stroke axis yields, the rest holds
+    hold: bool  #: stopping or at rest: the stroke axis yields where somebody holds the tool's other end, the rest holds
     brakes: bool  #: category 0 or 1 done: power off on the brakes
     hand_force: float  #: N, keyboard partner along x (simulated robots only)
     hand_press: float  #: N, keyboard partner along -z
     line_y_d: float  #: m, where the cut line shall be projected
     log_top_d: float  #: m, where the cradle shall hold the log
     task_power: float = 0.0  #: W, granted to the energy tank in this tick
-    posture: Vec7 = (float("nan"),) * 7  #: rad, joint angles to keep where the tool leaves a choice; NaN = the robot's own
+    posture: Joints = (float("nan"),) * 7  #: rad, joint angles to keep where the tool leaves a choice; NaN = the robot's own
+    gripper_d: float = float("nan")  #: 0 open .. 1 closed; NaN = there is none
 
 
 class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
@@ -460,7 +526,7 @@ class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
     mode: int
     key_mode: str  #: "HOLD", "REPEAT" or "STEP"
     grant_left: float  #: s
-    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" | "-x" ... "-z" | "+j1" ... "-j7" | "level"
+    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" | "-x" ... "-z" | "+j1" ... "-j7" | "level" | "+grip" | "-grip"
     hand_force_set: float  #: N, push-pull force of K and J
     hand_force: float
     hand_press: float
@@ -493,8 +559,14 @@ class InferenceBrief(msgspec.Struct, frozen=True, kw_only=True):
     signals: Signals
     valid: SignalFlags
     quantile: Signals
+    signal_age: Signals  #: s since the exposure that each was last computed from; NaN = never
     heads: dict[str, float]
     stage_ms: dict[str, float]
+
+    @property
+    def confidence(self) -> float:
+        """Of the target: the share of nominal inferences in which the members disagreed more; NaN where it is not known."""
+        return 1.0 - self.quantile[SIGNALS.index("epistemic")]
 
 
 class RecorderState(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The simulated co-sawing cell: a Franka on one handle of a saw, a person on the other, a log between them."""
+"""The simulated robots: the co-sawing cell, a Franka and a person at one saw with a log between them; and the arms at a table."""
 
 import os
 

@@ -1,38 +1,39 @@
-"""``CosawRig``: the cell's three cameras, drawn from the observation's own plant state, so pictures and state are of one moment."""
+"""A stage's three cameras, drawn from the observation's own plant state, so pictures and state are of one moment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from adapters.base import AdapterError
 from adapters.mujoco import layout, world
+from adapters.mujoco.scene import CellStage
+from adapters.mujoco.stage import Stage, View
 from engine.types import Frames, Observation
 
 PX_MAX: Final = 256
 
 
-class CosawRig:
-    """Front, side and top, ``px`` × ``px`` each."""
+class StageRig:
+    """The cameras of a stage, ``px`` × ``px`` each. ``stage`` makes it, when the cameras open; ``views`` are their places."""
 
-    names: tuple[str, ...] = layout.CAMERAS
-
-    def __init__(self, px: int = 128, shadows: bool = False) -> None:
+    def __init__(self, stage: Callable[[], Stage], views: Mapping[str, View], px: int = 128, shadows: bool = False) -> None:
         if not 16 <= px <= PX_MAX:
             raise AdapterError(f"a camera picture of {px} pixels is out of range; choose 16 to {PX_MAX}")
+        self.names: tuple[str, ...] = tuple(views)
         self.px = px
-        self._shadows = shadows
+        self._stage, self._views, self._shadows = stage, views, shadows
         self._renderer: Any = None
 
     def open(self) -> None:
         from adapters.mujoco.render import Renderer
 
         if self._renderer is None:
-            self._renderer = Renderer(1, self.px, "cpu", self._shadows)
+            self._renderer = Renderer(1, self.px, "cpu", self._shadows, self._stage())
 
     def capture(self, observation: Observation, seq: int, t_ns: int) -> Frames:
         if self._renderer is None:
-            raise AdapterError("the cell's cameras are not open; open them first")
+            raise AdapterError("the cameras are not open; open them first")
         pictures = self._renderer.draw(observation.plant[None])[0]
         return Frames(
             seq=seq,
@@ -48,13 +49,20 @@ class CosawRig:
             name: {
                 "width": self.px,
                 "height": self.px,
-                "fovy_deg": world.VIEWS[name][3],
-                "place_m": list(world.VIEWS[name][0]),
-                "target_m": list(world.VIEWS[name][1]),
-                "up": list(world.VIEWS[name][2]),
+                "fovy_deg": self._views[name][3],
+                "place_m": list(self._views[name][0]),
+                "target_m": list(self._views[name][1]),
+                "up": list(self._views[name][2]),
             }
             for name in self.names
         }
 
     def close(self) -> None:
         self._renderer = None
+
+
+class CosawRig(StageRig):
+    """Front, side and top of the co-sawing cell."""
+
+    def __init__(self, px: int = 128, shadows: bool = False) -> None:
+        super().__init__(CellStage, {name: world.VIEWS[name] for name in layout.CAMERAS}, px, shadows)

@@ -1,5 +1,6 @@
 """One episode of co-sawing in lock-step: a drawn start, an expert or a policy, and what came of it."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ DURATION: Final = 25.0  #: s
 STEP_S: Final = expert.STEP_S
 SUCCESS_DEPTH: Final = 0.010  #: m
 SUCCESS_LATERAL: Final = 0.010  #: m
+START_ALONG: Final = 0.05  #: m, of the tool's start from mid-stroke
+START_ACROSS: Final = 0.15  #: m, from the line
+START_ABOVE: Final = (0.03, 0.08)  #: m, over the log
 OTHER_STIFFNESS: Final = (760.0, 570.0, 95.0, 95.0, 95.0)  #: N/m across and down, N m/rad; what a nominal score permits
 FORCE_MAX: Final = 58.0  #: N
 TORQUE_MAX: Final = 8.0  #: N m
@@ -42,7 +46,8 @@ class Outcome:
 
 class Episode:
     """A running episode. Steps are 50 ms; a chunk given at a step is played by time, late by ``latency_s``, the old one until
-    then. ``halted`` begins at rest in mid-stroke, in a kerf."""
+    then. ``halted`` begins at rest in mid-stroke, in a kerf. ``spread`` above 1 begins farther from the line, the handle and the log
+    than any training episode does, up to so many times as far."""
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class Episode:
         replan_steps: int = 5,
         duration: float = DURATION,
         halted: bool = False,
+        spread: float = 1.0,
     ) -> None:
         self.seed, self.duration, self.replan_steps = seed, duration, replan_steps
         self._late = latency_s
@@ -58,8 +64,10 @@ class Episode:
         rng = np.random.default_rng([seed, 4])
         line = float(rng.uniform(*layout.LINE_Y))
         top = float(rng.uniform(*layout.LOG_TOP))
-        y = min(layout.LINE_Y[1], max(layout.LINE_Y[0], line + float(rng.uniform(-0.15, 0.15))))
-        start = (layout.STROKE_X + float(rng.uniform(-0.05, 0.05)), y, top + float(rng.uniform(0.03, 0.08)))
+        y = min(layout.LINE_Y[1], max(layout.LINE_Y[0], line + float(rng.uniform(-START_ACROSS, START_ACROSS))))
+        start = (layout.STROKE_X + float(rng.uniform(-START_ALONG, START_ALONG)), y, top + float(rng.uniform(*START_ABOVE)))
+        if spread > 1.0:
+            start = _beyond(start, line, top, float(rng.uniform(1.0, spread)))
         self.robot.place(line, top, start)
         if halted:
             self._halt(line, top, rng)
@@ -86,6 +94,14 @@ class Episode:
         """(9,) tool position, tool linear velocity, external force."""
         pose, twist = self.robot.tool()
         return np.concatenate([pose[:3], twist[:3], self.robot.wrench()[:3]]).astype(np.float32)
+
+    def pose(self) -> F64:
+        """(7,) of the tool."""
+        return self._measured()
+
+    def joints(self) -> F64:
+        """(7,) rad."""
+        return np.asarray(self.robot.truth().q, dtype=np.float64)
 
     def expert(self) -> F32:
         """(16, 7) of the scripted expert, here and now."""
@@ -170,6 +186,12 @@ class Episode:
         self.robot.advance(layout.TICK_S)
 
 
+def _beyond(near: tuple[float, float, float], line: float, top: float, times: float) -> tuple[float, float, float]:
+    """A start outside the range that ``near`` is drawn from: so many times its bounds, across on the side with more room."""
+    along = layout.STROKE_X + math.copysign(START_ALONG * times, near[0] - layout.STROKE_X)
+    return along, line - math.copysign(START_ACROSS * times, line), top + START_ABOVE[1] * times
+
+
 def pose_at(base: F64, chunk: F32, since: float) -> F64:
     """(7,) the reference ``since`` seconds after a chunk's exposure at the pose ``base``: straight between its actions, then its last."""
     place = since / STEP_S - 1.0
@@ -182,7 +204,7 @@ def pose_at(base: F64, chunk: F32, since: float) -> F64:
 
 
 def labels_of(truth: Plant, tool: tuple[float, float, float]) -> dict[str, float]:
-    """Auxiliary targets of a plant whose tool is at ``tool``: line and wood relative to the tool, zone, stuck, free hand, depth."""
+    """Auxiliary targets of a plant whose tool is at ``tool``: line and wood relative to the tool, zone, stuck, hand, depth, person."""
     cell = truth.cell
     kerf = kerf_at(cell.wood, tool[1])
     depth = cell.wood.kerf_depth[kerf] if kerf >= 0 else 0.0
@@ -196,6 +218,7 @@ def labels_of(truth: Plant, tool: tuple[float, float, float]) -> dict[str, float
         "stuck": float(cell.wood.stuck),
         "hand_distance": distance.level(person.body(cell, truth.time, grip), tool, PARTS.index("free hand")),
         "depth": depth,
+        "human": 1.0,
     }
 
 

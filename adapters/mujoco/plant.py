@@ -4,17 +4,14 @@ Order: cell time, q (7), dq (7), the solver's warm start (7), then every field o
 Whatever the physics step recomputes from these (torques, applied forces) is not stored.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from itertools import islice
-from operator import attrgetter
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from adapters.mujoco import layout, noise, partner, zones
 from adapters.mujoco.cutting import Wood
 from adapters.mujoco.hazards import Hazards
+from adapters.mujoco.packing import Packing
 from adapters.mujoco.partner import Hand, Temper
 from adapters.mujoco.sight import Sight
 from adapters.mujoco.zones import Grain
@@ -126,72 +123,16 @@ def fresh(seed: int) -> Cell:
     return cell
 
 
-Writer = Callable[[list[float], Any], None]
-
-
-def _written(like: Any, path: str) -> Iterator[tuple[str, Writer]]:
-    """Every number, and every list of them, below a dataclass shaped as ``like``: where it is, and what appends it to a list."""
-    for name in (f.name for f in fields(like)):
-        value, at = getattr(like, name), f"{path}{name}"
-        if is_dataclass(value):
-            yield from _written(value, f"{at}.")
-        elif not isinstance(value, (list, tuple)):
-            yield at, list.append
-        elif is_dataclass(value[0]):
-            yield at, _extender(attrgetter(*(f.name for f in fields(value[0]))))
-        else:
-            yield at, list.extend
-
-
-def _extender(get: Callable[[Any], tuple[float, ...]]) -> Writer:
-    def extend(out: list[float], items: Any) -> None:
-        for item in items:
-            out += get(item)
-
-    return extend
-
-
-def _reader(like: Any) -> Callable[[Iterator[float]], Any]:
-    """What takes a value shaped as ``like`` from a stream of floats; put together once, since training unpacks by the 100,000."""
-    if isinstance(like, (list, tuple)) and like and all(isinstance(item, float) for item in like):
-        many, kind = len(like), type(like)
-        return lambda source: kind(islice(source, many))
-    if isinstance(like, float):
-        return next
-    if is_dataclass(like) or isinstance(like, (list, tuple)):
-        items = [getattr(like, f.name) for f in fields(like)] if is_dataclass(like) else like
-        readers = [_reader(item) for item in items]
-        if isinstance(like, (list, tuple)):
-            whole = type(like)
-            return lambda source: whole([read(source) for read in readers])
-        made: Any = type(like)
-        return lambda source: made(*[read(source) for read in readers])
-    value = type(like)
-    return lambda source: value(next(source))
-
-
-_TEMPLATE = fresh(0)
-_READ_CELL = _reader(_TEMPLATE)
-_WRITTEN = tuple(_written(_TEMPLATE, ""))  # put together once, since every control tick packs a plant
-_GET: Callable[[Cell], tuple[Any, ...]] = attrgetter(*(path for path, _ in _WRITTEN))
-_WRITERS = tuple(write for _, write in _WRITTEN)
+_PACKING = Packing(fresh(0))
 _HEAD = 22
 
-
-def _numbers(cell: Cell, out: list[float]) -> list[float]:
-    """``out`` with a cell's numbers at its end."""
-    for write, value in zip(_WRITERS, _GET(cell), strict=True):
-        write(out, value)
-    return out
-
-
-SIZE: int = _HEAD + len(_numbers(_TEMPLATE, []))  #: P
+SIZE: int = _HEAD + _PACKING.size  #: P
 
 
 def pack(plant: Plant) -> F64:
     """(P,) of a plant."""
     head: list[float] = [plant.time, *plant.q.tolist(), *plant.dq.tolist(), *plant.warm.tolist()]
-    return np.array(_numbers(plant.cell, head), np.float64)
+    return np.array(_PACKING.append(head, plant.cell), np.float64)
 
 
 def unpack(vector: F64) -> Plant:
@@ -199,8 +140,7 @@ def unpack(vector: F64) -> Plant:
     if vector.shape != (SIZE,):
         raise ValueError(f"a plant vector of shape {vector.shape} is not this cell's ({SIZE},); it was recorded by another version of it")
     v = np.asarray(vector, dtype=np.float64)
-    cell: Cell = _READ_CELL(iter(v[_HEAD:].tolist()))
-    return Plant(float(v[0]), v[1:8].copy(), v[8:15].copy(), v[15:22].copy(), cell)
+    return Plant(float(v[0]), v[1:8].copy(), v[8:15].copy(), v[15:22].copy(), _PACKING.read(v[_HEAD:].tolist()))
 
 
 def line_speed_limited(now: float, wanted: float, speed: float, dt: float) -> float:

@@ -17,8 +17,9 @@ _TOPS: Final = (0.45, 0.575, 0.70)
 
 
 def manipulability(jacobian: F64) -> float:
-    """sqrt(det(J J^T)), Yoshikawa 1985; jacobian (6, 7)."""
-    return float(np.sqrt(max(0.0, float(np.linalg.det(jacobian @ jacobian.T)))))
+    """sqrt(det(J J^T)), Yoshikawa 1985, or sqrt(det(J^T J)) of an arm with fewer than six joints; jacobian (6, n)."""
+    short = jacobian @ jacobian.T if jacobian.shape[1] >= 6 else jacobian.T @ jacobian
+    return float(np.sqrt(max(0.0, float(np.linalg.det(short)))))
 
 
 def solve(model: Any, data: Any, place: tuple[float, float, float], guess: F64, steps: int = 200) -> tuple[F64, float, float]:
@@ -97,6 +98,7 @@ def posture(y: float, z: float) -> F64:
     return mixed
 
 
-def place_saw(model: Any, data: Any, place: tuple[float, float, float]) -> F64:
+def place_saw(place: tuple[float, float, float]) -> F64:
     """(7,) rad that hold the level saw at ``place``, starting from the preferred posture there."""
+    model, data = _bench()
     return solve(model, data, place, posture(place[1], place[2]), 60)[0]

@@ -9,24 +9,25 @@ import mujoco_warp as mjw
 import numpy as np
 import warp as wp
 
-from adapters.mujoco import layout, looks
-from adapters.mujoco.plant import unpack
-from adapters.mujoco.scene import Scene
+from adapters.mujoco.scene import CellStage
+from adapters.mujoco.stage import Stage
 from engine.types import F32, F64, U8
 
 wp.config.quiet = True
 
 
 class Renderer:
-    """Draws up to ``worlds`` plants at once, px × px for each camera. The first draw compiles kernels (seconds, then cached)."""
+    """Draws up to ``worlds`` plants of a stage at once, px × px for each camera; the co-sawing cell's where none is given.
 
-    def __init__(self, worlds: int, px: int = 128, device: str = "cpu", shadows: bool = False) -> None:
+    The first draw compiles kernels (seconds, then cached).
+    """
+
+    def __init__(self, worlds: int, px: int = 128, device: str = "cpu", shadows: bool = False, stage: Stage | None = None) -> None:
         self.worlds, self.px, self.device = worlds, px, device
-        self._scene = Scene()
-        model = self._scene.model
+        self.stage = stage = stage or CellStage()
+        model = stage.model
         names = [model.camera(i).name for i in range(model.ncam)]
-        self.order = [sorted(layout.CAMERAS, key=names.index).index(name) for name in layout.CAMERAS]  #: of ``draw_device``'s cameras
-        self._paint = [looks.PAINTS.index(model.geom(i).name.split(":")[0]) for i in range(model.ngeom)]
+        self.order = [sorted(stage.cameras, key=names.index).index(name) for name in stage.cameras]  #: of ``draw_device``'s cameras
         self._rgb = model.geom_rgba[:, :3].astype(np.float32)
         with wp.ScopedDevice(device):
             self._model: Any = mjw.put_model(model)
@@ -41,28 +42,30 @@ class Renderer:
                 use_textures=False,
                 use_shadows=shadows,
                 enabled_geom_groups=[2],
-                cam_active=[name in layout.CAMERAS for name in names],
+                cam_active=[name in stage.cameras for name in names],
                 enable_backface_culling=False,
             )
             self._model.geom_rgba = wp.zeros((worlds, model.ngeom), dtype=wp.vec4)
             self._model.geom_size = wp.zeros((worlds, model.ngeom), dtype=wp.vec3)
         g, c, k = model.ngeom, model.ncam, model.nlight
+        still = stage.data
         self._host = {
             "geom_xpos": np.zeros((worlds, g, 3), np.float32),
             "geom_xmat": np.zeros((worlds, g, 3, 3), np.float32),
             "cam_xpos": np.zeros((worlds, c, 3), np.float32),
             "cam_xmat": np.zeros((worlds, c, 3, 3), np.float32),
-            "light_xpos": np.zeros((worlds, k, 3), np.float32),
+            "light_xpos": np.tile(still.light_xpos.astype(np.float32), (worlds, 1, 1)),
             "light_xdir": np.zeros((worlds, k, 3), np.float32),
         }
-        self._sizes = np.zeros((worlds, g, 3), np.float32)
+        self._cameras = still.cam_xpos.astype(np.float32), still.cam_xmat.reshape(c, 3, 3).astype(np.float32)
+        self._sizes = np.tile(model.geom_size.astype(np.float32), (worlds, 1, 1))
         self._colours = np.ones((worlds, g, 4), np.float32)
         self._graph: Any = None
 
     def draw(self, plants: F64, look: F32 | None = None) -> U8:
         """uint8 RGB (N, C, px, px, 3) of plants (N, P), N <= worlds; looks (N, L), nominal where None."""
         packed = self.draw_device(plants, look).numpy()[: len(plants)]
-        bytes_ = packed.view(np.uint8).reshape(len(plants), len(layout.CAMERAS), self.px, self.px, 4)
+        bytes_ = packed.view(np.uint8).reshape(len(plants), len(self.order), self.px, self.px, 4)
         return np.ascontiguousarray(bytes_[:, self.order, :, :, 2::-1])
 
     def draw_device(self, plants: F64, look: F32 | None = None) -> Any:
@@ -70,9 +73,13 @@ class Renderer:
 
         The array is the renderer's own: complete when this returns, overwritten by the next draw.
         """
-        if len(plants) > self.worlds:
-            raise ValueError(f"{len(plants)} plants for a renderer of {self.worlds} worlds; draw them in parts")
-        self._fill(plants, look)
+        return self.draw_posed(self.stage.posed(plants), look)
+
+    def draw_posed(self, rows: F32, look: F32 | None = None) -> Any:
+        """The same of rows (N, G) that a stage like this one has ``posed``."""
+        if len(rows) > self.worlds:
+            raise ValueError(f"{len(rows)} plants for a renderer of {self.worlds} worlds; draw them in parts")
+        self._fill(rows, look)
         with wp.ScopedDevice(self.device):
             for name, values in self._host.items():
                 getattr(self._data, name).assign(values)
@@ -95,21 +102,13 @@ class Renderer:
         mjw.refit_bvh(self._model, self._data, self._context)
         mjw.render(self._model, self._data, self._context)
 
-    def _fill(self, plants: F64, look: F32 | None) -> None:
-        """Pose every world's scene and copy what the tracer reads."""
-        n = len(plants)
-        scene, data, host = self._scene, self._scene.data, self._host
+    def _fill(self, rows: F32, look: F32 | None) -> None:
+        """Copy what the tracer reads."""
+        n, host, stage, looks = len(rows), self._host, self.stage, self.stage.looks
         given = np.tile(looks.nominal(), (n, 1)) if look is None else np.asarray(look, np.float32)
-        for i in range(n):
-            plant = unpack(plants[i])
-            scene.pose(plant)
-            host["geom_xpos"][i] = data.geom_xpos
-            host["geom_xmat"][i] = data.geom_xmat.reshape(-1, 3, 3)
-            host["cam_xpos"][i] = data.cam_xpos
-            host["cam_xmat"][i] = data.cam_xmat.reshape(-1, 3, 3)
-            host["light_xpos"][i] = data.light_xpos
-            self._sizes[i] = scene.sizes(plant)
-        self._colours[:n, :, :3] = self._rgb * looks.tints(given)[:, self._paint]
+        host["geom_xpos"][:n], host["geom_xmat"][:n], self._sizes[:n, stage.sized] = stage.unposed(rows)
+        host["cam_xpos"][:n], host["cam_xmat"][:n] = self._cameras
+        self._colours[:n, :, :3] = self._rgb * looks.tints(given)[:, stage.paints]
         host["light_xdir"][:n] = looks.lights(given)
         shift, turn = looks.jitter(given)
         if shift.any() or turn.any():

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from adapters.base import AdapterError
-from adapters.mujoco import drive, hold, layout, partner, person, plant, reach, saw, sensors, sight, strokes
-from adapters.mujoco.arm import Arm
+from adapters.mujoco import drive, hold, layout, partner, person, plant, reach, saw, sensors, sight, strokes, world
+from adapters.mujoco.body import Body
 from adapters.mujoco.cutting import bite
 from adapters.mujoco.hazards import Hazard, Kind
 from adapters.mujoco.person import Point
@@ -18,7 +18,7 @@ from engine.control import impedance
 from engine.control.tank import Spring
 from engine.limits import Limits
 from engine.safety import cell as commissioned
-from engine.types import F64, Command, Observation, Person, Vec6
+from engine.types import F64, Command, Observation, Person, Vec6, Vec7
 
 NORMAL: Final = Limits()
 COMMAND_TIMEOUT: Final = 0.05  #: s without a command, then the robot brakes and holds by itself
@@ -40,7 +40,7 @@ class Cosaw:
     def __init__(self, seed: int, cell: commissioned.Cell | None = None, limits: Limits = NORMAL) -> None:
         self.seed = seed
         self.cell = layout.cell() if cell is None else cell
-        self._arm = Arm()
+        self._arm = Body(world.plant_model(), world.TOOL_SITE, world.LINKS)
         self._rest: F64 = np.zeros(7)
         self._posture: F64 | None = None  # comes anew with every command, so the plant need not carry it
         self._time = 0.0
@@ -106,6 +106,9 @@ class Cosaw:
         c.braked, c.own_hold, c.yielding = command.brakes, False, command.hold
         c.goal = Spring(command.pose_d, command.stiffness_d, command.force_max, command.torque_max)
         c.twist_d, c.task_power = command.twist_d, command.task_power
+
+    def tool_at(self, q: Sequence[float]) -> Vec7:
+        return tuple(reach.tool(np.array(q), np.zeros(7))[0].tolist())
 
     def joint_twist(self, joint: int) -> Vec6:
         return tuple(self._arm.jacobian[:, joint - 1].tolist())
@@ -202,7 +205,7 @@ class Cosaw:
         fresh = plant.fresh(self.seed)
         fresh.drives = plant.Drives(line_y, line_y, log_top, log_top)
         fresh.hand.stand_y = tool[1]
-        q = self._arm.joints_for(tool)
+        q = reach.place_saw(tool)
         fresh.meter.height = tool[2] - log_top
         fresh.control.account.tank = self._limits.tank_min
         self.restore(plant.pack(Plant(0.0, q, np.zeros(7), np.zeros(7), fresh)))

@@ -9,14 +9,19 @@ import numpy as np
 
 from adapters.mujoco import layout, person, world
 from adapters.mujoco.cutting import KERFS
+from adapters.mujoco.looks import Looks
 from adapters.mujoco.person import Point
-from adapters.mujoco.plant import Plant
+from adapters.mujoco.plant import Plant, unpack
+from adapters.mujoco.stage import Stage
 from adapters.mujoco.zones import CRACKS, KNOTS
-from engine.types import F64
+from engine.types import F32, F64
 
 HIDDEN: Final = -3.0  #: m, height of what is not there now: under the floor
 KERF_RADIUS: Final = 0.05  #: m, of the dark disc that shows as a slit where it rises out of the log
+PERSON: Final = ("trunk", "legs", "head", "upper_right", "fore_right", "upper_left", "fore_left")  #: bodies
 KNOT_SHOWN: Final = 0.19  #: share of a knot's ellipsoid that stands out of the log, along it
+#: The line, knots and cracks keep most of their contrast.
+LOOKS: Final = Looks((*world.PAINTS, "robot"), len(layout.CAMERAS), {"line": 0.15, "knot": 0.2, "crack": 0.1, "wood": 0.15, "robot": 0.1})
 
 
 def pointing(start: Point, end: Point) -> F64:
@@ -46,38 +51,34 @@ def _model() -> Any:
     return world.scene_model()
 
 
-class Scene:
-    """The drawn model and data of its own to pose it in; not for two threads at once, but each thread may have one."""
+class CellStage(Stage):
+    """The co-sawing cell."""
 
     def __init__(self) -> None:
-        self.model: Any = _model()
-        self.data: Any = mujoco.MjData(self.model)
-        self._mocap = {
-            self.model.body(i).name: int(self.model.body_mocapid[i]) for i in range(self.model.nbody) if self.model.body_mocapid[i] >= 0
-        }
-        self._site = self.model.site(world.TOOL_SITE).id
-        self._knots = [self.model.geom(f"knot:knot{i}").id for i in range(KNOTS)]
-        self._base_size = self.model.geom_size.copy()
+        model = _model()
+        self._mocap = {model.body(i).name: int(model.body_mocapid[i]) for i in range(model.nbody) if model.body_mocapid[i] >= 0}
+        self._site = model.site(world.TOOL_SITE).id
+        bodies = [model.body(name).id for name in PERSON]
+        self._person = np.flatnonzero(np.isin(model.geom_bodyid, bodies))
+        super().__init__(model, layout.CAMERAS, LOOKS, [model.geom(f"knot:knot{i}").id for i in range(KNOTS)])
 
-    def pose(self, plant: Plant) -> None:
-        """Place every body; afterwards ``data`` holds the places of geoms, cameras and lights."""
-        model, data = self.model, self.data
-        data.qpos[:7] = plant.q
-        self._place_wood(plant)
+    def pose(self, plant: F64) -> None:
+        model, data, held = self.model, self.data, unpack(plant)
+        data.qpos[:7] = held.q
+        self._place_wood(held)
         mujoco.mj_kinematics(model, data)
         frame = data.site_xmat[self._site].reshape(3, 3)
         grip = data.site_xpos[self._site] + frame @ np.array([layout.HANDLE_AHEAD, 0.0, layout.HANDLE_UP])
-        self._place_person(plant, (float(grip[0]), float(grip[1]), float(grip[2])))
+        self._place_person(held, (float(grip[0]), float(grip[1]), float(grip[2])))
         mujoco.mj_kinematics(model, data)
-        mujoco.mj_comPos(model, data)
-        mujoco.mj_camlight(model, data)
+        for size, knot in zip(self.sizes, held.cell.grain.knots, strict=True):
+            size[1] = max(0.005, knot.half / KNOT_SHOWN)
 
-    def sizes(self, plant: Plant) -> F64:
-        """(ngeom, 3) geom sizes of this plant's log: knots are as long as they are."""
-        size: F64 = self._base_size.copy()
-        for geom, knot in zip(self._knots, plant.cell.grain.knots, strict=True):
-            size[geom, 1] = max(0.005, knot.half / KNOT_SHOWN)
-        return size
+    def without_person(self, rows: F32) -> F32:
+        """A copy of posed rows (N, G) in which nobody is there."""
+        lonely = rows.copy()
+        self.unposed(lonely)[0][:, self._person] = (0.0, 0.0, HIDDEN)
+        return lonely
 
     def _put(self, name: str, place: Point, quat: Any = (1.0, 0.0, 0.0, 0.0)) -> None:
         i = self._mocap[name]

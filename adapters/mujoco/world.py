@@ -21,6 +21,7 @@ from adapters.mujoco.zones import CRACKS, KNOTS
 
 TOOL_SITE: Final = "tool"
 SAW_BODY: Final = "saw"
+LINKS: Final = ("link2", "link4", "link6", "attachment")  #: bodies that stand for the points of LINKS
 LIMBS: Final = ("upper_right", "fore_right", "upper_left", "fore_left")
 
 # Fixed cameras: where they stand, what they look at, which way is up, vertical field of view in degrees.
@@ -74,8 +75,11 @@ def _assets() -> Path:
     return path
 
 
-def _arm(drawn: bool) -> Any:
-    """The Franka on its pedestal with the saw's body and tool frame on its flange; with its visual meshes only if drawn."""
+def franka(drawn: bool) -> Any:
+    """MjSpec of the bare arm at the origin, its flange the body "attachment"; with its visual meshes only if drawn.
+
+    Raises AdapterError where the package that ships it is not installed.
+    """
     spec = mujoco.MjSpec.from_file(str(_assets()))
     spec.delete(spec.body("base_mount"))
     for sensor in list(spec.sensors):
@@ -93,6 +97,12 @@ def _arm(drawn: bool) -> Any:
     for mesh in list(spec.meshes):
         if (mesh.name or Path(mesh.file).stem) not in used:
             spec.delete(mesh)
+    return spec
+
+
+def _arm(drawn: bool) -> Any:
+    """The Franka on its pedestal with the saw's body and tool frame on its flange."""
+    spec = franka(drawn)
     spec.body("link0").pos = [0.0, 0.0, layout.PEDESTAL]
     flange = spec.body("attachment")
     # The flange points down and its x axis is turned by half a turn about z from the saw's.
@@ -122,7 +132,7 @@ def scene_model() -> Any:
     _log(world)
     _person(world)
     for name, (place, target, up, fovy) in VIEWS.items():
-        world.add_camera(name=name, pos=place, quat=_look(place, target, up), fovy=fovy)
+        world.add_camera(name=name, pos=place, quat=camera_quat(place, target, up), fovy=fovy)
     for name, direction in (("key", (-0.35, 0.45, -1.0)), ("fill", (0.6, -0.5, -0.55))):
         world.add_light(
             name=name, type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0.6, 0.0, 3.0], dir=direction, castshadow=name == "key"
@@ -274,8 +284,8 @@ def _person(world: Any) -> None:
                 _geom(body, "skin", "fist", _ELLIPSOID, (0.042, 0.036, 0.044), (long, 0.0, 0.0))
 
 
-def _look(place: Any, target: Any, up: Any) -> list[float]:
-    """Quaternion of a camera at ``place`` that looks at ``target``: its -z axis points there, its y axis up."""
+def camera_quat(place: Any, target: Any, up: Any) -> list[float]:
+    """(4,) of a camera at ``place`` that looks at ``target``: its -z axis points there, its y axis up."""
     back = np.asarray(place, float) - np.asarray(target, float)
     back /= np.linalg.norm(back)
     right = np.cross(np.asarray(up, float), back)

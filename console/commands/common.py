@@ -53,9 +53,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is run: robot, task, policy, settings."""
     for option in reversed(
         (
-            click.option("--robot", help="cosaw (simulated cell; default)."),
-            click.option("--task", help="What to do; saw for the cosaw cell."),
-            click.option("--policy", help="compact (shipped), scripted (placeholder), or a checkpoint folder."),
+            click.option("--robot", help="cosaw (simulated cell; default), pickplace or so101-sim (simulated arms at a table)."),
+            click.option("--task", help="What to do: saw; pickplace, lift or reach."),
+            click.option("--policy", help="compact (shipped), scripted (placeholder), a checkpoint folder, or a hub id: owner/name."),
             click.option("--instruction", help="The sentence the policy is given."),
             config_option,
             click.option("--device", help="cpu, cuda or cuda:N."),

@@ -22,27 +22,70 @@ def train() -> None:
     """Train a policy from simulation."""
 
 
+robot_option = click.option("--robot", default="cosaw", show_default=True, help="cosaw, pickplace or so101-sim.")
+
+
 @train.command("policy")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--episodes", type=click.IntRange(min=1), default=1500, show_default=True, help="Demonstrations of the scripted expert.")
-@click.option("--steps", type=click.IntRange(min=1), default=6000, show_default=True, help="Optimiser steps of the prefix.")
+@robot_option
+@click.option("--episodes", type=click.IntRange(min=1), default=3000, show_default=True, help="Demonstrations of the scripted expert.")
+@click.option("--steps", type=click.IntRange(min=1), default=5000, show_default=True, help="Optimiser steps of the prefix.")
+@click.option("--expert-steps", type=click.IntRange(min=1), default=4000, show_default=True, help="Optimiser steps of the five experts.")
+@click.option("--practice", type=click.IntRange(min=0), default=256, show_default=True, help="Episodes led by the policy itself; 0 = none.")
+@click.option("--nominal", type=click.IntRange(min=1), default=48, show_default=True, help="Undisturbed episodes that tell what is usual.")
+@click.option("--batch", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes that simulate.")
 @click.option("--resume", is_flag=True, help="Take up after the last stage that finished.")
-def train_policy(out: Path, episodes: int, steps: int, device: str, workers: int, resume: bool) -> None:
-    """Demonstrations, prefix, five experts, statistics and evaluation, written to OUT."""
+@click.option("--demonstrations-only", is_flag=True, help="Stop after the first stage, which needs no accelerator.")
+def train_policy(out: Path, robot: str, resume: bool, demonstrations_only: bool, **sizes: Any) -> None:
+    """Demonstrations, prefix, practice, five experts and statistics of a robot's tasks, written to OUT; stages are kept in OUT.work."""
+    from engine.policy import courses
+    from engine.policy import train as training
     from engine.policy.errors import PolicyError
-    from engine.policy.train import train as fit
 
     try:
-        trained = fit(out, episodes, steps, device, workers, resume, progress).info
+        plan = training.Plan(courses.course(robot), **sizes)
+        if demonstrations_only:
+            click.echo(f"{training.demonstrate(out, plan, resume, progress)} episodes. Go on with the same command and --resume.")
+            return
+        trained = training.train(out, plan, resume, progress).info
         click.echo(
-            f"{out}: {trained.members} members, {trained.parameters_m:.2f} M parameters. Evaluate with: sawhorse evaluate policy {out}"
+            f"{out}: {trained.members} members, {trained.parameters_m:.2f} M parameters. "
+            f"Evaluate with: sawhorse evaluate policy {out} --robot {robot}"
         )
     except PolicyError as error:
         fail(str(error), NOT_CONNECTED)
     except OSError as error:
         fail(f"{error.filename or out} cannot be used: {error.strerror}.", NOT_CONNECTED)
+
+
+@train.command("sight")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--episodes", type=click.IntRange(min=1), default=1600, show_default=True, help="Whose moments the heads learn from.")
+@click.option("--sequences", type=click.IntRange(min=2), default=256, show_default=True, help="That the smoother learns from.")
+@click.option("--steps", type=click.IntRange(min=1), default=8000, show_default=True, help="Optimiser steps of the heads.")
+@click.option("--turns", type=click.IntRange(min=1), default=1200, show_default=True, help="Optimiser steps of the smoother.")
+@click.option("--seconds", type=click.FloatRange(min=1.0), default=12.0, show_default=True, help="Of an episode.")
+@click.option("--batch", type=click.IntRange(min=1), default=256, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes that simulate.")
+@json_option
+def train_sight(path: Path, as_json: bool, **sizes: Any) -> None:
+    """Teach the sawing policy in PATH what it sees: heads on its frozen prefix, the smoother over time, and their calibration.
+
+    Written into PATH. Sight whose calibration keeps its bounds feeds the arbiter; any other is disabled.
+    """
+    from engine.policy import seeing
+    from engine.policy.errors import PolicyError
+
+    try:
+        found = seeing.train(path, seeing.Plan(**sizes), progress)
+    except PolicyError as error:
+        fail(str(error), NOT_CONNECTED)
+    except OSError as error:
+        fail(f"{error.filename or path} cannot be used: {error.strerror}.", NOT_CONNECTED)
+    put(found, as_json)
 
 
 @click.group(cls=Commands)
@@ -52,24 +95,58 @@ def evaluate() -> None:
 
 @evaluate.command("policy")
 @click.argument("path", default="compact")
-@click.option("--episodes", type=click.IntRange(min=1), default=50, show_default=True, help="Unseen seeds.")
-@click.option("--seed", type=int, default=None, help="The first of them.")
+@robot_option
+@click.option("--episodes", type=click.IntRange(min=1), default=100, show_default=True, help="Unseen seeds, for every task and variant.")
+@click.option("--seed", type=int, default=10_000, show_default=True, help="The first of them.")
+@click.option("--flow-steps", type=click.IntRange(1, 50), multiple=True, help="The ensemble at so many flow steps too; may be repeated.")
+@click.option("--spread", type=click.FloatRange(min=1.0, min_open=True), default=1.5, show_default=True, help="Of the far starts.")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
 @json_option
-def evaluate_policy(path: str, episodes: int, seed: int | None, device: str, workers: int, as_json: bool) -> None:
-    """Closed-loop success of the expert, of the policy, and of the same policy seeing black pictures, on the same seeds."""
-    from engine.policy import train as training
+def evaluate_policy(path: str, robot: str, as_json: bool, **sizes: Any) -> None:
+    """Closed-loop success of the ensemble, its expert, one member, black pictures and a wrong instruction, on the same seeds.
+
+    And how well the members' disagreement tells starts outside the trained range.
+    """
+    import msgspec
+
+    from engine.policy import courses
+    from engine.policy import evaluate as evaluation
     from engine.policy.errors import PolicyError
 
-    first = training.EVALUATION_SEED if seed is None else seed
     try:
-        found = training.evaluate(path, episodes, first, device, workers=workers, progress=progress)
+        found = evaluation.evaluate(courses.course(robot), path, progress=progress, **sizes)
     except PolicyError as error:
         fail(str(error), NOT_CONNECTED)
     except OSError as error:
         fail(f"{error.filename or path} cannot be used: {error.strerror}.", NOT_CONNECTED)
-    put(found, as_json)
+    click.echo(msgspec.json.encode(found).decode() if as_json else "\n".join(evaluation.lines(found)))
+
+
+@evaluate.command("sight")
+@click.argument("path", default="compact")
+@click.option("--episodes", type=click.IntRange(min=2), default=100, show_default=True, help="Unseen seeds, half of them with hazards.")
+@click.option("--seed", type=int, default=60_000, show_default=True, help="The first of them.")
+@click.option("--seconds", type=click.FloatRange(min=1.0), default=12.0, show_default=True, help="Of an episode.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
+@json_option
+def evaluate_sight(path: str, as_json: bool, **sizes: Any) -> None:
+    """What the sawing policy sees against the truth: errors, calibration and false alarms, with the smoother and without.
+
+    In nominal light and tints and in such far from it; 95 % intervals by drawing the episodes again.
+    """
+    from engine.policy import checkpoint, judging
+    from engine.policy.errors import PolicyError
+
+    folder = checkpoint.shipped("cosaw") if path == "compact" else Path(path).expanduser()
+    try:
+        found = judging.evaluate(folder, progress=progress, **sizes)
+    except PolicyError as error:
+        fail(str(error), NOT_CONNECTED)
+    except OSError as error:
+        fail(f"{error.filename or path} cannot be used: {error.strerror}.", NOT_CONNECTED)
+    click.echo(json.dumps(found) if as_json else "\n".join(judging.lines(found)))
 
 
 def _study_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +167,7 @@ def _study_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @evaluate.command("safety")
 @click.option("--scenes", type=click.IntRange(1, 10_000), help="Drawn scenes of 15 s [default: 200, or 50 with --without].")
-@click.option("--without", help="Put off latch, validity, limits, separation, contact, uncertainty, operator, all, or each in turn.")
+@click.option("--without", help="Put off latch, validity, limits, separation, contact, uncertainty, vision, operator, all; or each alone.")
 @_study_options
 def evaluate_safety(scenes: int | None, without: str | None, as_json: bool, **options: Any) -> None:
     """Hazard scenes on the real engine in lock-step: contacts, forces, stops; and what each layer is good for.
@@ -153,9 +230,13 @@ def _study(
 @click.command()
 @click.argument("topic")
 @click.option("--seconds", type=click.FloatRange(min=0.1), help="How long to measure (default: the topic's own time).")
+@click.option("--model", type=click.Choice(["compact", "smolvla"]), help="Of ensemble: shipped, or SmolVLA-450M with random weights.")
+@click.option("--device", help="Of ensemble: cpu or cuda.")
+@click.option("--members", type=click.IntRange(min=1), help="Of ensemble: how many (default 5).")
+@click.option("--perturbations", type=click.IntRange(min=0), help="Of ensemble: perturbed passes beside the clean one (default 3).")
 @config_option
 @json_option
-def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool) -> None:
+def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool, **choices: str | int | None) -> None:
     """Measure: console, control, ensemble, recorder, sim, startup or stop.
 
     Each figure stands beside its bar and beside a named alternative measured in the same run.
@@ -171,9 +252,12 @@ def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool)
 
     if topic not in figures.TOPICS:
         fail(f"Unknown topic {topic!r}: {nearest(topic, figures.TOPICS)}", USAGE)
+    given = {name: value for name, value in choices.items() if value is not None}
+    if given and topic != "ensemble":
+        fail(f"--{next(iter(given))} belongs to `bench ensemble`, not to `bench {topic}`.", USAGE)
     settings = settings_from(config)
     try:
-        report = figures.measure(topic, settings, seconds, progress)
+        report = figures.measure(topic, settings, seconds, progress, **given)
     except (figures.BenchError, AdapterError, PolicyError, SessionError, OSError) as error:
         fail(str(error), NOT_CONNECTED)
     click.echo(json.dumps(msgspec.to_builtins(report)) if as_json else "\n".join(lines(report)))

@@ -42,8 +42,8 @@ def checks(settings: Settings, tell: Callable[[str], None], *, hold: bool = Fals
         "ray tracer": lambda: cell.ray_tracer(cell.kernel_cache()),
         "scheduling": machine.scheduling,
         "clock": lambda: machine.clock(offset, machine.discipline()),
-        "robot model": cell.robot_model,
-        "policy files": lambda: cell.policy_files(settings.policy),
+        "robot model": lambda: cell.robot_model(settings.robot),
+        "policy files": lambda: cell.policy_files(settings.policy, settings.robot),
         "GPU": lambda: machine.gpu(settings.device, machine.cuda_devices(), machine.nvidia_driver()),
         "inference": lambda: cell.inference(settings),
     }

@@ -63,15 +63,17 @@ def _devices(devices: Sequence[tuple[Path, str]], may_use: Callable[[Path], bool
     return Result("warn", found, f"Let yourself use it: `sudo usermod -aG {groups} $USER`, then log in again.")
 
 
-def robot_model() -> Result:
+def robot_model(robot: str) -> Result:
     from adapters.base import AdapterError
-    from adapters.mujoco.scene import Scene
+    from adapters.mujoco.scene import CellStage
+    from adapters.mujoco.tabletop.stage import TableStage
+    from engine.policy.scripted import ARMS
 
     try:
-        model = Scene().model
+        model = (TableStage(ARMS[robot]) if robot in ARMS else CellStage()).model
     except AdapterError as error:
-        return Result("fail", str(error), "Install gym-hil with `uv sync`: it ships the Franka's meshes.")
-    return Result("ok", f"the cell's scene: {model.ngeom} geoms, {model.nmesh} of them from meshes")
+        return Result("fail", str(error), "Install the project's dependencies with `uv sync`: they ship the arms' meshes.")
+    return Result("ok", f"the scene of {robot}: {model.ngeom} geoms, {model.nmesh} of them from meshes")
 
 
 def kernel_cache() -> Path:
@@ -91,12 +93,15 @@ def ray_tracer(cache: Path) -> Result:
     )
 
 
-def policy_files(name: str) -> Result:
+def policy_files(name: str, robot: str) -> Result:
     if name == "scripted":
         return Result("warn", "scripted, a placeholder", "Choose a trained policy with --policy compact.")
-    from engine.policy import checkpoint, loading
+    from engine.policy import checkpoint, hub
+    from engine.policy.errors import PolicyError
 
-    folder = loading.COMPACT if name == "compact" else Path(name)
+    folder = checkpoint.shipped(robot) if name == "compact" else Path(name).expanduser()
+    if not folder.is_dir() and hub.is_id(name):
+        return Result("warn", f"{name} is on the hub", "It is fetched when it is first loaded, and kept.")
     if not (folder / checkpoint.MANIFEST).exists():
         return Result(
             "warn", f"{folder} has no {checkpoint.MANIFEST}", "Nothing says what its files should be: trust it as far as its source."
@@ -104,7 +109,7 @@ def policy_files(name: str) -> Result:
     try:
         manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
         checkpoint.check_files(folder, manifest)
-    except loading.PolicyError as error:
+    except PolicyError as error:
         return Result("fail", str(error), "Restore the file from the repository, or train the policy again with `sawhorse train policy`.")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     return Result("ok", f"{name}: {len(manifest['files'])} files, {size:.1f} MB, hashes match, {manifest['members']} members")
@@ -115,16 +120,20 @@ def inference(settings: Settings) -> Result:
         return Result("warn", "the scripted policy infers nothing", "Choose a trained policy with --policy compact.")
     import numpy as np
 
-    from engine.host import open_robot
-    from engine.policy import benchmark, loading
+    from engine.host import open_robot, policy_loader
+    from engine.policy import benchmark
+    from engine.policy.ensemble import Ensemble
+    from engine.policy.errors import PolicyError
 
-    robot, _ = open_robot(settings)
+    robot, rig = open_robot(settings)
     robot.connect()
     reading = robot.read(time.monotonic_ns())
     robot.close()
     try:
-        spent = benchmark.inference_ms(settings.policy, settings.device, settings.instruction, reading, settings.camera.pixels)
-    except loading.PolicyError as error:
+        ensemble = policy_loader(settings, robot, rig)(lambda text: None)
+        assert isinstance(ensemble, Ensemble)
+        spent = benchmark.inference_ms(ensemble, settings.instruction, reading, settings.camera.pixels)
+    except PolicyError as error:
         return Result("fail", str(error), "Choose another policy or device: `sawhorse config show` says where these came from.")
     p50 = float(np.median(spent))
     found = f"{settings.policy} on {settings.device}: {p50:.0f} ms p50, {spent.max():.0f} at most of {len(spent)}"

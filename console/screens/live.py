@@ -6,7 +6,7 @@ import time
 from textual import events
 
 from console.hold import TRIP, ArmGesture, HeldKeys, Keyboard
-from console.keymap import ARROWS, HOLDS, possible
+from console.keymap import ARROWS, GRIPS, HOLDS, possible
 from console.places import Place, live_places
 from console.presence import HEARD_WITHIN, asking
 from console.screens.board import is_repeat
@@ -238,6 +238,8 @@ class LiveScreen(RobotBoard):
             return
         if action in HOLDS:
             self._hold(action, action, event)
+        elif action in GRIPS:
+            self._hold(action, GRIPS[action], event)
         elif action in ARROWS:
             self._arrow(action, event, snapshot)
         elif action in ("joint_before", "joint_after"):
@@ -251,7 +253,7 @@ class LiveScreen(RobotBoard):
                 self.gesture.withdraw()
         elif action == "clear":
             self._clear(snapshot)
-        elif action == "recover" and not snapshot.saw.stuck:
+        elif action == "recover" and snapshot.saw.present and not snapshot.saw.stuck:
             self.say("The saw is not stuck: there is nothing to free.")
         elif (intent := _intent(action, snapshot)) is not None:
             self.send(intent)

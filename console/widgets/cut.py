@@ -1,4 +1,4 @@
-"""The work: what the blade is in, how deep, what the partner does."""
+"""The work: what the blade is in, how deep, what the partner does; without a saw, the task."""
 
 from typing import ClassVar
 
@@ -6,7 +6,8 @@ from console.draw import bar, signed_bar
 from console.panel import Panel
 from console.rows import Row, number, row
 from console.view import View
-from engine.types import Snapshot, Zone
+from console.widgets.task import heads, task_rows, tool_row
+from engine.types import Zone
 
 ZONES = {Zone.AIR: "AIR", Zone.SOFT: "SOFT WOOD", Zone.KNOT: "KNOT", Zone.CRACKED: "CRACKED"}
 PRESS_FULL = 50.0  #: N, a full bar
@@ -17,6 +18,8 @@ def cut_rows(view: View, width: int, height: int) -> list[Row]:
         return [row(("no robot yet", "dim"))]
     s = view.snapshot
     saw = s.saw
+    if not saw.present:
+        return task_rows(view, width, height)
     zone = ZONES.get(Zone(saw.zone), "?") if saw.zone in Zone else "?"
     hard = saw.zone in (Zone.KNOT, Zone.CRACKED)
     room = max(6, width - 24)
@@ -66,11 +69,11 @@ def cut_rows(view: View, width: int, height: int) -> list[Row]:
             (number(saw.stroke_count, 5, 0), "text"),
         ),
         *_stroke(view),
-        _tool(s),
+        tool_row(s),
     ]
     if s.run.simulated:
         rows.append(row(("hand    ", "dim"), (number(saw.free_hand_distance, 6, 2), "text"), (" m  free (sim's truth)", "dim")))
-    rows += _heads(s, width)
+    rows += heads(s, width)
     return rows[:height]
 
 
@@ -98,23 +101,12 @@ def _stroke(view: View) -> list[Row]:
     ]
 
 
-def _tool(s: Snapshot) -> Row:
-    x, y, z = s.inputs.pose[:3]
-    return row(("tool    ", "dim"), *((number(value, 7, 3, sign=True), "text") for value in (x, y, z)), (" m", "dim"))
-
-
-def _heads(s: Snapshot, width: int) -> list[Row]:
-    """What the model reads off the pictures, where it has such heads."""
-    if s.inference is None or not s.inference.heads:
-        return []
-    return [
-        row(("sees    ", "dim"), (f"{name.replace('_', ' ')[: width - 18]:{min(22, width - 18)}}", "dim"), (number(v, 8, 3), "text"))
-        for name, v in s.inference.heads.items()
-    ]
-
-
 class CutPanel(Panel):
     TITLE: ClassVar[str] = "CUT / PARTNER"
+
+    def title(self, view: View) -> Row:
+        saw = view.snapshot is None or view.snapshot.saw.present
+        return row((self.TITLE if saw else "TASK", "title"))
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return cut_rows(view, width, height)

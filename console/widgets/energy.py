@@ -5,16 +5,18 @@ from typing import ClassVar
 
 from console.draw import marked_bar, signed_bar
 from console.panel import Panel
-from console.rows import Row, number, row
+from console.rows import Row, number, row, wrapped
 from console.stroke import Stroke
 from console.view import View
 from console.widgets.cut import ZONES
+from console.widgets.task import task_spans
 from engine.account import CLOSED
 from engine.limits import Limits
 from engine.types import Energy, Snapshot, Zone
 
 WHOLE = 0.995  #: share of a wanted change from which on the tank does not limit it
 LEDGER_FULL = 20.0  #: J, a full bar
+NO_TANK = "This robot keeps no account: its servos follow positions, as stiff as they are."
 
 
 def empty(energy: Energy, limits: Limits) -> bool:
@@ -66,7 +68,11 @@ def energy_rows(view: View, width: int, height: int) -> list[Row]:
     s = view.snapshot
     if s is None:
         return [row(("no account yet", "dim"))]
+    if not s.energy.present:
+        return [row((line, "dim")) for line in wrapped(NO_TANK, width)][:height]
     rows = [tank_row(view, s, width), share_row(view, s)]
+    if not s.saw.present:
+        return [*rows, *_sums(s.energy)][:height]
     stroke = view.history.stroke
     if stroke is None:
         return [*rows, row(("no full stroke watched yet", "dim"))][:height]
@@ -91,6 +97,12 @@ def energy_rows(view: View, width: int, height: int) -> list[Row]:
     return [*rows, closure_row(stroke)][:height]
 
 
+def _sums(energy: Energy) -> list[Row]:
+    """What has flowed since the robot was connected, where no stroke divides the run."""
+    terms = (("granted", energy.grant), ("damping", -energy.damping), ("paid", energy.paid), ("stored", energy.stored))
+    return [_pair(*terms[:2]), _pair(*terms[2:])]
+
+
 def _pair(first: tuple[str, float], second: tuple[str, float]) -> Row:
     spans = [((f"{name:7}", "dim"), (number(value, 6, 1, sign=True), "text")) for name, value in (first, second)]
     return row(*spans[0], "  ", *spans[1], (" J", "dim"))
@@ -101,6 +113,8 @@ def work_line(view: View, width: int) -> list[Row]:
     s = view.snapshot
     if s is None:
         return [row(("  no account yet", "dim"))]
+    if not s.energy.present:
+        return [row(("  no energy tank", "dim"), *task_spans(s))]
     share = s.energy.share
     zone = ZONES.get(Zone(s.saw.zone), "?") if s.saw.zone in Zone else "?"
     spans: Row = row(("  tank", "dim"), (number(s.energy.tank, 5, 1), "value"), (f"/{view.limits.tank_max:.0f} J ", "dim"))
@@ -108,10 +122,12 @@ def work_line(view: View, width: int) -> list[Row]:
     if share < WHOLE or empty(s.energy, view.limits):
         said = "EMPTY" if empty(s.energy, view.limits) else "tank limits"
         spans += row((f" λ{number(share, 5, 2)} {said}", "warn"))
-    elif width >= 76:
+    elif width >= 76 and s.saw.present:
         stroke = view.history.stroke
         closure = stroke.closure if stroke is not None else math.nan
         spans += row((" ledger", "dim"), (number(100 * closure, 5, 1), "text" if not closure >= CLOSED else "bad"), (" %", "dim"))
+    if not s.saw.present:
+        return [row(*spans, *task_spans(s))]
     spans += row(("  cut", "dim"), (number(s.saw.kerf_depth * 1e3, 6, 1), "value"), (" mm", "dim"))
     spans += row(("  STUCK " if s.saw.stuck else "  ", "bad"), (zone, "value"))
     return [spans]

@@ -7,9 +7,10 @@ from console.panel import Panel
 from console.rows import Row, number, row, wrapped
 from console.view import View
 from console.widgets.layers import score_role
-from engine.types import Snapshot
+from engine.types import Snapshot, Spring
 
 LEGEND = ("The score sets the norm, the norm permits;", "the task asks for no more, and the tank", "lets it come about. The slowest wins.")
+UNKNOWN = Spring(pose_d=(math.nan,) * 7, stiffness=(math.nan,) * 6, damping=(math.nan,) * 6, force_max=math.nan, torque_max=math.nan)
 SETTLED = 1.01  #: a spring stiffer than this many times what is permitted is still being softened
 
 
@@ -18,11 +19,12 @@ def gains_rows(view: View, width: int, height: int) -> list[Row]:
     if view.snapshot is None:
         return [row((line, "dim")) for line in wrapped("no limits yet: the robot may do nothing", max(1, width))][:height]
     s = view.snapshot
-    d, now = s.decision, s.spring
+    d, now = s.decision, in_effect(s)
     head = _head(view, width)
-    stroke = _link("K stroke", d.impedance_xy, d.stiffness[0], now.stiffness[0], "N/m", width)
-    across = _link("K across", d.impedance_xy, d.stiffness[1], now.stiffness[1], "N/m", width)
-    press = _link("K press", d.impedance_z, d.stiffness[2], now.stiffness[2], "N/m", width)
+    names = axis_names(s)
+    stroke = _link(f"K {names[0]}", d.impedance_xy, d.stiffness[0], now.stiffness[0], "N/m", width)
+    across = _link(f"K {names[1]}", d.impedance_xy, d.stiffness[1], now.stiffness[1], "N/m", width)
+    press = _link(f"K {names[2]}", d.impedance_z, d.stiffness[2], now.stiffness[2], "N/m", width)
     damping = _damping(s, width)
     force = _link("F", d.force, d.force_limit, now.force_max, "N", width, 1)
     speed = _link("speed", d.speed_scale, d.speed_limit, measured_speed(s), "m/s", width, 2)
@@ -52,6 +54,16 @@ def gains_rows(view: View, width: int, height: int) -> list[Row]:
     if height >= 13 + len(LEGEND):
         rows += [row((line, "dim")) for line in LEGEND]
     return rows[:height]
+
+
+def axis_names(s: Snapshot) -> tuple[str, str, str]:
+    """What x, y and z are for a saw, or just these."""
+    return ("stroke", "across", "press") if s.saw.present else ("x", "y", "z")
+
+
+def in_effect(s: Snapshot) -> Spring:
+    """The spring, unknown where servos follow positions and are as stiff as they are."""
+    return s.spring if s.energy.present else UNKNOWN
 
 
 def _columns(width: int) -> tuple[int, int, int, int]:
@@ -91,12 +103,12 @@ def _link(name: str, norm: float, permitted: float, effect: float, unit: str, wi
 
 
 def _damping(s: Snapshot, width: int) -> Row:
-    stroke, across, press = s.spring.damping[:3]
+    names, (stroke, across, press) = axis_names(s), in_effect(s).damping[:3]
     if width < 30:
-        return row(("D stroke ", "text"), (number(stroke, 6, 0), "value"), (" N s/m", "dim"))
-    spans = row("D ", ("stroke", "dim"), (number(stroke, 4, 0), "value"), (" across", "dim"), (number(across, 4, 0), "value"))
+        return row((f"D {names[0]} ", "text"), (number(stroke, 6, 0), "value"), (" N s/m", "dim"))
+    spans = row("D ", (names[0], "dim"), (number(stroke, 4, 0), "value"), (f" {names[1]}", "dim"), (number(across, 4, 0), "value"))
     if width >= 40:
-        spans += row((" press", "dim"), (number(press, 4, 0), "value"))
+        spans += row((f" {names[2]}", "dim"), (number(press, 4, 0), "value"))
     return (*spans, (" N s/m", "dim"))
 
 
@@ -135,3 +147,7 @@ class GainsPanel(Panel):
 
     def title(self, view: View) -> Row:
         return row(("SCORE → SPRING → MOTION", "title"))
+
+    def note(self, view: View) -> Row:
+        servos = view.snapshot is not None and not view.snapshot.energy.present
+        return row(("SERVOS", "warn")) if servos else ()

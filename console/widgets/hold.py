@@ -11,12 +11,19 @@ from engine.safety.limits import tilt
 from engine.types import Mode, OperatorState, Snapshot
 
 MODES = {Mode.CUT: "CUT", Mode.JOG_XYZ: "JOG XYZ", Mode.JOG_SAW: "JOG SAW", Mode.JOG_JOINT: "JOINT"}
+MODES_WITHOUT_SAW = MODES | {Mode.CUT: "TASK", Mode.JOG_SAW: "JOG TOOL"}
 GRANT_FULL = 0.5  #: s, the longest a grant lasts without a new sign of life
 
 
-def mode_row(operator: OperatorState) -> Row:
+def modes(s: Snapshot) -> dict[Mode, str]:
+    """The modes' names, of a robot with a saw or without."""
+    return MODES if s.saw.present else MODES_WITHOUT_SAW
+
+
+def mode_row(s: Snapshot) -> Row:
+    operator = s.operator
     spans: list[tuple[str, str]] = []
-    for mode, name in MODES.items():
+    for mode, name in modes(s).items():
         chosen = operator.mode == mode
         spans.append((f"[{name}]" if chosen else f" {name} ", "selected" if chosen else "dim"))
     return row(*spans, (" Tab", "key"))
@@ -39,23 +46,10 @@ def grant_row(operator: OperatorState, width: int) -> Row:
 def hold_rows(view: View, width: int, height: int) -> list[Row]:
     if view.snapshot is None:
         return [row(("nothing can be held yet", "dim"))]
-    operator = view.snapshot.operator
-    rows = [mode_row(operator), grant_row(operator, width)]
-    rows.append(
-        row(
-            ("K", "key"),
-            (" pull ", "dim"),
-            ("J", "key"),
-            (" push", "dim"),
-            (number(operator.hand_force_set, 4, 0), "value"),
-            (" N ", "dim"),
-            ("F", "key"),
-            (" press", "dim"),
-            (number(operator.hand_press, 3, 0), "value"),
-            (" N", "dim"),
-        )
-    )
-    if operator.mode == Mode.CUT:
+    operator, saw = view.snapshot.operator, view.snapshot.saw.present
+    rows = [mode_row(view.snapshot), grant_row(operator, width)]
+    rows.append(_partner_keys(operator) if saw else row(("Y", "key"), (" opens  ", "dim"), ("I", "key"), (" closes, while jogging", "dim")))
+    if operator.mode == Mode.CUT and saw:
         rows.append(
             row(
                 ("←→", "key"),
@@ -68,6 +62,8 @@ def hold_rows(view: View, width: int, height: int) -> list[Row]:
                 (" m", "dim"),
             )
         )
+    elif operator.mode == Mode.CUT:
+        rows.append(row(("Tab", "key"), (" to jog it", "dim")))
     else:
         rows.append(row(*_jog_spans(operator), (" -= ,.", "key")))
         if operator.mode == Mode.JOG_JOINT:
@@ -77,6 +73,22 @@ def hold_rows(view: View, width: int, height: int) -> list[Row]:
     if height >= len(rows) + 4:
         rows += _more(view, width)
     return rows[:height]
+
+
+def _partner_keys(operator: OperatorState) -> Row:
+    """The keys that lend the partner's hand, and with how much."""
+    return row(
+        ("K", "key"),
+        (" pull ", "dim"),
+        ("J", "key"),
+        (" push", "dim"),
+        (number(operator.hand_force_set, 4, 0), "value"),
+        (" N ", "dim"),
+        ("F", "key"),
+        (" press", "dim"),
+        (number(operator.hand_press, 3, 0), "value"),
+        (" N", "dim"),
+    )
 
 
 def _more(view: View, width: int) -> list[Row]:
@@ -119,7 +131,7 @@ def _chosen(view: View) -> tuple[str, int]:
 
 
 def _jog_spans(operator: OperatorState) -> Row:
-    """The step and the speed of the saw's fastest point."""
+    """The step and the speed of the tool's fastest point."""
     return row(
         ("step ", "dim"),
         (number(operator.jog_step * 1e3, 2, 0), "value"),
@@ -130,10 +142,12 @@ def _jog_spans(operator: OperatorState) -> Row:
 
 
 def _joint_spans(view: View, snapshot: Snapshot) -> Row:
-    """The chosen joint's angle, and how far the saw is from level."""
+    """The chosen joint's angle, and how far a saw is from level."""
     turned, most = math.degrees(tilt(snapshot.inputs.pose)), math.degrees(view.limits.tilt_max)
     _, joint = _chosen(view)
     angle = number(math.degrees(snapshot.inputs.q[joint - 1]), 6, 1, sign=True) + "°" if joint else " " * 7
+    if not snapshot.saw.present:
+        return row((angle, "value"))
     role = "warn" if turned > most / 2 else "value"
     return row((angle, "value"), (" tilt", "dim"), (number(turned, 4, 1), role), (f"/{most:.0f}°", "dim"))
 
@@ -143,7 +157,7 @@ def hold_line(view: View, width: int) -> list[Row]:
     if view.snapshot is None:
         return [row(("  nothing can be held yet", "dim"))]
     o = view.snapshot.operator
-    name = _chosen(view)[0] if o.mode == Mode.JOG_JOINT else MODES[Mode(o.mode)]
+    name = _chosen(view)[0] if o.mode == Mode.JOG_JOINT else modes(view.snapshot)[Mode(o.mode)]
     spans: list[tuple[str, str]] = [("  ", "text"), (f"[{name}]", "selected"), (" ", "text")]
     if o.grant_left > 0 and o.grant_axis:
         spans += [
@@ -155,7 +169,10 @@ def hold_line(view: View, width: int) -> list[Row]:
         spans += [("nothing granted            ", "dim")]
     if o.mode != Mode.CUT:
         spans += [(" ", "text"), *_jog_spans(o), (" ", "text")]
-        return [row(*spans, *(_joint_spans(view, view.snapshot) if o.mode == Mode.JOG_JOINT and width >= 76 else ()))]
+        spans += _joint_spans(view, view.snapshot) if o.mode == Mode.JOG_JOINT and width >= 76 else ()
+        return [row(*spans, *(() if view.snapshot.saw.present else (("  Y I", "key"), (" gripper", "dim"))))]
+    if not view.snapshot.saw.present:
+        return [row(*spans, (" Tab", "key"), (" to jog it", "dim"))]
     spans += [
         (" K/J", "key"),
         (f"{o.hand_force_set:4.0f} N", "value"),

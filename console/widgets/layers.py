@@ -36,8 +36,12 @@ BY_REASON: dict[int, Unit] = {
     Reason.CONTACT_SPEED: SPEED,
     Reason.CRUSH: (1e3, "mm", 0),
     Reason.NOT_SENSED: SPEED,
+    Reason.VISION_DISABLED: SPEED,
+    Reason.VISION_STALE: SECONDS,
+    Reason.VISION_PERSON: (100.0, "%", 0),
+    Reason.VISION_STUCK: (100.0, "%", 0),
 }
-BY_LAYER: dict[int, Unit] = {0: SECONDS, 1: SECONDS, 3: METRES, 4: NEWTONS, 5: NOMINAL, 8: SECONDS}
+BY_LAYER: dict[int, Unit] = {0: SECONDS, 1: SECONDS, 3: METRES, 4: NEWTONS, 5: NOMINAL, 7: METRES, 8: SECONDS}
 
 
 def score_role(score: float, limits: Limits) -> str:

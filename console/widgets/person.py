@@ -95,7 +95,7 @@ def person_rows(view: View, width: int, height: int) -> list[Row]:
         rows = [row((line, "bad")) for line in wrapped(layer_sentence(d, SEPARATION), width)]
     else:
         rows = [distance_row(d, width), gauge(d, width), _permits(view, d, old, width)]
-    rows.append(grip_row(view, width))
+    rows.append(grip_row(view, width) if view.snapshot.saw.present else row(("nobody holds its tool", "dim")))
     contact = d.layer_reason[CONTACT]
     if contact not in (Reason.OK, *UNSEEN) or height > len(rows):
         said = layer_sentence(d, CONTACT)

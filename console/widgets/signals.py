@@ -1,4 +1,4 @@
-"""What the ensemble says of its own doubt: value, nominal quantile, validity and recent past of every signal."""
+"""What the ensemble says of its own doubt: value, nominal quantile, validity, age and recent past of every signal."""
 
 import math
 from typing import ClassVar
@@ -51,6 +51,8 @@ SHORTEST = (
     "mismatch",
     "joint room",
 )
+LATER = 1e-3  #: s by which a signal must be older than the inference for its age to be shown
+CURVE_MIN = 4  #: cells
 BRIEF_PAST = 8  #: inferences by whose largest quantile the signal of the one line is chosen, so that it does not flicker
 
 
@@ -68,17 +70,36 @@ def quantile_text(quantile: float) -> str:
     return "1.0" if quantile >= 0.995 else f"{quantile:.2f}"[1:]
 
 
+def age_text(inference: InferenceBrief, index: int) -> str:
+    """How long ago a signal was last computed, where that was before this inference; "" where it was with it, or never."""
+    old = inference.signal_age[index]
+    if not old > inference.age + LATER:
+        return ""
+    return f"{old:.1f} s" if old < 9.95 else f"{min(old, 999.0):.0f} s"
+
+
 def signal_row(view: View, inference: InferenceBrief, index: int, width: int, mark: str = "") -> Row:
-    """One signal in ``width`` cells: name, value, quantile after its ``mark``, curve."""
+    """One signal in ``width`` cells: name, value, quantile after its ``mark``, curve.
+
+    A signal that is older than the inference has its age beside the curve, or in its place where there is no room for both.
+    """
     names, name_width, value_width, gap = (SHORTEST, 10, 6, 1) if width < 30 else (SHORT, 14, 7, 2) if width < 48 else (SIGNALS, 22, 7, 2)
     name = names[index].ljust(name_width)
-    room = max(0, width - name_width - value_width - len(mark) - 4 - gap)
+    old = age_text(inference, index)
     if not inference.valid[index]:
-        return row((name, "dim"), ("—".rjust(value_width), "dim"), (" INVALID".ljust(width - name_width - value_width), "warn"))
+        room = width - name_width - value_width
+        said = f" INVALID for {old}" if old else " INVALID"
+        said = (said if len(said) <= room else " INVALID").ljust(room)
+        return row((name, "dim"), ("—".rjust(value_width), "dim"), (said, "warn"))
+    room = max(0, width - name_width - value_width - len(mark) - 4 - gap)
+    left = room - len(old) - 1 if old else room
+    curve_room = left if left >= CURVE_MIN or not old else 0
     quantile = inference.quantile[index]
     role = quantile_role(quantile)
     known = math.isfinite(quantile)
-    curve = spark(view.history.quantile(index), room) if known else scaled_spark(view.history.signal(index), room)
+    curve = ""
+    if curve_room:
+        curve = spark(view.history.quantile(index), curve_room) if known else scaled_spark(view.history.signal(index), curve_room)
     usual = role == "info"
     return row(
         (name, "text"),
@@ -86,6 +107,7 @@ def signal_row(view: View, inference: InferenceBrief, index: int, width: int, ma
         (f" {mark if known else ' ' * len(mark)}{quantile_text(quantile)}", "text" if usual else role),
         (" " * gap, "text"),
         (curve, "curve" if usual else role),
+        (old.rjust(room - curve_room)[: room - curve_room], "dim"),
     )
 
 
@@ -128,13 +150,22 @@ def stage_rows(inference: InferenceBrief, width: int) -> list[Row]:
     return [row(*spans)]
 
 
+def is_slow(inference: InferenceBrief) -> bool:
+    """Whether inferences come too seldom."""
+    return inference.rate_hz < RATE_MIN
+
+
+def is_old(view: View, inference: InferenceBrief) -> bool:
+    """Whether the newest inference is past its age limit."""
+    return inference.age > view.limits.inference_age_max
+
+
 def inference_note(view: View) -> Row:
     """Latency, rate and age of the newest inference; a rate or an age past its limit says so in words."""
     inference = view.snapshot.inference if view.snapshot is not None else None
     if inference is None:
         return ()
-    slow = inference.rate_hz < RATE_MIN
-    old = inference.age > view.limits.inference_age_max
+    slow, old = is_slow(inference), is_old(view, inference)
     return row(
         (f"{inference.latency_ms:4.0f} ms", "value"),
         (" · ", "dim"),
@@ -150,7 +181,7 @@ def brief_rows(view: View, width: int) -> list[Row]:
     inference = snapshot.inference if snapshot is not None else None
     if snapshot is None or inference is None:
         return [row(("  no inference yet", "dim"))]
-    old = inference.age > view.limits.inference_age_max
+    old = is_old(view, inference)
     wide = width >= 76
     spans: Row = (("  ", "text"), *signal_row(view, inference, most_telling(view, inference), 34 if wide else 27, "q"))
     spans += (
@@ -171,9 +202,20 @@ class SignalsPanel(Panel):
         return signals_rows(view, width, height)
 
     def title(self, view: View) -> Row:
+        """Members, confidence in the target, and what the columns are, unless the room is needed for what is wrong with the inference."""
         policy = view.snapshot.run.policy if view.snapshot is not None else None
-        columns = " · value, quantile, past" if view.snapshot is not None and view.snapshot.inference is not None else ""
-        return row(("ENSEMBLE", "title"), (f" {policy.members} members{columns}" if policy else "", "dim"))
+        inference = view.snapshot.inference if view.snapshot is not None else None
+        if policy is None or inference is None:
+            return row(("ENSEMBLE", "title"), (f" ×{policy.members}" if policy else "", "dim"))
+        sure = quantile_text(inference.confidence)
+        columns = "" if is_slow(inference) or is_old(view, inference) else " · value, of nominal"
+        return row(
+            ("ENSEMBLE", "title"),
+            (f" ×{policy.members}", "dim"),
+            (" · confidence ", "dim") if sure.strip() else ("", "dim"),
+            (sure.strip(), "value"),
+            (columns, "dim"),
+        )
 
     def note(self, view: View) -> Row:
         return inference_note(view)

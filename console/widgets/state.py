@@ -8,7 +8,7 @@ from console.panel import Panel
 from console.places import state_lines
 from console.rows import Row, Span, cut, joined, one_cell_each, row, width_of, words
 from console.view import View
-from console.widgets.hold import MODES
+from console.widgets.hold import modes
 from console.widgets.layers import layer_sentence, slowest, speed_sentence
 from console.widgets.stopped import stop_sentence, stopped_last
 from engine.limits import Limits
@@ -81,7 +81,7 @@ def reason_sentence(snapshot: Snapshot, limits: Limits) -> str:
     layer = decision.binding
     reason = decision.layer_reason[layer]
     if reason == Reason.NOT_GOING and mode != Mode.CUT:
-        return f"{MODES[Mode(mode)]}: it stands until a key is held"
+        return f"{modes(snapshot)[Mode(mode)]}: it stands until a key is held"
     if reason == Reason.OK or (decision.action == Action.CONTINUE and layer not in slowest(decision)):
         return speed_sentence(decision, limits)
     said = layer_sentence(decision, layer)
@@ -129,7 +129,7 @@ def next_step(view: View) -> str:
     if not decision.armed:
         return "A names what would be armed; Enter held one second arms it."
     if snapshot.operator.mode != Mode.CUT:
-        return _jogs(view, snapshot.operator.mode)
+        return _jogs(view, snapshot)
     if not decision.going:
         return "G lets it move. Armed is not moving."
     if snapshot.operator.recovering:
@@ -141,12 +141,14 @@ def next_step(view: View) -> str:
     return advice(layer_reason) if layer_reason is not Reason.OK and decision.action != Action.CONTINUE else snapshot.run.instruction
 
 
-def _jogs(view: View, mode: int) -> str:
+def _jogs(view: View, snapshot: Snapshot) -> str:
     """What moves an armed robot in a jog mode."""
-    if mode != Mode.JOG_JOINT:
-        return "An arrow, PgUp or PgDn held moves it. Tab back to CUT to saw."
-    moved = f"turns joint {view.joint}" if view.joint else "levels the saw"
-    return f"An arrow held {moved}, [ ] choose. Tab back to CUT to saw."
+    saw = snapshot.saw.present
+    back = "Tab back to CUT to saw." if saw else "Tab back to TASK to go on."
+    if snapshot.operator.mode != Mode.JOG_JOINT:
+        return f"An arrow, PgUp or PgDn held moves it. {back}"
+    moved = f"turns joint {view.joint}" if view.joint else f"levels the {'saw' if saw else 'tool'}"
+    return f"An arrow held {moved}, [ ] choose. {back}"
 
 
 def state_rows(view: View, width: int) -> list[Row]:

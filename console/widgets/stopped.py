@@ -10,7 +10,6 @@ from console.widgets.layers import layer_sentence
 from engine.events import why_stopped
 from engine.limits import Limits
 from engine.safety.reasons import advice, sentence
-from engine.safety.stops import STROKE_YIELD
 from engine.types import LAYERS, Reason, Snapshot, StopKind
 
 DONE, NOW, LATER = ("✓", "good"), ("▶", "warn"), ("·", "dim")
@@ -47,7 +46,7 @@ def stop_sentence(snapshot: Snapshot) -> str:
     return why_stopped(snapshot.events, d.stop_count) or sentence(d.stop_reason, d.stop_margin, d.stop_age, d.stop_layer)
 
 
-def cause_rows(s: Snapshot, width: int) -> list[Row]:
+def cause_rows(s: Snapshot, limits: Limits, width: int) -> list[Row]:
     """Number, category, kind; the cause with its numbers at that moment; what holds now."""
     d = s.decision
     kind = "LATCHED" if d.stop_kind == StopKind.LATCHED else "PROTECTIVE"
@@ -55,16 +54,20 @@ def cause_rows(s: Snapshot, width: int) -> list[Row]:
     rows = [row((f"STOP {d.stop_number or d.stop_count} ", "bad"), (told, "value"))]
     why = f"{LAYERS[d.stop_layer]}: {stop_sentence(s)}"
     rows += [row((line, "value")) for line in wrapped(why, width)]
-    return rows + [row((line, "text")) for line in wrapped(f"now: {holds(s)}", width)]
+    return rows + [row((line, "text")) for line in wrapped(f"now: {holds(s, limits)}", width)]
 
 
-def holds(s: Snapshot) -> str:
+def holds(s: Snapshot, limits: Limits) -> str:
     """What the robot does at this moment, in figures."""
     if s.command.brakes:
         return "on its brakes where it stands, power off"
-    if not s.command.hold or measured_speed(s) > STROKE_YIELD:
+    if not s.command.hold or measured_speed(s) > max(limits.stroke_yield, limits.rest_speed):
         return f"not at rest,{number(measured_speed(s), 5, 2)} m/s"
     k = s.spring.stiffness
+    if not s.energy.present:
+        return "every axis holds, by its servos"
+    if not limits.yields:
+        return f"every axis holds, at {k[0]:.0f} N/m and up to {s.spring.force_max:.0f} N"
     return f"stroke yields at {k[0]:.0f} N/m up to {s.spring.force_max:.0f} N; across holds at {k[1]:.0f} N/m"
 
 
@@ -103,11 +106,11 @@ def stopped_rows(view: View, width: int, height: int) -> list[Row]:
     half = width // 2 - 1 if width >= BESIDE else width
     told = [] if s.decision.stop_reason in TOLD else [row((line, "dim")) for line in wrapped(advice(s.decision.stop_reason), half)]
     if width >= BESIDE:
-        left, right = cause_rows(s, half), way_rows(s, view.limits, width - half - 2)
+        left, right = cause_rows(s, view.limits, half), way_rows(s, view.limits, width - half - 2)
         if height >= len(right) + len(told):
             right += told
         return beside(left, right, half)[:height]
-    rows = cause_rows(s, width)
+    rows = cause_rows(s, view.limits, width)
     back = way_rows(s, view.limits, width)
     if height > len(rows) + len(back):
         rows.append(())

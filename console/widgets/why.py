@@ -7,7 +7,7 @@ from typing import ClassVar
 from console.panel import Panel
 from console.rows import Row, number, row, wrapped
 from console.view import View
-from console.widgets.gains import measured_force, measured_speed
+from console.widgets.gains import axis_names, measured_force, measured_speed
 from console.widgets.layers import SAYS_FROM, head_row, layer_row, layer_sentence, score_role
 from console.widgets.person import grip_force, measured
 from console.widgets.score import action_word
@@ -60,7 +60,7 @@ def _inputs(s: Snapshot, layer: int) -> list[Row]:
             ("reaction time T_r", f"{d.reaction:.2f} s"),
             ("seen", _since(i.t_ns, i.person_exposed_ns[d.separation_part])),
         ]
-    elif layer == 4:
+    elif layer == 4 and s.saw.present:
         facts = [
             ("hand on the handle", f"{'yes' if i.holds else 'no'},{number(grip_force(s), 4, 0)} N"),
             ("handle to cradle", f"{s.saw.handle_gap * 1e3:.0f} mm"),
@@ -70,6 +70,13 @@ def _inputs(s: Snapshot, layer: int) -> list[Row]:
         ranked = sorted((r, n) for r, n, v in zip(i.signal_ratio, range(18), i.signal_valid, strict=True) if v and math.isfinite(r))
         facts = [(SIGNALS[n], f"{r:.2f} × its nominal 95 % value") for r, n in reversed(ranked[-3:])]
         facts.append(("members", str(i.members)))
+    elif layer == 7 and i.vision_t_ns > 0:
+        facts = [
+            ("free hand, surely", f"{i.vision_hand:.2f} m from the blade"),
+            ("person seen, stuck seen", f"{i.vision_human:.2f}, {i.vision_stuck:.2f}"),
+            ("score raw, smoothed", f"{i.vision_raw:.2f}, {i.vision_smooth:.2f}"),
+            ("picture exposed", _since(i.t_ns, i.vision_t_ns)),
+        ]
     elif layer == 8:
         facts = [
             ("asked", f"arm {i.arm_request}  go {i.go_request}  pause {i.pause_request}  disarm {i.disarm_request}"),
@@ -101,11 +108,16 @@ def _chain(view: View, s: Snapshot, width: int) -> list[Row]:
     word, role = action_word(view, d)
     score = f"{d.score:.2f}"
     wide = width >= 60
-    pushes = f"{now.force_max:.1f} N, pushes{number(measured_force(s), 5, 1)}"
+    pushes = f"pushes{number(measured_force(s), 5, 1)} N"
+    springs = ["by its servos"] * 3
+    if s.energy.present:
+        pushes = f"{now.force_max:.1f} N, pushes{number(measured_force(s), 5, 1)}"
+        springs = [f"{k:.0f} N/m" for k in now.stiffness[:3]]
+    names = axis_names(s)
     links = (
-        ("K stroke", f"clip(0.7·{score} + 0.2)", d.impedance_xy, f"≤ {d.stiffness[0]:.0f} N/m", f"{now.stiffness[0]:.0f} N/m"),
-        ("K across", f"clip(0.7·{score} + 0.2)", d.impedance_xy, f"≤ {d.stiffness[1]:.0f} N/m", f"{now.stiffness[1]:.0f} N/m"),
-        ("K press", f"clip(0.6·{score} + 0.3)", d.impedance_z, f"≤ {d.stiffness[2]:.0f} N/m", f"{now.stiffness[2]:.0f} N/m"),
+        (f"K {names[0]}", f"clip(0.7·{score} + 0.2)", d.impedance_xy, f"≤ {d.stiffness[0]:.0f} N/m", springs[0]),
+        (f"K {names[1]}", f"clip(0.7·{score} + 0.2)", d.impedance_xy, f"≤ {d.stiffness[1]:.0f} N/m", springs[1]),
+        (f"K {names[2]}", f"clip(0.6·{score} + 0.3)", d.impedance_z, f"≤ {d.stiffness[2]:.0f} N/m", springs[2]),
         ("force", f"clip(0.5·{score} + 0.4)", d.force, f"≤ {d.force_limit:.1f} N", pushes),
         ("speed", "smallest scale", d.speed_scale, f"≤ {d.speed_limit:.2f} m/s", f"moves{number(measured_speed(s), 5, 2)} m/s"),
     )

@@ -14,11 +14,12 @@ __all__ = ["TOPICS", "BenchError", "Figure", "Report", "Tell", "measure"]
 TOPICS = ("console", "control", "ensemble", "recorder", "sim", "startup", "stop")
 
 
-def measure(topic: str, settings: Settings, seconds: float | None, tell: Tell) -> Report:
+def measure(topic: str, settings: Settings, seconds: float | None, tell: Tell, **choices: object) -> Report:
     """The figures of one of ``TOPICS``. ``seconds`` is how long it measures, its own choice if None; ``tell`` hears of the progress.
 
+    ``choices`` are the topic's own.
     Raises BenchError, and what opening the robot, the store or the policy raises.
     """
     module = importlib.import_module(f"engine.bench.{topic}")
     figures: Measure = module.measure
-    return Report(machine=this_machine(), figures=figures(settings, module.SECONDS if seconds is None else seconds, tell))
+    return Report(machine=this_machine(), figures=figures(settings, module.SECONDS if seconds is None else seconds, tell, **choices))

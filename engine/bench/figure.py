@@ -48,7 +48,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Measure(Protocol):
     """What every topic's module offers."""
 
-    def __call__(self, settings: "Settings", seconds: float, tell: Tell) -> tuple[Figure, ...]: ...
+    def __call__(self, settings: "Settings", seconds: float, tell: Tell, **choices: object) -> tuple[Figure, ...]: ...
 
 
 def figure(

@@ -19,6 +19,7 @@ from engine.safety.limits import tilt
 from engine.types import Mode, Vec6
 
 LEVEL = "level"  #: the axis that turns the saw back to level
+GRIP = ("-grip", "+grip")  #: the axes that open and close a gripper
 LEVEL_WITHIN = 0.002  #: rad
 STRAIN = 0.85  #: of the torque at which a joint's limit stops the robot, beyond which the saw is tilted no further
 JOINT_END = 0.02  #: rad before a joint's limit at which it is jogged no further
@@ -40,15 +41,18 @@ class Jog:
     """One tick of a jog."""
 
     target: Floats | None = None  #: (7,) where the reference shall go; None to hold
-    posture: Floats | None = None  #: (7,) rad, to keep where the tool leaves a choice; None = the robot's own
+    posture: Floats | None = None  #: (n,) rad, to keep where the tool leaves a choice; None = the robot's own
     edge: str = ""  #: why not all that was asked is done
 
 
-def axes_of(mode: Mode, joints: int) -> frozenset[str]:
+def axes_of(mode: Mode, joints: int, gripper: bool = False) -> frozenset[str]:
     """The axes that a key may hold in a mode."""
+    if mode is Mode.CUT:
+        return frozenset()
+    grip = frozenset(GRIP if gripper else ())
     if mode is Mode.JOG_JOINT:
-        return frozenset({LEVEL, *(f"{sign}j{joint}" for sign in "+-" for joint in range(1, joints + 1))})
-    return frozenset() if mode is Mode.CUT else frozenset(sign + axis for sign in "+-" for axis in _AXES)
+        return grip | {LEVEL, *(f"{sign}j{joint}" for sign in "+-" for joint in range(1, joints + 1))}
+    return grip | {sign + axis for sign in "+-" for axis in _AXES}
 
 
 def jogged(
@@ -64,7 +68,7 @@ def jogged(
     dt: float,
     limits: Limits,
 ) -> Jog:
-    """What the granted ``axes`` ask for at ``speed`` m/s, from the reference ``pose`` (7,), the joints ``q`` (7,), rad, and ``tau``, N m.
+    """What the granted ``axes`` ask for at ``speed`` m/s, from the reference ``pose`` (7,), the joints ``q`` (n,), rad, and ``tau``, N m.
 
     ``posture`` is the one that the jog before kept. Only the newest joint moves.
     """
@@ -106,7 +110,7 @@ def straight(pose: Vector, way: Floats, speed: float, dt: float, limits: Limits)
 def by_joint(
     axis: str, speed: float, pose: Vector, q: Vector, tau: Vector, posture: Floats | None, robot: Jointed, dt: float, limits: Limits
 ) -> Jog:
-    """One joint alone ("+j4"), the saw with it; the others keep the ``posture`` (7,) they had when jogging by joints began."""
+    """One joint alone ("+j4"), the saw with it; the others keep the ``posture`` (n,) they had when jogging by joints began."""
     joint, sign = int(axis[2:]), 1.0 if axis[0] == "+" else -1.0
     measured = floats(q)
     kept = tuple(now if i == joint - 1 else held for i, (held, now) in enumerate(zip(posture or measured, measured, strict=True)))
@@ -141,7 +145,7 @@ def levelled(pose: Vector, q: Vector, speed: float, dt: float, limits: Limits) -
     turn = rotation_vector((w, -x, -y, -z))
     left = length(turn)
     if left <= LEVEL_WITHIN:
-        return Jog(posture=kept, edge="The saw is level.")
+        return Jog(posture=kept, edge="The tool is level.")
     share = min(1.0, _ahead(speed / LEVER, limits.acceleration_max / LEVER, dt) / left)
     return Jog(moved(here, (0.0, 0.0, 0.0, *(share * part for part in turn))), kept)
 

@@ -8,7 +8,7 @@ pulls with all its permitted force. Holding, as in a stop: ``engine.control.hold
 import math
 from dataclasses import replace
 
-from engine.control import holding, motion, sawing
+from engine.control import gripping, holding, motion, sawing
 from engine.control.pose import Floats, error, moved
 from engine.control.spring import STILL, Reference, eased, in_effect, limits_eased, rates, trusted, within
 from engine.limits import Limits
@@ -17,8 +17,7 @@ from engine.types import Command, Decision, Inputs, SawState, Spring, StopKind
 __all__ = ["Reference", "step"]
 
 GRANT_RISE = 4.0  #: 1/s, share of ``Limits.task_power`` that the grant gains or loses
-OWN_POSTURE = (math.nan,) * 7  #: the robot chooses
-FREE_SHARE = 0.2  #: of ``Limits.task_power`` while the blade is out of the wood: twice what moving there was found to need
+FREE_SHARE = 0.2  #: of ``Limits.task_power`` while no blade is in wood: twice what moving there was found to need
 
 
 def step(
@@ -36,10 +35,12 @@ def step(
     dt: float,
     limits: Limits,
     posture: Floats | None = None,
+    grip: float = math.nan,
 ) -> tuple[Reference, Command]:
     """One control tick. ``target`` (7,) is the policy's or the jog's pose, None to hold; ``reference`` None starts at the measured pose.
 
-    ``spring`` is the one in effect now and ``saw`` what the process sensors read; ``posture`` (7,) rad what a jogged joint left.
+    ``spring`` is the one in effect now and ``saw`` what the process sensors read; ``posture`` (n,) rad what a jogged joint left or the
+    policy wants; ``grip`` how closed the gripper shall be, 0..1, NaN to keep what it holds.
     Raises ValueError where there is no reference yet and the measured pose is not finite.
     """
     measured = trusted(inputs.pose)
@@ -55,7 +56,8 @@ def step(
         following = _moving(reference, measured, inputs, decision, target, saw, dt, limits)
     else:
         following = holding.held(reference, measured, inputs, decision, spring.damping[0], dt, limits)
-    following = replace(following, armed=decision.armed)
+    gripped = gripping.after(reference.grip, inputs.gripper, grip if free else math.nan, dt)
+    following = replace(following, armed=decision.armed, grip=gripped)
     command = Command(
         command_tick=inputs.tick,
         pose_d=following.pose,
@@ -70,7 +72,8 @@ def step(
         line_y_d=line_y,
         log_top_d=log_top,
         task_power=following.power,
-        posture=OWN_POSTURE if posture is None else posture,
+        posture=(math.nan,) * len(inputs.q) if posture is None else posture,
+        gripper_d=gripped.told,
     )
     return following, command
 

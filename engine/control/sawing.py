@@ -26,7 +26,9 @@ def heading(before: int, speed: float) -> int:
 
 
 def stroke_stiffness(zone: int, heading: int, permitted: float) -> float:
-    """N/m wanted along the stroke in a zone on this heading, never above what the score permits."""
+    """N/m wanted along the stroke in a zone on this heading, never above what the score permits; without a saw just that."""
+    if zone == Zone.NONE:
+        return permitted
     wanted = STIFFNESS[Zone(zone)]
     if heading > 0 and zone != Zone.AIR:
         wanted = min(wanted, LIMP)

@@ -1,8 +1,9 @@
 """The virtual spring that the controller commands, and how fast each of its parts may change."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from engine.control.gripping import Grip
 from engine.control.pose import Floats, error, floats, length
 from engine.safety import score
 from engine.safety.layer import unit
@@ -31,6 +32,7 @@ class Reference:
     held: float = 0.0  #: s since holding began; 0 while moving
     rest: Floats | None = None  #: (7,) the pose measured once the robot had come to rest
     brakes: bool = False  #: power off where it stands, until armed again
+    grip: Grip = field(default_factory=Grip)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Camera, policy, robot and clock that can be made to fail while the engine runs: each hands on the real part's work, changed."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from adapters.base import CameraRig, Robot
 from engine.clock import Clock
 from engine.loops.inference import Policy
-from engine.types import U8, Command, Frames, Inference, Observation, PolicyInfo, Vec6
+from engine.types import U8, Command, Frames, Inference, Observation, PolicyInfo, Vec6, Vec7
 
 
 class FaultyRig:
@@ -103,6 +103,9 @@ class FaultyRobot:
 
     def command(self, command: Command) -> None:
         self._robot.command(command)
+
+    def tool_at(self, q: Sequence[float]) -> Vec7:
+        return self._robot.tool_at(q)
 
     def joint_twist(self, joint: int) -> Vec6:
         return self._robot.joint_twist(joint)

@@ -94,7 +94,7 @@ def main(settings: Path, disk: Path, out: Path, feigned: bool) -> None:
         workshop.settings = workshop.settings.model_copy(update={"store": disk})
         robot, rig = open_robot(given)
         rig.open()
-        policy = policy_loader(given, robot)(workshop.tell)
+        policy = policy_loader(given, robot, rig)(workshop.tell)
         trial = tried(_feign if feigned else _fill(disk), round(COMMIT / DT) + PAST, NAME, rig, policy, workshop)
         assert trial.session is not None
         shutil.copytree(trial.session, out / trial.session.name)

@@ -74,7 +74,6 @@ class Workshop:
     @cached_property
     def policy(self) -> Policy:
         """The policy that the settings name, warm. Raises PolicyError."""
-        robot, _ = open_robot(self.settings)
-        policy = policy_loader(self.settings, robot)(self.tell)
+        policy = policy_loader(self.settings, *open_robot(self.settings))(self.tell)
         policy.warm_up(self.tell, self.settings.instruction)
         return policy

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from adapters.base import AdapterError, Robot
 from engine.clock import Clock
-from engine.control import chunk, jog, recovery, reference
+from engine.control import chunk, gripping, jog, recovery, reference
+from engine.control.chunk import Aim
 from engine.control.pose import Floats, floats
-from engine.loops.gather import reading
+from engine.loops.gather import reading, sight
 from engine.loops.heartbeats import Heartbeats
 from engine.loops.inference import InferenceLoop
 from engine.mailbox import Latest
@@ -233,6 +234,8 @@ class ControlLoop:
                 armed=armed,
                 going=self._going,
                 stuck=observation.saw.stuck,
+                saw=observation.saw.present,
+                gripper=math.isfinite(observation.gripper),
             )
         heard = self._controlling.last_heard()
         if self._controlling.required and heard == 0:
@@ -275,7 +278,9 @@ class ControlLoop:
             recorder_fault=self._recorder.fault if self._recorder else Reason.OK,
             engine_fault=self._engine_fault,
             inference_fault=self._inference.fault,
+            nominal_known=self._inference.info is None or self._inference.info.nominal,
             **reading(observation),
+            **sight(self._inference.info, inference),
         )
 
     @property
@@ -287,12 +292,12 @@ class ControlLoop:
         if self._was_armed and not decision.armed:
             operator.revoke()
         self._recover(observation, decision)
-        target = self._target(now, observation, decision)
+        aim = self._aim(now, observation, decision)
         self._reference, command = reference.step(
             self._reference,
             inputs,
             decision,
-            target,
+            aim.pose,
             spring=observation.spring,
             saw=observation.saw,
             hand_force=operator.hand_force,
@@ -301,27 +306,32 @@ class ControlLoop:
             log_top=operator.log_top_z,
             dt=DT,
             limits=self._limits,
-            posture=self._posture,
+            posture=aim.posture,
+            grip=aim.grip,
         )
         return command
 
-    def _target(self, now: int, observation: Observation, decision: Decision) -> Floats | None:
-        """(7,) where the jog, the freeing of a stuck saw or the policy wants the tool; None to hold."""
+    def _aim(self, now: int, observation: Observation, decision: Decision) -> Aim:
+        """What the jog, the freeing of a stuck saw or the policy wants."""
         if decision.armed and self._operator.jog_axes and self._reference is not None:
             return self._jogged(observation, self._reference)
         if decision.going:
             self._posture = None
         if self._recovery is not None:
-            return self._recovery.target
-        if decision.going and self._seen is not None:
-            return chunk.target(self._seen, now)
-        return None
+            return Aim(self._recovery.target)
+        policy = self._inference.info
+        if decision.going and self._seen is not None and policy is not None:
+            return chunk.aim(self._seen, now, policy.action_space, self._robot)
+        return Aim(posture=self._posture)
 
-    def _jogged(self, observation: Observation, present: reference.Reference) -> Floats | None:
-        operator = self._operator
+    def _jogged(self, observation: Observation, present: reference.Reference) -> Aim:
+        operator, grip = self._operator, math.nan
+        for axis in operator.jog_axes:
+            if axis in jog.GRIP:
+                grip = gripping.nudged(present.grip, observation.gripper, axis == "+grip", DT)
         asked = jog.jogged(
             operator.mode,
-            operator.jog_axes,
+            tuple(axis for axis in operator.jog_axes if axis not in jog.GRIP),
             operator.jog_speed,
             pose=present.pose,
             q=observation.q,
@@ -334,7 +344,7 @@ class ControlLoop:
         self._posture = asked.posture
         if asked.edge:
             operator.refused = asked.edge
-        return asked.target
+        return Aim(asked.target, asked.posture, grip)
 
     def _recover(self, observation: Observation, decision: Decision) -> None:
         """Begin to free a stuck saw where the operator has asked for it, and follow that through."""

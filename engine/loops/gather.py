@@ -1,8 +1,12 @@
-"""What one reading of the robot puts into the arbiter's inputs."""
+"""What one reading of the robot, and one inference's look at the pictures, put into the arbiter's inputs."""
 
+import math
 from typing import Any
 
-from engine.types import Observation
+from engine.types import Inference, Observation, PolicyInfo
+
+#: of ``Inference.heads``; the inputs of the arbiter have the same names
+SIGHT = ("vision_raw", "vision_smooth", "vision_hand", "vision_human", "vision_stuck")
 
 
 def reading(observation: Observation) -> dict[str, Any]:
@@ -20,6 +24,7 @@ def reading(observation: Observation) -> dict[str, Any]:
         "links": tuple(observation.links.ravel().tolist()),
         "grip": tuple(observation.grip.tolist()),
         "holds": observation.holds,
+        "gripper": observation.gripper,
     }
     person = observation.person
     if person is not None:
@@ -30,4 +35,14 @@ def reading(observation: Observation) -> dict[str, Any]:
             "person_place": tuple(person.place.ravel().tolist()),
             "person_speed": tuple(person.speed.tolist()),
         }
+    return fields
+
+
+def sight(policy: PolicyInfo | None, inference: Inference | None) -> dict[str, Any]:
+    """The fields of ``Inputs`` that tell what the policy sees; NaN what its newest inference does not say."""
+    if policy is None or not policy.vision:
+        return {}
+    fields: dict[str, Any] = {"vision_state": policy.vision}
+    if inference is not None:
+        fields |= {name: inference.heads.get(name, math.nan) for name in SIGHT} | {"vision_t_ns": inference.exposed_ns}
     return fields

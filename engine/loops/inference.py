@@ -114,7 +114,7 @@ class InferenceLoop:
             return f"the chunk has the shape {chunks.shape} instead of {wanted}"
         if not 0.0 < inference.step_s < 1e3:
             return f"the chunk's step is {inference.step_s} s"
-        figures = (inference.signals, inference.valid, inference.ratio, inference.quantile)
+        figures = (inference.signals, inference.valid, inference.signal_ns, inference.ratio, inference.quantile)
         if inference.base_pose.shape != (7,) or any(figure.shape != (len(SIGNALS),) for figure in figures):
             return "the inference's pose or signals have another shape than the session's"
         return ""

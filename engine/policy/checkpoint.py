@@ -4,12 +4,15 @@ config.json model.safetensors policy_*.json policy_*.safetensors   what LeRobot'
 vlm/                                                              configuration, tokenizer and processor of the VLM
 members/1.safetensors ...                                         the other members' action experts, by LeRobot's names
 heads.safetensors signals.safetensors                             prefix heads; noise bank, nominal quantiles, training features
+sight.safetensors                                                 what smooths the heads' outputs over time
 ensemble.json                                                     what the folder is, and the SHA-256 of every other file
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +26,24 @@ from engine.policy.errors import PolicyError
 MODEL = "model.safetensors"
 MANIFEST = "ensemble.json"
 HEADS = "heads.safetensors"
+SIGHT = "sight.safetensors"
 SIGNALS = "signals.safetensors"
 VLM = "vlm"
 MEMBERS = "members"
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")  #: what may hold code; never opened
+SHIPPED = Path(__file__).parent / "checkpoints"
+BY_ROBOT = {"cosaw": "compact", "pickplace": "pickplace", "so101-sim": "so101"}  #: the shipped checkpoint of each robot
+
+
+def shipped(robot: str) -> Path:
+    """The folder of the checkpoint that ships for a robot."""
+    return SHIPPED / BY_ROBOT[robot]
 
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_files(folder: Path) -> list[str]:
@@ -46,33 +59,76 @@ def folder_hash(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool) -> None:
+def weights_hash(folder: Path) -> str:
+    """One SHA-256 over the weights that the signals come from: the base's and its members'."""
+    whole = hashlib.sha256()
+    for path in (folder / MODEL, *sorted((folder / MEMBERS).glob("*.safetensors"))):
+        whole.update(f"{path.relative_to(folder)} {digest(path)}\n".encode())
+    return whole.hexdigest()
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool, metadata: dict[str, str] | None = None) -> None:
     """Write tensors as safetensors, floating ones in half precision if asked."""
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = {name: (t.half() if half and t.is_floating_point() else t).detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    save_file(kept, path)
+    save_file(kept, path, metadata)
     path.chmod(0o644)
 
 
 def read_tensors(path: Path, expected: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, Tensor]:
     """Read a safetensors file as float32 on the CPU; with ``expected``, names and shapes must be exactly those. Raises PolicyError."""
+    with _opened(path) as file:
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if expected is not None:
+        check_shapes(path, {name: tuple(tensor.shape) for name, tensor in found.items()}, expected)
+    return {name: tensor.to(torch.float32) if tensor.is_floating_point() else tensor for name, tensor in found.items()}
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors in a safetensors file, from its header alone. Raises PolicyError."""
+    with _opened(path) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def parameters(path: Path) -> int:
+    """How many numbers a safetensors file holds, from its header alone. Raises PolicyError."""
+    return sum(math.prod(shape) for shape in shapes(path).values())
+
+
+def check_shapes(path: Path, found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises PolicyError naming the first tensor of a file that is missing, of another shape or not expected."""
+    missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
+    if missing:
+        raise PolicyError(f"{path} lacks tensor {missing[0]} of shape {expected[missing[0]]} ({len(missing)} missing in all)")
+    if extra:
+        raise PolicyError(f"{path} holds tensor {extra[0]}, which this policy has no place for ({len(extra)} such in all)")
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise PolicyError(f"{path} holds {name} of shape {found[name]}; expected {shape}")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise PolicyError(f"{path} is missing; expected a safetensors file of the policy's weights")
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError) as error:
         raise PolicyError(f"{path} is not a readable safetensors file ({error}); expected the file that training wrote, whole") from error
-    if expected is not None:
-        missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
-        if missing:
-            raise PolicyError(f"{path} lacks tensor {missing[0]} of shape {expected[missing[0]]} ({len(missing)} missing in all)")
-        if extra:
-            raise PolicyError(f"{path} holds tensor {extra[0]}, which this policy has no place for ({len(extra)} such in all)")
-        for name, shape in expected.items():
-            if tuple(found[name].shape) != shape:
-                raise PolicyError(f"{path} holds {name} of shape {tuple(found[name].shape)}; expected {shape}")
-    return {name: tensor.to(torch.float32) if tensor.is_floating_point() else tensor for name, tensor in found.items()}
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raises PolicyError naming the first file of a policy that may hold code."""
+    for name in folder_files(folder):
+        if name.lower().endswith(PICKLES):
+            raise PolicyError(f"{folder / name} is a pickle, which may hold code and is never opened; expected {MODEL} and no such file")
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What was written beside the tensors of a file that ``read_tensors`` reads."""
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata() or {})
 
 
 def read_json(path: Path) -> dict[str, Any]:

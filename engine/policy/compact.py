@@ -9,16 +9,22 @@ from typing import Any
 
 CAMERAS: tuple[str, ...] = ("front", "side", "top")
 IMAGE_SIZE = 128  #: pixels, square
-STATE_DIM = 9  #: tool position (3) m, tool linear velocity (3) m/s, external force (3) N
+STATE_DIM = 9  #: of the co-sawing cell and of the Franka with its hand; a course says its own
 ACTION_DIM = 7  #: dx, dy, dz in m, rotation vector (3) in rad, grip (1)
 HORIZON = 16
 STEP_S = 0.05  #: s between the actions of a chunk
 ACTION_SPACE = "cartesian_delta"
 INSTRUCTION = "Saw through the log at the line with your partner."
 
+PICK_PLACE = "Pick up the red cube and place it in the blue zone."
+LIFT = "Lift the red cube."
+REACH = "Reach the red cube with the gripper."
+
 _SENTENCES = (
     INSTRUCTION,
-    "Pick up the red cube and place it in the blue zone.",
+    PICK_PLACE,
+    LIFT,
+    REACH,
     "Reach the target with the gripper. Lift the cube from the table.",
     "Stop sawing, hold still, move left, move right, up, down, forward, back, push, pull, press, slow, faster.",
     "The robot and the person cut the wooden log with a two-handed saw along the projected line.",
@@ -115,8 +121,8 @@ def build_vlm_folder(folder: Path, size: Size) -> None:
     ).save_pretrained(folder)
 
 
-def build_config(vlm_folder: Path, size: Size, device: str = "cpu") -> Any:
-    """LeRobot's ``SmolVLAConfig`` for the compact model, its VLM described by the files in ``vlm_folder``."""
+def build_config(vlm_folder: Path, size: Size, device: str = "cpu", state: int = STATE_DIM, action: int = ACTION_DIM) -> Any:
+    """LeRobot's ``SmolVLAConfig`` for the compact model, its VLM described by the files in ``vlm_folder``; numbers of state and action."""
     from lerobot.configs import FeatureType, PolicyFeature
     from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
 
@@ -124,12 +130,12 @@ def build_config(vlm_folder: Path, size: Size, device: str = "cpu") -> Any:
     return SmolVLAConfig(
         vlm_model_name=str(vlm_folder),
         load_vlm_weights=False,
-        input_features={**images, "observation.state": PolicyFeature(FeatureType.STATE, (STATE_DIM,))},
-        output_features={"action": PolicyFeature(FeatureType.ACTION, (ACTION_DIM,))},
+        input_features={**images, "observation.state": PolicyFeature(FeatureType.STATE, (state,))},
+        output_features={"action": PolicyFeature(FeatureType.ACTION, (action,))},
         chunk_size=HORIZON,
         n_action_steps=HORIZON,
-        max_state_dim=STATE_DIM,
-        max_action_dim=ACTION_DIM,
+        max_state_dim=state,
+        max_action_dim=action,
         resize_imgs_with_padding=(IMAGE_SIZE, IMAGE_SIZE),
         num_steps=size.flow_steps,
         num_vlm_layers=0,
@@ -142,7 +148,7 @@ def build_config(vlm_folder: Path, size: Size, device: str = "cpu") -> Any:
     )
 
 
-def new_policy(vlm_folder: Path, size: Size, seed: int, device: str = "cpu") -> Any:
+def new_policy(vlm_folder: Path, size: Size, seed: int, device: str = "cpu", state: int = STATE_DIM, action: int = ACTION_DIM) -> Any:
     """An untrained ``SmolVLAPolicy`` of the given size. Writes ``vlm_folder`` if it is not there."""
     import torch
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
@@ -150,4 +156,4 @@ def new_policy(vlm_folder: Path, size: Size, seed: int, device: str = "cpu") -> 
     if not (vlm_folder / "config.json").exists():
         build_vlm_folder(vlm_folder, size)
     torch.manual_seed(seed)
-    return SmolVLAPolicy(build_config(vlm_folder, size, device)).to(device).eval()
+    return SmolVLAPolicy(build_config(vlm_folder, size, device, state, action)).to(device).eval()

@@ -1,6 +1,7 @@
 """The expert's episodes as training data: collected by many processes, drawn in batches, kept on the training device."""
 
 import multiprocessing
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,53 +12,60 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.policy.course import Course
 from engine.policy.practice import Samples
-from engine.types import F32, F64
+from engine.types import F32
 
-STATE_FLOOR = (0.01,) * 3 + (0.02,) * 3 + (2.0,) * 3  #: m, m/s, N: spreads below these are not blown up to one
-ACTION_FLOOR = (0.01,) * 3 + (0.05,) * 3 + (0.1,)  #: m, rad, grip
+DRAWN = 2048  #: pictures between two signs of progress
 
 
 @dataclass(frozen=True)
 class Demonstrations:
     """Samples of all episodes, without pictures."""
 
-    plants: F64  #: (N, P) the cell's full state, from which pictures are drawn
-    states: F32  #: (N, 9)
-    chunks: F32  #: (N, 16, 7)
-    labels: F32  #: (N, len(engine.policy.readings.LABELS))
+    poses: F32  #: (N, G) what a painter draws from
+    states: F32  #: (N, S)
+    chunks: F32  #: (N, H, A)
+    labels: F32  #: (N, len(Sights.labels))
     episode: NDArray[np.int64]  #: (N,) index of the episode
+    task: NDArray[np.int64]  #: (N,) index of the task in the course
     succeeded: NDArray[np.bool_]  #: (episodes,)
 
 
-def mapped(work: Callable[[int], Any], seeds: Sequence[int], workers: int) -> Iterator[Any]:
-    """``work(seed)`` for every seed, in order: in this process with fewer than two workers, else spread over new processes."""
+def mapped(work: Callable[[Any], Any], given: Sequence[Any], workers: int) -> Iterator[Any]:
+    """``work`` of each of ``given``, in order: in this process with fewer than two workers, else spread over new processes."""
     if workers < 2:
-        yield from map(work, seeds)
+        yield from map(work, given)
         return
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(work, seeds, chunksize=1)
+        yield from pool.imap(work, given, chunksize=1)
 
 
-def collect(work: Callable[[int], Samples], seeds: Sequence[int], workers: int, progress: Callable[[str], None]) -> Demonstrations:
-    """The samples of all seeds, one episode each, joined."""
-    plants, states, chunks, labels, index, succeeded = [], [], [], [], [], []
-    for number, samples in enumerate(mapped(work, seeds, workers)):
-        plants.append(samples.plants)
-        states.append(samples.states)
-        chunks.append(samples.chunks)
-        labels.append(samples.labels)
-        index.append(np.full(len(samples.plants), number))
-        succeeded.append(samples.succeeded)
-        if (number + 1) % max(1, len(seeds) // 20) == 0:
-            progress(f"episodes {number + 1} of {len(seeds)}, the expert succeeded in {sum(succeeded)}")
+def paced(done: int, whole: int, since: float) -> str:
+    """How far something is, how fast it goes and how long it will take; ``since`` by ``time.monotonic()``, s."""
+    rate = done / max(1e-6, time.monotonic() - since)
+    return f"{done} of {whole}, {rate:.3g} a second, {(whole - done) / rate:.0f} s left"
+
+
+def joined(course: Course, tasks: Sequence[str], episodes: Iterable[Samples], progress: Callable[[str], None]) -> Demonstrations:
+    """The samples of one episode for each task of ``tasks``."""
+    names = [task.name for task in course.tasks]
+    began = time.monotonic()
+    kept: list[Samples] = []
+    for samples in episodes:
+        kept.append(samples)
+        if len(kept) % max(1, len(tasks) // 20) == 0:
+            good = sum(one.succeeded for one in kept)
+            progress(f"episodes {paced(len(kept), len(tasks), began)}; {good} succeeded")
+    lengths = [len(one.states) for one in kept]
     return Demonstrations(
-        plants=np.concatenate(plants),
-        states=np.concatenate(states),
-        chunks=np.concatenate(chunks),
-        labels=np.concatenate(labels),
-        episode=np.concatenate(index),
-        succeeded=np.array(succeeded),
+        poses=np.concatenate([one.poses for one in kept]),
+        states=np.concatenate([one.states for one in kept]),
+        chunks=np.concatenate([one.chunks for one in kept]),
+        labels=np.concatenate([one.labels for one in kept]),
+        episode=np.repeat(np.arange(len(kept)), lengths),
+        task=np.repeat([names.index(task) for task in tasks], lengths),
+        succeeded=np.array([one.succeeded for one in kept]),
     )
 
 
@@ -74,28 +82,27 @@ def load(path: Path) -> Demonstrations:
         return Demonstrations(**{name: file[name] for name in Demonstrations.__dataclass_fields__})
 
 
-def spreads(data: Demonstrations) -> dict[str, dict[str, Tensor]]:
+def spreads(data: Demonstrations, course: Course) -> dict[str, dict[str, Tensor]]:
     """Mean and spread of states and actions in LeRobot's form; a spread is never below its floor."""
     states, actions = torch.from_numpy(data.states).double(), torch.from_numpy(data.chunks).double().flatten(0, 1)
-    found = {"observation.state": (states, STATE_FLOOR), "action": (actions, ACTION_FLOOR)}
+    found = {"observation.state": (states, course.state_floor), "action": (actions, course.action_floor)}
     return {
         name: {"mean": values.mean(0).float(), "std": torch.maximum(values.std(0), torch.tensor(floor, dtype=torch.float64)).float()}
         for name, (values, floor) in found.items()
     }
 
 
-def draw_pictures(
-    draw: Callable[[F64, F32], Any], plants: F64, looks: F32, batch: int, device: str, progress: Callable[[str], None]
-) -> Tensor:
-    """Pictures of all plant states as uint8 (N, C, h, w, 3) on ``device``; ``draw`` takes at most ``batch`` of them at once."""
+def draw_pictures(draw: Callable[[F32, F32], Tensor], poses: F32, looks: F32, device: str, progress: Callable[[str], None]) -> Tensor:
+    """Pictures of all poses as uint8 (N, C, h, w, 3) on ``device``."""
     pictures: Tensor | None = None
-    for start in range(0, len(plants), batch):
-        part = torch.as_tensor(draw(plants[start : start + batch], looks[start : start + batch])).to(device)
+    began = time.monotonic()
+    for start in range(0, len(poses), DRAWN):
+        part = draw(poses[start : start + DRAWN], looks[start : start + DRAWN])
         if pictures is None:
-            pictures = torch.empty((len(plants), *part.shape[1:]), dtype=torch.uint8, device=device)
+            pictures = torch.empty((len(poses), *part.shape[1:]), dtype=torch.uint8, device=device)
         pictures[start : start + len(part)] = part
-        if start // batch % 40 == 0:
-            progress(f"pictures {start + len(part)} of {len(plants)}")
+        if start // DRAWN % 10 == 0:
+            progress(f"pictures {paced(start + len(part), len(poses), began)}")
     assert pictures is not None
     return pictures
 

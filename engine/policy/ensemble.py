@@ -1,91 +1,85 @@
 """The ensemble at work: every call is a fresh pass of all members from pictures, state and instruction."""
 
-import copy
-import math
-import warnings
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from engine import signals
-from engine.policy import heads as prefix_heads
+from engine.policy import building, memory
 from engine.policy.errors import PolicyError
-from engine.policy.experts import StackedExperts
-from engine.policy.prefix import Prefix
+from engine.policy.heads import Heads
+from engine.policy.mapping import Mapping
+from engine.policy.members import Answer, Members
+from engine.policy.smoothing import Sight
 from engine.policy.statistics import Statistics
-from engine.signals import Evidence, Pass
-from engine.types import F32, F64, U8, Frames, Inference, Observation, PolicyInfo
+from engine.signals import CARTESIAN, Pass, Tracker, joints, perturbation
+from engine.types import F32, F64, Frames, Inference, PolicyInfo
+
+log = logging.getLogger(__name__)
 
 WARM_UP_PASSES = 5
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one pass says of N observations. E members, B noise samples, H horizon, A action."""
+    """What one pass says of N observations. E members, B noise samples, K perturbations, H horizon, A action."""
 
-    chunks: F32  #: (N, E, B, H, A) in the action's units
-    velocity: F32  #: (N, E, B, H, A) at the first flow step, normalised
-    features: F64 | None  #: (N, F)
+    chunks: F32  #: (N, E, B, H, A) in SI units, components in the order of ``mapping.canonical``
+    velocity: F32  #: (N, E, B, H, A) at the first flow step, normalised, components in the policy's own order
+    features: F64  #: (N, F)
     readings: Tensor | None  #: (N, O) outputs of the heads
-
-
-class _Pass(nn.Module):
-    """Pictures to chunks in one graph."""
-
-    def __init__(self, prefix: Prefix, experts: StackedExperts, heads: prefix_heads.Heads | None) -> None:
-        super().__init__()
-        self.prefix, self.experts, self.heads = prefix, experts, heads
-
-    def forward(self, images: Tensor, tokens: Tensor, state: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        keys, values, features = self.prefix(images, tokens, state)
-        actions, velocity = self.experts(keys, values, noise)
-        pooled = features.reshape(images.shape[0], images.shape[1], -1, features.shape[-1]).mean(dim=2).flatten(1)
-        readings = pooled[:, :0] if self.heads is None else self.heads(features)
-        return actions, velocity, pooled, readings
+    perturbed: F32 | None = None  #: (N, K, E, H, A) as ``chunks``, at the first noise sample, from perturbed pictures
 
 
 class Ensemble:
-    """Members that share one prefix. Made by ``engine.policy.loading.load`` and by training; one thread calls it."""
+    """Members asked as one. Made by ``engine.policy.loading.load`` and by training; one thread calls it."""
 
     def __init__(
         self,
-        policy: Any,
-        experts: StackedExperts,
-        heads: prefix_heads.Heads | None,
+        config: Any,
+        members: Members,
+        heads: Heads | None,
         statistics: Statistics,
         processors: tuple[Any, Any],
         info: PolicyInfo,
-        step_s: float,
+        mapping: Mapping,
         instruction: str = "",
         joint_limits: tuple[tuple[float, float], ...] | None = None,
+        perturbed: int = 0,
+        policy: Callable[[int], Any] | None = None,
+        sight: Sight | None = None,
     ) -> None:
         self.info = info
         self.instruction = instruction  #: the one it was trained on
         self.statistics = statistics
-        self.step_s = step_s
+        self.mapping = mapping
+        self.step_s = mapping.step_s
         self.joint_limits = joint_limits
+        self.perturbed = perturbed  #: how many of the perturbations each inference runs
         self.device = torch.device(info.device)
-        self.experts = experts
-        self._policy = policy
+        self.members, self.heads, self.sight = members, heads, sight
+        self.sizes = building.picture_sizes(config)
+        self.cameras = list(self.sizes)  #: the policy's own names, in its order
+        self._config, self._policy = config, policy
         self._before, self._after = processors
-        self._pass = _Pass(Prefix(policy), experts, heads).to(self.device).eval()
         self._noise = statistics.noise.to(self.device)
-        self.cameras = [name.removeprefix("observation.images.") for name in policy.config.image_features]
-        self._sizes = {name.removeprefix("observation.images."): feature.shape for name, feature in policy.config.image_features.items()}
-        zero = torch.zeros(1, policy.config.action_feature.shape[0])
-        self.scale: F64 = (self.restore(zero + 1.0) - self.restore(zero))[0].double().numpy()
-        self._graphs: dict[int, Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]] = {}
-        self._last_features: tuple[int, F64] | None = None
+        zero = np.zeros((1, config.action_feature.shape[0]), dtype=np.float32)
+        self.scale: F64 = (self._finished(zero + 1.0) - self._finished(zero))[0].astype(np.float64)
+        self._bank: dict[tuple[int, ...], Tensor] = {}
+        self._recorded: tuple[tuple[Any, ...], Callable[..., Answer]] | None = None
+        self._tracker = Tracker(statistics.familiarity, joint_limits)
+        self._last: tuple[int, str, tuple[tuple[int, ...], ...]] = (0, "", ())  # id, instruction and sizes of the pass before
 
     def member(self, number: int) -> Any:
-        """A copy of one member as LeRobot's own policy."""
-        policy = copy.deepcopy(self._policy)
-        policy.load_state_dict(self.experts.member_state(number), strict=False)
-        return policy
+        """One member as LeRobot's own policy, read anew from its files. Raises PolicyError."""
+        if self._policy is None:
+            raise PolicyError(f"{self.info.name} has no files to read its members from")
+        return self._policy(number).to(self.device)
 
     def prepare(self, images: dict[str, Tensor], states: Tensor, instruction: str) -> dict[str, Any]:
         """LeRobot's pre-processing of N observations: uint8 RGB (N, h, w, 3) by camera and states (N, S) to a batch its policies take.
@@ -93,14 +87,13 @@ class Ensemble:
         Raises PolicyError naming both shapes if a camera is missing or of another size.
         """
         observation: dict[str, Any] = {}
-        for name in self.cameras:
-            channels, height, width = self._sizes[name]
+        for name, (channels, height, width) in self.sizes.items():
             found = images.get(name)
             if found is None or found.dtype != torch.uint8 or tuple(found.shape[1:]) != (height, width, channels):
                 shapes = {camera: tuple(image.shape[1:]) for camera, image in images.items()}
                 raise PolicyError(f"the policy needs camera '{name}' as uint8 ({height}, {width}, {channels}); the pictures are {shapes}")
             observation[f"observation.images.{name}"] = found.to(self.device).permute(0, 3, 1, 2).to(torch.float32) / 255.0
-        expected = self._policy.config.robot_state_feature.shape
+        expected = self._config.robot_state_feature.shape
         if tuple(states.shape[1:]) != tuple(expected):
             raise PolicyError(f"the policy needs a state of shape {tuple(expected)}; the robot's is {tuple(states.shape[1:])}")
         observation["observation.state"] = states
@@ -111,95 +104,147 @@ class Ensemble:
         """LeRobot's post-processing: normalised actions (..., A) to the action's own units, on the CPU."""
         return self._after(actions)  # type: ignore[no-any-return]
 
+    def _finished(self, actions: Any) -> F32:
+        """Normalised actions (..., A) in SI units."""
+        return self.mapping.actions_of(self.restore(torch.as_tensor(actions)).numpy())
+
     @torch.inference_mode()
-    def predict(self, images: dict[str, Tensor], states: Tensor, instruction: str) -> Prediction:
-        """One pass over N observations at once. Raises PolicyError."""
+    def predict(
+        self, images: dict[str, Tensor], states: Tensor, instruction: str, perturb: tuple[int, ...] = (), recorded: bool = False
+    ) -> Prediction:
+        """One pass over N observations at once, and over each of them as the perturbations ``perturb`` show it. Raises PolicyError.
+
+        ``recorded`` records the pass for inputs of these shapes, or runs what was recorded for them last.
+        """
         batch = self.prepare(images, states, instruction)
         mask = batch["observation.language.attention_mask"][0]
         tokens = batch["observation.language.tokens"][0][mask]
-        pictures = torch.stack([batch[f"observation.images.{name}"] for name in self.cameras], dim=1)
-        inputs = (pictures, tokens, batch["observation.state"].to(torch.float32), self._noise)
-        actions, velocity, pooled, readings = self._graph(inputs)(*inputs) if len(states) == 1 else self._pass(*inputs)
+        pictures = self._stacked([batch[f"observation.images.{name}"] for name in self.cameras])
+        state = batch["observation.state"].to(torch.float32)
+        n, samples, shown = len(states), len(self._noise), len(perturb)
+        if perturb:
+            noise = self._perturbations(tuple(pictures.shape[1:]))
+            pictures = torch.cat((pictures, *(perturbation.perturbed(pictures, noise, number) for number in perturb)))
+            state = state.repeat(1 + shown, 1)
+        which = tuple(i for i in range(n) for _ in range(samples)) + tuple(range(n, n * (1 + shown)))
+        streams = torch.cat((self._noise.repeat(n, 1, 1), self._noise[:1].expand(n * shown, -1, -1)))
+        answer = self._asked(pictures, tokens, state, streams, which, recorded)
+        chunks = self._finished(answer.actions)
+        pooled, readings = (part[:n].cpu() for part in answer.also)
+        clean = (len(chunks), n, samples, *chunks.shape[2:])
+        disturbed = chunks[:, n * samples :].reshape(len(chunks), shown, n, *chunks.shape[2:])
         return Prediction(
-            chunks=self.restore(actions).transpose(0, 1).contiguous().numpy(),
-            velocity=velocity.cpu().transpose(0, 1).contiguous().numpy(),
-            features=pooled.cpu().double().numpy(),
-            readings=readings.cpu() if readings.shape[1] else None,
+            chunks=np.ascontiguousarray(chunks[:, : n * samples].reshape(clean).swapaxes(0, 1)),
+            velocity=np.ascontiguousarray(answer.velocity[:, : n * samples].cpu().numpy().reshape(clean).swapaxes(0, 1)),
+            features=pooled.double().numpy(),
+            readings=readings if readings.shape[1] else None,
+            perturbed=np.ascontiguousarray(disturbed.transpose(2, 1, 0, 3, 4)) if perturb else None,
         )
 
-    def _graph(self, inputs: tuple[Tensor, ...]) -> Callable[..., tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """The pass as one recorded graph, which runs without holding the interpreter; one for each length of instruction."""
-        length = len(inputs[1])
-        if length not in self._graphs:
-            with torch.no_grad(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the shapes and step times that the tracer warns of are fixed for this graph
-                traced = torch.jit.trace(self._pass, inputs, check_trace=False)  # type: ignore[no-untyped-call]
-                self._graphs[length] = torch.jit.freeze(traced)
-        return self._graphs[length]
+    def _stacked(self, pictures: list[Tensor]) -> Tensor:
+        """(N, C, 3, h, w), all as large as the first."""
+        from engine.policy.prefix import fitted, picture_size
+
+        if len({picture.shape for picture in pictures}) > 1:
+            size = picture_size(self._config)
+            pictures = [fitted(picture, size) for picture in pictures]
+        return torch.stack(pictures, dim=1)
+
+    def _perturbations(self, shape: tuple[int, ...]) -> Tensor:
+        """The noise of every perturbation for pictures of ``shape``, kept."""
+        if shape not in self._bank:
+            self._bank = {shape: torch.from_numpy(perturbation.bank(shape)).to(self.device)}
+        return self._bank[shape]
+
+    def _asked(self, pictures: Tensor, tokens: Tensor, state: Tensor, noise: Tensor, which: tuple[int, ...], recorded: bool) -> Answer:
+        """The members' answer, by the pass as it was recorded for inputs of these shapes, or is now, if wanted."""
+        if not recorded:
+            return self.members(pictures, tokens, state, noise, which, self._also)  # type: ignore[no-any-return]
+        key = (tuple(pictures.shape), len(tokens), which)
+        if self._recorded is None or self._recorded[0] != key:
+            self._recorded = None  # what was recorded gives back its memory before the new one takes its own
+            self._recorded = (key, self.members.recorded(pictures, tokens, state, noise, which, self._also, self._unrecorded))
+        return self._recorded[1](pictures, tokens, state, noise)
+
+    def _unrecorded(self, why: str) -> None:
+        """The pass runs step by step, which is slower: the screen says so."""
+        log.warning("%s", why)
+        self.info = msgspec.structs.replace(self.info, path=f"{self.members.path}, unrecorded")
+
+    def _also(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Features averaged over each camera's tokens (N, F), and the outputs of the heads (N, O), none without heads."""
+        pooled = features.reshape(features.shape[0], len(self.cameras), -1, features.shape[-1]).mean(dim=2).flatten(1).to(torch.float32)
+        return pooled, pooled[:, :0] if self.heads is None else self.heads(features.to(torch.float32))
 
     def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None:
-        """Record the graph for an instruction (the trained one by default) and run it until its time has settled.
+        """Record the pass for an instruction (the trained one by default) and run it until its time has settled. Raises PolicyError.
 
-        An instruction of another length records its own graph at its first inference, which then takes about a second.
+        An instruction of another length is recorded at its first inference, which then takes as long as this.
         """
-        images = {name: torch.zeros(1, size[1], size[2], size[0], dtype=torch.uint8) for name, size in self._sizes.items()}
-        state = torch.zeros(1, *self._policy.config.robot_state_feature.shape)
-        for number in range(WARM_UP_PASSES):
-            progress(f"warming up, pass {number + 1} of {WARM_UP_PASSES}")
-            self.predict(images, state, self.instruction if instruction is None else instruction)
+        images = {name: torch.zeros(1, height, width, 3, dtype=torch.uint8) for name, (_, height, width) in self.sizes.items()}
+        state = torch.zeros(1, self.mapping.state_size)
+        perturb = perturbation.turn(self.perturbed, 0)
+        with memory.kept_within(self.members, self.device):
+            for number in range(WARM_UP_PASSES):
+                progress(f"warming up, pass {number + 1} of {WARM_UP_PASSES}")
+                self.predict(images, state, self.instruction if instruction is None else instruction, perturb, recorded=True)
+        progress(memory.in_use(self.members, self.device))
 
     def infer(self, frames: Frames, instruction: str, id: int, previous: Inference | None, now_ns: Callable[[], int]) -> Inference:
         """A fresh pass over one exposure, with its signals. Raises PolicyError if pictures or state do not fit the policy."""
         start = now_ns()
-        images = {name: torch.from_numpy(_shrunk(image, self._sizes.get(name)))[None] for name, image in frames.images.items()}
-        prediction = self.predict(images, torch.from_numpy(policy_state(frames.observation))[None], instruction)
+        seen = frames.observation
+        shown = self.mapping.pictures_of(frames.images, self.sizes)
+        images = {name: torch.from_numpy(image)[None] for name, image in shown.items()}
+        perturb = perturbation.turn(self.perturbed, id)
+        prediction = self.predict(images, torch.from_numpy(self.mapping.state_of(seen))[None], instruction, perturb, recorded=True)
         modelled = now_ns()
-        evidence = self.evidence(prediction, frames.exposed_ns, frames.observation, previous)
-        values, valid = signals.compute(evidence, self.statistics.familiarity)
-        features = evidence.now.features
-        self._last_features = None if features is None else (id, features)
-        nominal, unknown = self.statistics.nominal, np.full(len(values), np.nan)
+        sizes = tuple(image.shape for image in frames.images.values())
+        if self._last[1:] != (instruction, sizes):
+            self._tracker.forget()
+        follows = previous is not None and previous.id == self._last[0]
+        responses = {} if prediction.perturbed is None else dict(zip(perturb, prediction.perturbed[0], strict=True))
+        found = self._tracker.signals(self.passed(prediction, frames), seen.q, responses, follows)
+        self._last = (id, instruction, sizes)
+        told = self._told(prediction, frames.exposed_ns, anew=not follows)
+        nominal, unknown = self.statistics.nominal, np.full(len(found.values), np.nan)
         end = now_ns()
         return Inference(
             id=id,
             exposed_ns=frames.exposed_ns,
             start_ns=start,
             end_ns=end,
-            base_pose=frames.observation.pose,
+            base_pose=seen.pose,
             chunks=prediction.chunks[0],
             step_s=self.step_s,
-            signals=values,
-            valid=valid,
-            ratio=unknown if nominal is None else nominal.ratio(values, valid),
-            quantile=unknown if nominal is None else nominal.quantile(values, valid),
-            heads={} if prediction.readings is None else prefix_heads.read(prediction.readings[0]),
+            signals=found.values,
+            valid=found.valid,
+            signal_ns=found.exposed_ns,
+            ratio=unknown if nominal is None else nominal.ratio(found.values, found.valid),
+            quantile=unknown if nominal is None else nominal.quantile(found.values, found.valid),
+            heads=told,
             stage_ms={"model": (modelled - start) * 1e-6, "signals": (end - modelled) * 1e-6},
             members=self.info.members,
             finite=bool(np.isfinite(prediction.chunks).all()),
         )
 
-    def evidence(self, prediction: Prediction, exposed_ns: int, observation: Observation, previous: Inference | None) -> Evidence:
+    def _told(self, prediction: Prediction, exposed_ns: int, anew: bool) -> dict[str, float]:
+        """What the heads read off the first observation's pictures, by name."""
+        if prediction.readings is None or self.heads is None:
+            return {}
+        row = prediction.readings[0]
+        return self.heads.read(row) if self.sight is None else self.sight.look(row, exposed_ns, anew)
+
+    def passed(self, prediction: Prediction, frames: Frames) -> Pass:
         """What the signals of the first observation of ``prediction`` are computed from."""
-        before = None
-        if previous is not None:
-            kept = self._last_features
-            features = kept[1] if kept is not None and kept[0] == previous.id else None
-            before = Pass(previous.chunks, previous.exposed_ns, previous.base_pose, previous.step_s, self.scale, None, features)
-        features = None if prediction.features is None else prediction.features[0]
-        now = Pass(prediction.chunks[0], exposed_ns, observation.pose, self.step_s, self.scale, prediction.velocity[0], features)
-        epistemic = float(previous.signals[0]) if previous is not None and previous.valid[0] else math.nan
-        return Evidence(now, before, epistemic, observation.q, self.joint_limits)
-
-
-def policy_state(observation: Observation) -> F32:
-    """(9,) tool position in m, tool linear velocity in m/s, external force in N."""
-    return np.concatenate((observation.pose[:3], observation.twist[:3], observation.wrench[:3])).astype(np.float32)
-
-
-def _shrunk(image: U8, size: tuple[int, int, int] | None) -> U8:
-    """A picture a whole number of times too large, averaged down to the policy's size; any other is returned as it is."""
-    if size is None or image.shape[:2] == size[1:] or image.shape[0] % size[1] or image.shape[0] // size[1] != image.shape[1] / size[2]:
-        return np.ascontiguousarray(image)
-    block = image.shape[0] // size[1]
-    parts = image.reshape(size[1], block, size[2], block, -1).astype(np.uint16)
-    return np.asarray(np.rint(parts.mean(axis=(1, 3))), dtype=np.uint8)
+        seen, tool = frames.observation, self.mapping.action_space == "cartesian_delta"
+        return Pass(
+            prediction.chunks[0],
+            frames.exposed_ns,
+            seen.pose[:3] if tool else seen.q,
+            self.step_s,
+            self.scale,
+            CARTESIAN if tool else joints(len(seen.q)),
+            prediction.velocity[0],
+            prediction.features[0],
+        )

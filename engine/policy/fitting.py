@@ -1,7 +1,7 @@
 """Training by flow matching: the prefix with one expert and the heads, then several experts on the frozen prefix."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.policy.demonstrations import varied
+from engine.policy.errors import PolicyError
 from engine.policy.experts import StackedExperts
 from engine.policy.heads import Heads
 from engine.policy.prefix import Prefix
@@ -37,10 +38,24 @@ class Material:
     pictures: Tensor  #: uint8 (N, C, h, w, 3)
     states: Tensor  #: (N, S)
     actions: Tensor  #: (N, H, A)
-    labels: Tensor  #: (N, len(LABELS)), SI units
+    labels: Tensor  #: (N, len(Sights.labels)), SI units
     episode: Tensor  #: (N,)
-    tokens: Tensor  #: (L,) the instruction
+    task: Tensor  #: (N,) whose instruction it was
+    tokens: tuple[Tensor, ...]  #: of each task (L,), its instruction
     weight: Tensor  #: (A,) of each action component in the flow's loss, mean 1
+
+    def rows(self) -> list[Tensor]:
+        """For each task, the observations of it. Raises PolicyError if one has none."""
+        found = [torch.nonzero(self.task == number)[:, 0] for number in range(len(self.tokens))]
+        if not all(len(rows) for rows in found):
+            raise PolicyError("a task of the course has no observation; demonstrate more episodes")
+        return found
+
+
+def drawn(rows: Sequence[Tensor], batch: int, generator: torch.Generator) -> list[Tensor]:
+    """About ``batch`` observations in equal shares from every task's ``rows``, with replacement; never waits for the device."""
+    each = max(1, batch // len(rows))
+    return [of_task[torch.randint(len(of_task), (each,), generator=generator, device=of_task.device)] for of_task in rows]
 
 
 def flow_loss(
@@ -145,13 +160,18 @@ def fit_prefix(policy: Any, heads: Heads, material: Material, fit: Fit, seed: in
     for parameter in parameters:
         parameter.requires_grad_(True)
 
+    of_tasks = material.rows()
+
     def losses() -> tuple[Tensor, Tensor]:
-        rows = torch.randint(len(material.states), (fit.batch,), generator=generator, device=device)
+        flows, features, labels = [], [], []
         with _half(device):
-            keys, values, features = prefix(varied(material.pictures[rows], generator), material.tokens, material.states[rows])
-            flow = flow_loss(experts, keys, values, material.actions[rows], material.weight, fit.noises, generator).mean()
-            seen = heads.loss(features, material.labels[rows])
-        return flow + HEADS_WEIGHT * seen, torch.stack((flow, seen))
+            for rows, tokens in zip(drawn(of_tasks, fit.batch, generator), material.tokens, strict=True):
+                keys, values, seen = prefix(varied(material.pictures[rows], generator), tokens, material.states[rows])
+                flows.append(flow_loss(experts, keys, values, material.actions[rows], material.weight, fit.noises, generator).mean())
+                features.append(seen)
+                labels.append(material.labels[rows])
+            flow, read = torch.stack(flows).mean(), heads.loss(torch.cat(features), torch.cat(labels))
+        return flow + HEADS_WEIGHT * read, torch.stack((flow, read))
 
     curve = descend(fit, parameters, losses, generator, lambda n, told: progress(f"prefix {n}: flow {told[0]:.4f}, heads {told[1]:.4f}"))
     policy.load_state_dict(experts.member_state(0), strict=False)
@@ -167,20 +187,27 @@ def fit_experts(
     """Train all members' experts at once on the policy's frozen prefix, each on its own resampling of the episodes, in place.
 
     Returns the members' losses at ten points. Members share batches and pictures; weights, noise, times and episodes are their own.
+    Raises ValueError for members with state projections of their own, which the one prefix does not hold.
     """
+    if experts.own_states:
+        raise ValueError("members to be trained on one prefix must share its state projection")
     device = material.states.device
     generator = torch.Generator(device=device).manual_seed(seed)
     prefix = Prefix(policy).to(device).eval()
-    weights = bootstrap_weights(material.episode, next(iter(experts.parameters())).shape[0], seed)
+    weights = bootstrap_weights(material.episode, experts.members, seed)
     experts.train().requires_grad_(True)
 
+    of_tasks = material.rows()
+
     def losses() -> tuple[Tensor, Tensor]:
-        rows = torch.randint(len(material.states), (fit.batch,), generator=generator, device=device)
-        with _half(device):
-            with torch.no_grad():
-                keys, values, _ = prefix(varied(material.pictures[rows], generator), material.tokens, material.states[rows])
-            flow = flow_loss(experts, keys, values, material.actions[rows], material.weight, fit.noises, generator)
-        weight = weights[:, rows]
+        flows, shares = [], []
+        for rows, tokens in zip(drawn(of_tasks, fit.batch, generator), material.tokens, strict=True):
+            with _half(device):
+                with torch.no_grad():
+                    keys, values, _ = prefix(varied(material.pictures[rows], generator), tokens, material.states[rows])
+                flows.append(flow_loss(experts, keys, values, material.actions[rows], material.weight, fit.noises, generator))
+            shares.append(weights[:, rows])
+        flow, weight = torch.cat(flows, dim=1), torch.cat(shares, dim=1)
         each = (flow * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1.0)
         return each.sum(), each
 

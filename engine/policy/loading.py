@@ -1,26 +1,48 @@
-"""From a name or a folder to an ensemble ready to be asked; whatever does not fit is refused with one sentence."""
+"""From names, folders and files to an ensemble ready to be asked; whatever does not fit is refused with one sentence."""
 
-import contextlib
-import copy
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from engine.policy import checkpoint, compact, statistics
+from engine.policy import building, checkpoint, heads, hub, mapping, memory, smoothing, statistics
+from engine.policy.building import read_config
 from engine.policy.ensemble import Ensemble
 from engine.policy.errors import PolicyError
-from engine.policy.experts import EXPERT_PARTS, StackedExperts, expert_state
+from engine.policy.experts import expert_state
 from engine.policy.heads import Heads
+from engine.policy.mapping import Offered
+from engine.policy.members import Members
 from engine.types import PolicyInfo
 
-__all__ = ["PolicyError", "load"]
+__all__ = ["COMPACT", "Options", "PolicyError", "load", "parameters", "read_config"]
 
-COMPACT = Path(__file__).parent / "checkpoints" / "compact"
-DEFAULT_SAMPLES = 4  #: noise samples for a checkpoint that brings no noise bank
+COMPACT = checkpoint.shipped("cosaw")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an ensemble is put together and asked; what is None is chosen by the device."""
+
+    members: tuple[str, ...] = ()  #: beside the first: folders, hub ids, or safetensors files of action experts
+    samples: int | None = None  #: noise samples a member, for a checkpoint that brings no noise bank
+    dtype: str = ""  #: "float32" or "bfloat16"; "" is float32 on the CPU and bfloat16 on CUDA
+    perturbed: int | None = None  #: perturbed passes an inference; None is 1 on the CPU and 3 on CUDA
+    mapping: Mapping[str, Any] | None = None  #: in place of the checkpoint's own
+
+
+@dataclass(frozen=True)
+class _Base:
+    """The first checkpoint, read but for its weights."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    config: Any
+    table: mapping.Mapping
 
 
 def load(
@@ -28,164 +50,204 @@ def load(
     device: str = "cpu",
     progress: Callable[[str], None] = lambda text: None,
     joint_limits: tuple[tuple[float, float], ...] | None = None,
+    robot: str | None = None,
+    options: Options = Options(),
+    offered: Offered | None = None,
 ) -> Ensemble:
-    """``compact`` or the folder of a policy -> its ensemble on ``device``. Nothing is fetched and nothing is replaced.
+    """``compact`` (of the robot), a folder or a hub id -> its ensemble on ``device``. Raises PolicyError; nothing is replaced.
 
-    A folder that LeRobot alone wrote loads as an ensemble of one. ``joint_limits`` (rad) make signal 18 computable. Raises PolicyError.
+    A folder that LeRobot alone wrote loads as an ensemble of one. ``joint_limits`` (rad) make signal 18 computable; ``offered`` is held
+    against what the policy takes.
     """
-    folder = COMPACT if name_or_path == "compact" else Path(name_or_path).expanduser()
-    if not folder.is_dir():
-        raise PolicyError(f"{folder} is not a folder; expected 'compact' or a folder with config.json and {checkpoint.MODEL}")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise PolicyError(f"device '{device}' was asked for, but no CUDA device is there; use 'cpu'")
-    manifest: dict[str, Any] = {}
-    if (folder / checkpoint.MANIFEST).exists():
-        progress("checking files")
-        manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
-        checkpoint.check_files(folder, manifest)
-        space = manifest.get("action_space", compact.ACTION_SPACE)
-        if space != compact.ACTION_SPACE:
-            raise PolicyError(f"{folder / checkpoint.MANIFEST} has actions of '{space}'; expected '{compact.ACTION_SPACE}'")
-    elif (folder / checkpoint.MEMBERS).exists() or (folder / checkpoint.HEADS).exists():
-        raise PolicyError(f"{folder / checkpoint.MANIFEST} is missing; expected the file that names the ensemble's parts and their SHA-256")
-    progress("reading member 1")
-    policy = _load_base(folder, device)
-    members = [policy]
-    for number in range(1, int(manifest.get("members", 1))):
-        progress(f"reading member {number + 1}")
-        members.append(_load_member(folder / checkpoint.MEMBERS / f"{number}.safetensors", policy))
-    differing = first_difference([member.state_dict() for member in members])
-    if differing is not None:
-        number, name = differing
-        path = folder / checkpoint.MEMBERS / f"{number}.safetensors"
-        raise PolicyError(f"{path} holds another {name} than {checkpoint.MODEL}; members must share every tensor outside the action expert")
+    if device.startswith("cuda"):
+        _check_cuda(device)
+    base = _base(name_or_path, robot, options, progress, offered)
+    folder, config = base.folder, base.config
     progress("reading processors")
-    processors = load_processors(folder, policy.config)
-    experts = StackedExperts(members).to(device)
-    heads = _load_heads(folder, policy, device) if (folder / checkpoint.HEADS).exists() or "heads" in manifest else None
-    horizon, action = policy.config.chunk_size, policy.config.max_action_dim
-    signals_file = folder / checkpoint.SIGNALS
-    if signals_file.exists():
-        kept = statistics.load(signals_file, horizon, action)
-    else:
-        kept = statistics.Statistics(statistics.noise_bank(DEFAULT_SAMPLES, horizon, action))
+    processors = building.processors(folder, config, device, base.table.statistics)
+    paths = _member_paths(base, options, processors, progress)
+    memory.check_reading([checkpoint.parameters(path) for path in (folder / checkpoint.MODEL, *paths)])
+    progress(f"reading member 1 of {1 + len(paths)}")
+    policies = [building.whole(folder / checkpoint.MODEL, building.blank(config))]
+    for number, path in enumerate(paths, start=2):
+        progress(f"reading member {number} of {1 + len(paths)}")
+        policies.append(building.member(path, policies[0]))
+    _check_different([folder / checkpoint.MODEL, *paths], policies)
+    kept = _statistics(base, options)
+    chosen = options.dtype or ("bfloat16" if device.startswith("cuda") else "float32")
+    sights = _heads(base, policies[0])
+    sight = smoothing.read(folder, base.manifest, sights)
+    members = _placed(policies, DTYPES[chosen], torch.device(device), progress)
     info = PolicyInfo(
-        name=str(manifest.get("name", folder.name)),
-        action_space=compact.ACTION_SPACE,
-        members=len(members),
-        parameters_m=parameters(policy, experts, heads) * 1e-6,
+        name=str(base.manifest.get("name", folder.name)),
+        action_space=base.table.action_space,
+        members=members.size,
+        parameters_m=parameters(members, sights) * 1e-6,
         device=device,
-        hash=checkpoint.folder_hash(folder),
+        hash=_hash(folder, paths),
         placeholder=False,
-        path="shared prefix",
+        path=members.path,
+        nominal=kept.nominal is not None,
+        vision=0 if sight is None else sight.state,
     )
-    step_s, instruction = float(manifest.get("step_s", compact.STEP_S)), str(manifest.get("instruction", compact.INSTRUCTION))
-    return Ensemble(policy, experts, heads, kept, processors, info, step_s, instruction, joint_limits)
+    return Ensemble(
+        config,
+        members,
+        None if sights is None else sights.to(device),
+        kept,
+        processors,
+        info,
+        base.table,
+        str(base.manifest.get("instruction", "")),
+        joint_limits,
+        (3 if device.startswith("cuda") else 1) if options.perturbed is None else options.perturbed,
+        lambda number: _one(folder, config, paths, number),
+        sight,
+    )
 
 
-def parameters(policy: Any, experts: StackedExperts, heads: Heads | None) -> int:
-    """How many parameters run: the prefix once, every expert, the heads."""
-    expert_names = set(expert_state(policy))
-    prefix = int(sum(tensor.numel() for name, tensor in policy.state_dict().items() if name not in expert_names))
-    return prefix + sum(p.numel() for p in experts.parameters()) + (0 if heads is None else sum(p.numel() for p in heads.parameters()))
+def parameters(members: Members, sights: Heads | None) -> int:
+    """How many parameters run: every prefix once, every expert, the heads."""
+    return sum(p.numel() for p in members.parameters()) + (0 if sights is None else sum(p.numel() for p in sights.parameters()))
 
 
-def first_difference(states: Sequence[Mapping[str, Tensor]]) -> tuple[int, str] | None:
-    """The first member and tensor outside the action expert that is not bit for bit the first member's; None if all are shared."""
-    for number, state in enumerate(states[1:], start=1):
-        for name, tensor in states[0].items():
-            if not name.removeprefix("model.").startswith(EXPERT_PARTS) and not torch.equal(tensor, state[name]):
-                return number, name
-    return None
+def folder_of(name: str, robot: str | None, progress: Callable[[str], None]) -> Path:
+    """The folder a policy's name stands for. Raises PolicyError."""
+    if name == "compact":
+        return checkpoint.shipped(robot or "cosaw")
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if hub.is_id(name) and not path.exists():
+        wanted = ("config.json", checkpoint.MODEL)
+        return hub.folder(name, progress, wanted, accept=lambda folder: building.check_kind(folder / "config.json"))
+    raise PolicyError(f"{path} is not a folder; expected 'compact', a folder with config.json and {checkpoint.MODEL}, or a hub id")
 
 
-def read_config(folder: Path, device: str) -> Any:
-    """LeRobot's configuration from the folder, its VLM found beside it. Raises PolicyError if the policy is not one this engine can ask."""
-    from lerobot.configs import PreTrainedConfig
-    from lerobot.policies.smolvla.configuration_smolvla import SmolVLAConfig
-
-    path = folder / "config.json"
-    if checkpoint.read_json(path).get("type") != "smolvla":
-        raise PolicyError(f"{path} describes a policy of type '{checkpoint.read_json(path).get('type')}'; expected 'smolvla'")
-    try:
-        config = PreTrainedConfig.from_pretrained(folder)
-    except Exception as error:  # the parser raises many kinds, all of them about this file
-        raise PolicyError(f"{path} is not a configuration LeRobot accepts ({error})") from error
-    assert isinstance(config, SmolVLAConfig)
-    if (folder / checkpoint.VLM).is_dir():
-        config.vlm_model_name = str(folder / checkpoint.VLM)
-    config.device = device
-    wanted = [f"observation.images.{name}" for name in compact.CAMERAS]
-    if sorted(config.image_features) != sorted(wanted):
-        raise PolicyError(f"{path} names cameras {sorted(config.image_features)}; expected {sorted(wanted)}")
-    for what, feature, size in (
-        ("state", config.robot_state_feature, compact.STATE_DIM),
-        ("action", config.action_feature, compact.ACTION_DIM),
-    ):
-        shape = None if feature is None else tuple(feature.shape)
-        if shape != (size,):
-            raise PolicyError(f"{path} has an {what} of shape {shape}; expected ({size},)")
-    return config
+def _check_cuda(device: str) -> None:
+    if not torch.cuda.is_available():
+        raise PolicyError(f"device '{device}' was asked for, but no CUDA device is there; use 'cpu'")
+    count, number = torch.cuda.device_count(), torch.device(device).index or 0
+    if number >= count:
+        raise PolicyError(f"device '{device}' was asked for, but there are {count} CUDA devices, counted from 0")
+    torch.cuda.set_device(number)  # what is recorded later is recorded on this thread's device
 
 
-def _load_base(folder: Path, device: str) -> Any:
-    from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()  # its remarks would land on the operator's screen
-    config = read_config(folder, device)
-    with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            blank = SmolVLAPolicy(config)
-        except Exception as error:  # transformers raises many kinds, all of them about these files
-            raise PolicyError(f"{config.vlm_model_name} does not describe a VLM that can be built without a network ({error})") from error
-        shapes = {name: tuple(tensor.shape) for name, tensor in blank.state_dict().items()}
-        checkpoint.read_tensors(folder / checkpoint.MODEL, shapes)
-        policy = SmolVLAPolicy.from_pretrained(folder, config=config, strict=True)
-    for parameter in policy.parameters():
-        parameter.requires_grad_(False)
-    return policy
-
-
-def _load_member(path: Path, base: Any) -> Any:
-    """A copy of ``base`` with the file's tensors: an action expert, or a whole policy."""
-    whole = {name: tuple(tensor.shape) for name, tensor in base.state_dict().items()}
-    expert = {name: whole[name] for name in expert_state(base)}
-    found = checkpoint.read_tensors(path)
-    expected = whole if set(found) > set(expert) else expert
-    member = copy.deepcopy(base)
-    member.load_state_dict(checkpoint.read_tensors(path, expected), strict=False)
-    return member
+def _base(name: str, robot: str | None, options: Options, progress: Callable[[str], None], offered: Offered | None) -> _Base:
+    folder = folder_of(name, robot, progress)
+    checkpoint.refuse_pickles(folder)
+    manifest: dict[str, Any] = {}
+    path = folder / checkpoint.MANIFEST
+    if path.exists():
+        progress("checking files")
+        manifest = checkpoint.read_json(path)
+        checkpoint.check_files(folder, manifest)
+        if robot is not None and manifest.get("robot", robot) != robot:
+            raise PolicyError(f"{path} was trained for the robot '{manifest['robot']}'; expected one for '{robot}'")
+    elif (folder / checkpoint.MEMBERS).exists() or (folder / checkpoint.HEADS).exists():
+        raise PolicyError(f"{path} is missing; expected the file that names the ensemble's parts and their SHA-256")
+    config = read_config(folder, progress)
+    table = _table(path, manifest, robot, options)
+    sizes = building.picture_sizes(config)
+    table.check(str(folder / "config.json"), sizes, tuple(config.robot_state_feature.shape), tuple(config.action_feature.shape))
+    if offered is not None:
+        table.check_robot(str(folder / "config.json"), sizes, offered)
+    return _Base(folder, manifest, config, table)
 
 
-def _load_heads(folder: Path, policy: Any, device: str) -> Heads:
-    heads = new_heads(policy)
-    expected = {name: tuple(tensor.shape) for name, tensor in heads.state_dict().items()}
-    heads.load_state_dict(checkpoint.read_tensors(folder / checkpoint.HEADS, expected))
-    return heads.to(device).eval().requires_grad_(False)
+def _table(path: Path, manifest: dict[str, Any], robot: str | None, options: Options) -> mapping.Mapping:
+    """The configuration's mapping, else the checkpoint's own, else the robot's usual one."""
+    if options.mapping is not None:
+        return mapping.from_json(options.mapping, "the setting mapping")
+    if "mapping" in manifest:
+        return mapping.from_json({"step_s": manifest.get("step_s"), **manifest["mapping"]}, str(path))
+    usual = mapping.BY_ROBOT[str(manifest.get("robot", robot or "cosaw"))]
+    space = manifest.get("action_space", usual.action_space)
+    if space != usual.action_space:
+        raise PolicyError(f"{path} has actions of '{space}'; expected '{usual.action_space}'")
+    return usual
 
 
-def new_heads(policy: Any) -> Heads:
-    """Untrained heads that fit a policy's prefix."""
-    vlm = policy.model.vlm_with_expert.vlm.config
-    side = vlm.vision_config.image_size // vlm.vision_config.patch_size // vlm.scale_factor
-    return Heads(tokens=side**2 * len(policy.config.image_features), width=vlm.text_config.hidden_size)
+def _member_paths(base: _Base, options: Options, processors: tuple[Any, Any], progress: Callable[[str], None]) -> list[Path]:
+    """The weights of every member but the first, each held against it as far as its other files tell."""
+    own = int(base.manifest.get("members", 1))
+    if own < 1:
+        raise PolicyError(f"{base.folder / checkpoint.MANIFEST} has {own} members; expected at least one")
+    if own > 1 and options.members:
+        raise PolicyError(f"{base.folder} is an ensemble of {own} already; expected ensemble.members only beside a single checkpoint")
+    paths = [base.folder / checkpoint.MEMBERS / f"{number}.safetensors" for number in range(1, own)]
+    for name in options.members:
+        path = Path(name).expanduser()
+        if path.is_file() or path.suffix == ".safetensors":
+            if path.suffix != ".safetensors":
+                raise PolicyError(f"{path} is no safetensors file; expected an action expert's weights in one, or a folder")
+            paths.append(path)
+            continue
+        folder = folder_of(name, None, progress)
+        checkpoint.refuse_pickles(folder)
+        config = read_config(folder, progress)
+        building.check_alike(folder / "config.json", config, base.folder / "config.json", base.config)
+        pair = building.processors(folder, config, statistics=base.table.statistics)
+        building.check_same_statistics([base.folder, folder], [processors, pair])
+        paths.append(folder / checkpoint.MODEL)
+    return paths
 
 
-def load_processors(folder: Path, config: Any) -> tuple[Any, Any]:
-    """LeRobot's own pre- and post-processor pipelines from the folder. Raises PolicyError."""
-    from lerobot.policies.factory import make_pre_post_processors
+def _statistics(base: _Base, options: Options) -> statistics.Statistics:
+    horizon, action = base.config.chunk_size, base.config.max_action_dim
+    kept = statistics.load(base.folder, horizon, action, ensemble=bool(base.manifest))
+    if options.members:  # what was nominal for one member says nothing of several
+        kept = statistics.Statistics(kept.noise, None, kept.familiarity)
+    if options.samples is None or options.samples == len(kept.noise):
+        return kept
+    if (base.folder / checkpoint.SIGNALS).exists():
+        brings = f"{base.folder} brings {len(kept.noise)} noise samples, which its statistics hold for"
+        raise PolicyError(f"{brings}; expected ensemble.samples only for a checkpoint without {checkpoint.SIGNALS}")
+    return statistics.Statistics(statistics.noise_bank(options.samples, horizon, action))
 
-    for name in ("policy_preprocessor.json", "policy_postprocessor.json"):
-        checkpoint.read_json(folder / name)
-    overrides = {"tokenizer_processor": {"tokenizer_name": config.vlm_model_name}, "device_processor": {"device": config.device}}
-    try:
-        before, after = make_pre_post_processors(
-            config,
-            pretrained_path=str(folder),
-            preprocessor_overrides=overrides,
-            postprocessor_overrides={"device_processor": {"device": "cpu"}},
-        )
-    except Exception as error:  # the pipelines raise many kinds, all of them about these files
-        raise PolicyError(f"{folder}/policy_*.json: LeRobot could not build the processors ({error})") from error
-    return before, after
+
+def _check_different(paths: list[Path], policies: list[Any]) -> None:
+    """Two members of the same weights would agree for no reason."""
+    states = [expert_state(policy) for policy in policies]
+    for number, state in enumerate(states):
+        for earlier in range(number):
+            if all(torch.equal(tensor, states[earlier][name]) for name, tensor in state.items()):
+                same = f"{paths[number]} holds the same action expert as {paths[earlier]}"
+                raise PolicyError(f"{same}; expected members that differ: for noise alone use ensemble.samples")
+
+
+def _heads(base: _Base, policy: Any) -> Heads | None:
+    described = base.manifest.get("heads")
+    if described is None:
+        return None
+    built = heads.from_manifest(described, *building.features_shape(policy), str(base.folder / checkpoint.MANIFEST))
+    if built is None:
+        return None
+    expected = {name: tuple(tensor.shape) for name, tensor in built.state_dict().items()}
+    built.load_state_dict(checkpoint.read_tensors(base.folder / checkpoint.HEADS, expected))
+    return built.eval().requires_grad_(False)
+
+
+def _placed(policies: list[Any], dtype: torch.dtype, device: torch.device, progress: Callable[[str], None]) -> Members:
+    """The members on their device, in their precision."""
+    progress(f"comparing {len(policies)} members, tensor by tensor")
+    members = Members(policies, dtype)
+    if device.type == "cuda":
+        memory.check(members, device)
+        with memory.kept_within(members, device):
+            members = members.to(device)
+    progress(memory.in_use(members, device))
+    return members
+
+
+def _one(folder: Path, config: Any, paths: list[Path], number: int) -> Any:
+    """One member as LeRobot's policy, from its files."""
+    policy = building.whole(folder / checkpoint.MODEL, building.blank(config))
+    return policy if number == 0 else building.member(paths[number - 1], policy)
+
+
+def _hash(folder: Path, paths: list[Path]) -> str:
+    """One SHA-256 over the checkpoint's files, and over the weights of members from elsewhere."""
+    own = checkpoint.folder_hash(folder)
+    others = [checkpoint.digest(path) for path in paths if folder not in path.parents]
+    return sha256("\n".join([own, *others]).encode()).hexdigest() if others else own

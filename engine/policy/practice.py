@@ -1,131 +1,143 @@
-"""What runs in the worker processes: the cell's episodes, with the expert shaken for its demonstrations, or led by a policy elsewhere.
+"""What runs in the worker processes: episodes, with the expert shaken for its demonstrations, or led by a policy elsewhere.
 
-Numpy only, so that a worker starts fast; the simulated cell is imported when an episode begins.
+Numpy only, so that a worker starts fast; the simulated worlds are imported when an episode begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
-from engine.policy.readings import LABELS
+from engine.policy.course import Course, Episode, Start
+from engine.policy.readings import Sights
 from engine.types import F32, F64
-
-LATENCY_S = 0.20  #: s from exposure to the chunk's first use, as in a live run on two cores
-REPLAN_STEPS = 5  #: of 50 ms between two inferences
-SHAKE_CHANCE = 0.03  #: that a quiet step begins a push
-SHAKE_STEPS = (4, 14)  #: how many 50 ms steps a push lasts
-SHAKE_SPREAD = (0.04, 0.03, 0.02)  #: m, of the reference's shift along x, y and z
-HALTED_SHARE = 0.15  #: of the episodes that begin at rest in a kerf, as after a stop
-HALT_CHANCE = 0.006  #: that a quiet step begins a halt in mid-stroke
-HALT_STEPS = (10, 30)  #: how many 50 ms steps it lasts
-LONG_SHARE = 0.3
-SHORT_S, LONG_S = 9.0, 25.0  #: s; short episodes hold more of the approach, long ones deeper kerfs
 
 
 @dataclass(frozen=True)
 class Samples:
     """What one episode gives: N observations, each with the expert's chunk for it."""
 
-    plants: F64  #: (N, P)
-    states: F32  #: (N, 9)
-    chunks: F32  #: (N, 16, 7)
-    labels: F32  #: (N, len(LABELS))
+    poses: F32  #: (N, G) what a painter draws from
+    states: F32  #: (N, S)
+    chunks: F32  #: (N, H, A)
+    labels: F32  #: (N, len(Sights.labels))
     succeeded: bool
 
 
-def demonstrate(seed: int, short: float = SHORT_S, long: float = LONG_S) -> Samples:
-    """One expert episode, its executed reference pushed aside or held still now and then, every label the clean expert's.
+@dataclass(frozen=True)
+class Seen:
+    """One observation of an episode."""
 
-    Some episodes replan as late and as seldom as a live run, the others at 10 Hz. Some begin at rest in a kerf; what to do from rest
-    is then part of the data, as a saw stopped in mid-stroke needs it.
+    pose: F32  #: (G,)
+    state: F32  #: (S,)
+    place: F64  #: (7,) of the tool
+    joints: F64  #: (n,) rad
+    chunk: F32  #: (H, A) the expert's answer
+    labels: F32
+
+
+def seen(course: Course, episode: Episode) -> Seen:
+    """What an episode shows now."""
+    return Seen(
+        pose=course.pose(episode.plant()[None])[0],
+        state=episode.state(),
+        place=episode.pose(),
+        joints=episode.joints(),
+        chunk=episode.expert(),
+        labels=label_row(episode.labels(), course.sights),
+    )
+
+
+def label_row(labels: dict[str, float], sights: Sights) -> F32:
+    """Labels in the order the heads want them; NaN where the world has none of that name."""
+    return np.array([labels.get(name, np.nan) for name in sights.labels], dtype=np.float32)
+
+
+def samples_of(observed: Sequence[Seen], succeeded: bool) -> Samples:
+    """The observations of one episode, joined."""
+    return Samples(
+        np.stack([one.pose for one in observed]),
+        np.stack([one.state for one in observed]),
+        np.stack([one.chunk for one in observed]),
+        np.stack([one.labels for one in observed]),
+        succeeded,
+    )
+
+
+def demonstrate(course: Course, given: tuple[str, int]) -> Samples:
+    """One shaken episode of the expert, of a task and a seed.
+
+    Some replan as late and as seldom as a live run, the others at 10 Hz; some begin in mid-task.
     """
-    from adapters.mujoco.episode import Episode
-
+    task, seed = given
     rng = np.random.default_rng([seed, 11])
-    steps, latency = (REPLAN_STEPS, LATENCY_S) if rng.random() < 0.4 else (2, float(rng.uniform(0.0, 0.1)))
-    seconds = long if rng.random() < LONG_SHARE else short
-    episode = Episode(seed, latency, steps, seconds, halted=bool(rng.random() < HALTED_SHARE))
-    plants, states, chunks, labels = [], [], [], []
+    steps, latency = (course.replan_steps, course.latency_s) if rng.random() < 0.4 else (2, float(rng.uniform(0.0, 0.1)))
+    seconds = course.long_s if rng.random() < course.long_share else course.short_s
+    midway = bool(rng.random() < course.shake.midway_share)
+    episode = course.begin(Start(task, seed, seconds, latency, steps, midway=midway))
+    observed = list(shaken(course, episode, steps, rng))
+    return samples_of(observed, bool(episode.outcome().success))
+
+
+def shaken(course: Course, episode: Episode, steps: int, rng: np.random.Generator) -> Iterator[Seen]:
+    """Every observation of an episode whose executed reference is pushed aside or held still now and then.
+
+    Every chunk is the clean expert's, so that what to do from there is part of the data.
+    """
+    shake = course.shake
     left, halted = 0, False
     shift: F64 = np.zeros(3)
     while not episode.done:
-        chunk = episode.expert()
-        plants.append(episode.plant())
-        states.append(episode.state())
-        chunks.append(chunk)
-        labels.append(label_row(episode.labels()))
+        now = seen(course, episode)
+        yield now
         left -= steps
         if left <= 0:
             shift, halted = np.zeros(3), False
-            if rng.random() < HALT_CHANCE * steps:
-                left, halted = int(rng.integers(*HALT_STEPS)), True
-            elif rng.random() < SHAKE_CHANCE * steps:
-                left, shift = int(rng.integers(*SHAKE_STEPS)), rng.normal(0.0, SHAKE_SPREAD)
-        executed = chunk.copy()
+            if rng.random() < shake.halt_chance * steps:
+                left, halted = int(rng.integers(*shake.halt_steps)), True
+            elif rng.random() < shake.push_chance * steps:
+                left, shift = int(rng.integers(*shake.push_steps)), rng.normal(0.0, shake.push_spread)
+        executed = now.chunk.copy()
         executed[:, :3] += shift
         if halted:
             executed[:, :6] = 0.0
         episode.follow(executed, steps)
-    return Samples(np.stack(plants), np.stack(states), np.stack(chunks), np.stack(labels), bool(episode.outcome().success))
 
 
-def label_row(labels: dict[str, float]) -> F32:
-    """The cell's labels in the order of ``LABELS``."""
-    return np.array([labels[name] for name in LABELS], dtype=np.float32)
-
-
-def expert_outcome(seed: int, duration: float) -> Any:
-    """A whole undisturbed episode of the expert, under the same latency and replanning as a policy."""
-    from adapters.mujoco.episode import run
-
-    return run(seed, None, duration, LATENCY_S, REPLAN_STEPS)
-
-
-Seen = tuple[F64, F32, F32, F32]  #: (plant, state, the expert's chunk, labels) of one episode now
-
-
-class Episodes:
+class Hands:
     """Some episodes side by side, each led by the chunks it is handed."""
 
-    def __init__(self, seeds: Sequence[int], duration: float) -> None:
-        from adapters.mujoco.episode import Episode
+    def __init__(self, course: Course, starts: Sequence[Start]) -> None:
+        self._course = course
+        self._episodes = [course.begin(start) for start in starts]
 
-        self._episodes = [Episode(seed, LATENCY_S, REPLAN_STEPS, duration) for seed in seeds]
+    def observe(self) -> list[Seen | None]:
+        """What every episode shows now; None where it is over."""
+        return [None if episode.done else seen(self._course, episode) for episode in self._episodes]
 
-    def observe(self) -> list[Seen]:
-        """What every episode shows now."""
-        return [(e.plant(), e.state(), e.expert(), label_row(e.labels())) for e in self._episodes]
-
-    def follow(self, chunks: F32) -> None:
-        """Play chunks (episodes, 16, 7) until the next replanning."""
+    def follow(self, chunks: Sequence[F32 | None]) -> None:
+        """Play a chunk (H, A) in every episode that is not over, until the next replanning."""
         for episode, chunk in zip(self._episodes, chunks, strict=True):
-            episode.follow(chunk)
+            if chunk is not None:
+                episode.follow(chunk)
+
+    def durations(self) -> list[float]:
+        """s that each may take at most."""
+        return [episode.duration for episode in self._episodes]
 
     def outcomes(self) -> list[Any]:
         """What has come of each so far."""
-        return [e.outcome() for e in self._episodes]
+        return [episode.outcome() for episode in self._episodes]
+
+    def close(self) -> None:
+        """Nothing to end in this process."""
 
 
-def serve(connection: Connection, seeds: Sequence[int], duration: float) -> None:
-    """Run ``Episodes`` at the other end of a pipe: ``(method, arguments)`` in, the result out, until ``None`` comes."""
-    episodes = Episodes(seeds, duration)
+def serve(connection: Connection, course: Course, starts: Sequence[Start]) -> None:
+    """Run ``Hands`` at the other end of a pipe: ``(method, arguments)`` in, the result out, until ``None`` comes."""
+    hands = Hands(course, starts)
     while (message := connection.recv()) is not None:
         method, arguments = message
-        connection.send(getattr(episodes, method)(*arguments))
-
-
-def joint_limits() -> tuple[tuple[float, float], ...]:
-    """rad, of the cell's arm."""
-    from adapters.mujoco import layout
-
-    return layout.JOINT_LIMITS
-
-
-def joint_positions(plant: F64) -> F64:
-    """(7,) rad, out of a plant vector."""
-    from adapters.mujoco.plant import unpack
-
-    return np.asarray(unpack(plant).q, dtype=np.float64)
+        connection.send(getattr(hands, method)(*arguments))

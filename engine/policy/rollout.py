@@ -1,47 +1,77 @@
-"""Closed-loop episodes of a policy: physics in worker processes, pictures and the ensemble in batches here."""
+"""Closed-loop episodes: physics in worker processes, pictures and the ensemble in batches here, whoever leads each of them."""
 
 import math
 import multiprocessing
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
-from engine import signals
 from engine.policy import practice
+from engine.policy.compact import CAMERAS, IMAGE_SIZE, STEP_S
+from engine.policy.course import Course, Start
+from engine.policy.demonstrations import paced
 from engine.policy.ensemble import Ensemble
-from engine.policy.practice import Samples
+from engine.policy.practice import Samples, Seen
 from engine.policy.studio import Draw
-from engine.signals import Evidence, Pass
-from engine.types import F32, F64
+from engine.signals import Pass, Tracker, perturbation
+from engine.types import F32, F64, SIGNALS
 
-Z = 1.959964  #: of a 95 % interval
+PERTURBED = tuple(range(perturbation.COUNT))
+
+
+@dataclass(frozen=True, eq=False)
+class Lead:
+    """Who leads an episode, and what it is told and shown."""
+
+    ensemble: Ensemble | None = None  #: None: the expert leads
+    instruction: str = ""
+    member: int | None = None  #: that one alone; None: the mean of all
+    black: bool = False  #: sees black pictures
+    watched: bool = False  #: its signals are computed
+    perturbed: bool = False  #: those of perturbed passes too
 
 
 @dataclass(frozen=True)
-class Rollouts:
-    """What came of the episodes. S = inferences of all episodes together."""
+class Trial:
+    """One episode to be played."""
 
-    outcomes: list[Any]
-    samples: list[Samples]  #: one an episode: what was seen, with the expert's answer to it
-    signals: F64  #: (S, 18)
-    valid: NDArray[np.bool_]  #: (S, 18)
-    readings: F32  #: (S, O) of the heads, episodes in the order of each round
+    start: Start
+    lead: Lead
 
 
-class _Processes:
-    """``practice.Episodes`` spread over worker processes, which play at the same time."""
+Decided = tuple[Sequence[F32], F64 | None, F32 | None]  #: chunks to follow, signals (N, 18), outputs of the heads (N, O)
 
-    def __init__(self, seeds: Sequence[int], workers: int, duration: float) -> None:
+
+@dataclass(frozen=True)
+class Played:
+    """What came of one trial. R = its inferences."""
+
+    outcome: Any
+    seconds: float  #: that it might take
+    observed: list[Seen]  #: (R,) with the expert's answer to each
+    signals: F64  #: (R, 18), NaN where invalid; no rows if not watched
+    readings: F32  #: (R, O) outputs of the heads
+
+    def samples(self) -> Samples:
+        """What was seen, as training data."""
+        return practice.samples_of(self.observed, bool(self.outcome.success))
+
+
+class Crew:
+    """``practice.Hands`` spread over worker processes, which play at the same time."""
+
+    def __init__(self, course: Course, starts: Sequence[Start], workers: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._slices = [slice(int(part[0]), int(part[-1]) + 1) for part in np.array_split(np.arange(len(seeds)), min(workers, len(seeds)))]
+        self._count, self._workers = len(starts), min(workers, len(starts))
         self._ends, self._processes = [], []
-        for part in self._slices:
+        for number in range(self._workers):
             mine, theirs = context.Pipe()
-            process = context.Process(target=practice.serve, args=(theirs, list(seeds[part]), duration), daemon=True)
+            process = context.Process(target=practice.serve, args=(theirs, course, list(starts[number :: self._workers])), daemon=True)
             process.start()
             theirs.close()
             self._ends.append(mine)
@@ -52,101 +82,143 @@ class _Processes:
             end.send((method, given))
         return [end.recv() for end in self._ends]
 
-    def observe(self) -> list[practice.Seen]:
-        return [row for part in self._all("observe", [()] * len(self._ends)) for row in part]
+    def _each(self, method: str) -> list[Any]:
+        """One answer an episode, in the order of the starts."""
+        found: list[Any] = [None] * self._count
+        for number, part in enumerate(self._all(method, [()] * self._workers)):
+            found[number :: self._workers] = part
+        return found
 
-    def follow(self, chunks: F32) -> None:
-        self._all("follow", [(chunks[part],) for part in self._slices])
+    def observe(self) -> list[Seen | None]:
+        return self._each("observe")
+
+    def follow(self, chunks: Sequence[F32 | None]) -> None:
+        self._all("follow", [(chunks[number :: self._workers],) for number in range(self._workers)])
+
+    def durations(self) -> list[float]:
+        return self._each("durations")
 
     def outcomes(self) -> list[Any]:
-        """Outcomes of every episode; the processes end."""
-        found = [row for part in self._all("outcomes", [()] * len(self._ends)) for row in part]
+        return self._each("outcomes")
+
+    def close(self) -> None:
+        """The processes end."""
         for end, process in zip(self._ends, self._processes, strict=True):
             end.send(None)
             process.join()
-        return found
+
+
+class _Group:
+    """Trials that are asked together: one lead, one task."""
+
+    def __init__(self, lead: Lead, rows: list[int], course: Course) -> None:
+        self.lead, self._rows = lead, rows
+        watched = lead.ensemble if lead.watched else None
+        self._tracker = None if watched is None else Tracker(watched.statistics.familiarity, course.joint_limits())
+
+    @property
+    def sees(self) -> bool:
+        return self.lead.ensemble is not None and not self.lead.black
+
+    def asked(self, observed: Sequence[Seen | None]) -> list[int]:
+        """Which trials to decide on: those that are not over, or all while one is not, since a tracker follows the same from end to end."""
+        live = [i for i in self._rows if observed[i] is not None]
+        return self._rows if live and self._tracker else live
+
+    def decide(self, shown: Sequence[Seen], pictures: Tensor, exposed_ns: int) -> Decided:
+        """For what some episodes show now. ``pictures`` uint8 (N, C, h, w, 3)."""
+        lead, ensemble = self.lead, self.lead.ensemble
+        if ensemble is None:
+            return [one.chunk for one in shown], None, None
+        images = {name: pictures[:, i] for i, name in enumerate(ensemble.cameras)}
+        states = torch.from_numpy(np.stack([one.state for one in shown]))
+        prediction = ensemble.predict(images, states, lead.instruction, perturb=PERTURBED if lead.perturbed else ())
+        chunks = prediction.chunks if lead.member is None else prediction.chunks[:, lead.member : lead.member + 1]
+        found = None
+        if self._tracker is not None:
+            on_device = ensemble.device.type == "cuda"  # where so many at once are faster than here
+            now = Pass(
+                torch.as_tensor(prediction.chunks, device=ensemble.device) if on_device else prediction.chunks,
+                exposed_ns,
+                np.stack([one.place[:3] for one in shown]),
+                ensemble.step_s,
+                ensemble.scale,
+                velocity=prediction.velocity,
+                features=prediction.features,
+            )
+            passes = prediction.perturbed
+            perturbed = {} if passes is None else {k: passes[:, i] for i, k in enumerate(PERTURBED)}
+            found = self._tracker.signals(now, np.stack([one.joints for one in shown]), perturbed).values
+        return list(chunks.mean(axis=(1, 2))), found, None if prediction.readings is None else prediction.readings.numpy()
+
+
+class _Films:
+    """What every trial has shown and what was made of it, while they play."""
+
+    def __init__(self, trials: int) -> None:
+        self.seen: list[list[Seen]] = [[] for _ in range(trials)]
+        self.signals: list[list[F64]] = [[] for _ in range(trials)]
+        self.readings: list[list[F32]] = [[] for _ in range(trials)]
+
+    def step(
+        self, groups: Sequence[_Group], observed: Sequence[Seen | None], draw: Draw, looks: F32 | None, exposed_ns: int
+    ) -> list[F32 | None]:
+        """A chunk for every trial that is not over."""
+        for i, one in enumerate(observed):
+            if one is not None:
+                self.seen[i].append(one)
+        asked = [group.asked(observed) for group in groups]
+        drawn = [i for group, rows in zip(groups, asked, strict=True) if group.sees for i in rows]
+        place = {i: number for number, i in enumerate(drawn)}
+        blank = torch.zeros(1, len(CAMERAS), IMAGE_SIZE, IMAGE_SIZE, 3, dtype=torch.uint8)
+        pictures = draw(np.stack([self.seen[i][-1].pose for i in drawn]), None if looks is None else looks[drawn]) if drawn else blank
+        chunks: list[F32 | None] = [None] * len(observed)
+        for group, rows in zip(groups, asked, strict=True):
+            if not rows:
+                continue
+            shown = pictures[[place[i] for i in rows]] if group.sees else blank.expand(len(rows), -1, -1, -1, -1)
+            led, found, read = group.decide([self.seen[i][-1] for i in rows], shown, exposed_ns)
+            for number, i in enumerate(rows):
+                if observed[i] is None:
+                    continue
+                chunks[i] = led[number]
+                if found is not None:
+                    self.signals[i].append(found[number])
+                if read is not None:
+                    self.readings[i].append(read[number])
+        return chunks
 
 
 def run(
-    ensemble: Ensemble,
-    seeds: Sequence[int],
+    course: Course,
+    trials: Sequence[Trial],
     draw: Draw,
-    instruction: str,
     workers: int,
-    black: bool = False,
     looks: F32 | None = None,
-    duration: float = practice.LONG_S,
-    with_signals: bool = False,
     progress: Callable[[str], None] = lambda text: None,
-) -> Rollouts:
-    """Play the members' mean chunk in every seed's episode at once. ``black`` blanks the pictures; ``looks`` (episodes, L) paints them."""
-    hands = practice.Episodes(seeds, duration) if workers < 2 else _Processes(seeds, workers, duration)
-    period = practice.REPLAN_STEPS * ensemble.step_s
-    rounds = math.ceil(duration / period - 1e-9)
-    kept: list[list[practice.Seen]] = []
-    values, valid, readings = [], [], []
-    before: list[tuple[Pass, float]] = []
-    for number in range(rounds):
-        seen = hands.observe()
-        kept.append(seen)
-        pictures = draw(np.stack([row[0] for row in seen]), looks)
-        pictures = torch.zeros_like(pictures) if black else pictures
-        images = {name: pictures[:, i] for i, name in enumerate(ensemble.cameras)}
-        prediction = ensemble.predict(images, torch.from_numpy(np.stack([row[1] for row in seen])), instruction)
-        hands.follow(prediction.chunks.mean(axis=(1, 2)))
-        if prediction.readings is not None:
-            readings.append(prediction.readings.numpy())
-        if with_signals:
-            exposed = round(number * period * 1e9)
-            now = []
-            for i, (plant, state, _, _) in enumerate(seen):
-                pose = np.concatenate((state[:3].astype(np.float64), (1.0, 0.0, 0.0, 0.0)))
-                features = None if prediction.features is None else prediction.features[i]
-                fresh = Pass(prediction.chunks[i], exposed, pose, ensemble.step_s, ensemble.scale, prediction.velocity[i], features)
-                last, epistemic = before[i] if before else (None, math.nan)
-                evidence = Evidence(fresh, last, epistemic, practice.joint_positions(plant), ensemble.joint_limits)
-                found, usable = signals.compute(evidence, ensemble.statistics.familiarity)
-                values.append(found)
-                valid.append(usable)
-                now.append((fresh, float(found[0])))
-            before = now
-        if (number + 1) % max(1, rounds // 5) == 0:
-            progress(f"{(number + 1) * period:.0f} s of {duration:.0f} s in {len(seeds)} episodes")
+) -> list[Played]:
+    """Play all trials side by side. ``looks`` (trials, L) paints them; nominal where None. Raises PolicyError."""
+    starts = [trial.start for trial in trials]
+    rows: dict[tuple[Lead, str], list[int]] = {}
+    for i, trial in enumerate(trials):
+        rows.setdefault((trial.lead, trial.start.task), []).append(i)
+    groups = [_Group(lead, members, course) for (lead, _), members in rows.items()]
+    hands: practice.Hands | Crew = practice.Hands(course, starts) if workers < 2 else Crew(course, starts, workers)
+    period, seconds = course.replan_steps * STEP_S, hands.durations()
+    rounds = math.ceil(max(seconds) / period - 1e-9)
+    films = _Films(len(trials))
+    began, number = time.monotonic(), 0
+    observed = hands.observe()
+    while any(one is not None for one in observed):
+        hands.follow(films.step(groups, observed, draw, looks, round(number * period * 1e9)))
+        observed = hands.observe()
+        number += 1
+        if number % max(1, rounds // 10) == 0:
+            over = sum(one is None for one in observed)
+            progress(f"{len(trials)} episodes, {over} over; step {paced(number, rounds, began)}")
     outcomes = hands.outcomes()
-    samples = []
-    for i, outcome in enumerate(outcomes):
-        plants, states, chunks, labels = zip(*(row[i] for row in kept), strict=True)
-        samples.append(Samples(np.stack(plants), np.stack(states), np.stack(chunks), np.stack(labels), bool(outcome.success)))
-    return Rollouts(
-        outcomes=outcomes,
-        samples=samples,
-        signals=np.array(values, dtype=np.float64).reshape(-1, 18),
-        valid=np.array(valid, dtype=np.bool_).reshape(-1, 18),
-        readings=np.concatenate(readings) if readings else np.zeros((0, 0), np.float32),
-    )
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a success rate (Wilson 1927)."""
-    if trials == 0:
-        return 0.0, 1.0
-    rate = successes / trials
-    middle = rate + Z**2 / (2 * trials)
-    half = Z * math.sqrt(rate * (1.0 - rate) / trials + Z**2 / (4 * trials**2))
-    return (middle - half) / (1.0 + Z**2 / trials), (middle + half) / (1.0 + Z**2 / trials)
-
-
-def summary(outcomes: Sequence[Any]) -> dict[str, Any]:
-    """Success with its interval, and what else the episodes tell."""
-    good = sum(bool(outcome.success) for outcome in outcomes)
-    low, high = wilson(good, len(outcomes))
-    return {
-        "episodes": len(outcomes),
-        "successes": good,
-        "success": good / max(1, len(outcomes)),
-        "success_ci95": [low, high],
-        "stuck": sum(bool(outcome.stuck) for outcome in outcomes),
-        "depth_mm_median": float(np.median([outcome.depth_m for outcome in outcomes])) * 1e3,
-        "lateral_mm_median": float(np.median([outcome.lateral_m for outcome in outcomes])) * 1e3,
-        "failed_seeds": [outcome.seed for outcome in outcomes if not outcome.success],
-    }
+    hands.close()
+    return [
+        Played(outcome, seconds[i], films.seen[i], np.array(films.signals[i]).reshape(-1, len(SIGNALS)), np.array(films.readings[i]))
+        for i, outcome in enumerate(outcomes)
+    ]

@@ -1,14 +1,27 @@
-"""A placeholder policy for the simulated cell: the scripted expert, which reads the simulator's truth. It is shown as PLACEHOLDER."""
+"""A placeholder policy for the simulated robots: the scripted expert, which reads the simulator's truth. It is shown as PLACEHOLDER."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from engine.policy import compact
-from engine.types import SIGNALS, Frames, Inference, PolicyInfo
+from engine.types import F32, F64, SIGNALS, Frames, Inference, PolicyInfo
 
 MAGNITUDE = SIGNALS.index("magnitude")
 SCALE = 0.1  #: m, an action of unit magnitude
+ARMS = {"pickplace": "franka", "so101-sim": "so101"}  #: robot: which arm it is at the table
+
+
+def expert_of(robot: str, task: str) -> Callable[[F64], F32]:
+    """What turns a plant vector (P,) of a simulated robot into the chunk (16, 7) of its expert."""
+    if robot in ARMS:
+        from adapters.mujoco.tabletop.expert import expert_chunk
+
+        return partial(expert_chunk, ARMS[robot], task)
+    from adapters.mujoco import expert
+
+    return expert.expert_chunk
 
 
 class Scripted:
@@ -25,14 +38,15 @@ class Scripted:
         path="scripted",
     )
 
+    def __init__(self, robot: str = "cosaw", task: str = "saw") -> None:
+        self._expert = expert_of(robot, task)
+
     def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None:
         pass
 
     def infer(self, frames: Frames, instruction: str, id: int, previous: Inference | None, now_ns: Callable[[], int]) -> Inference:
-        from adapters.mujoco.expert import STEP_S, expert_chunk
-
         start = now_ns()
-        chunk = expert_chunk(frames.observation.plant)
+        chunk = self._expert(frames.observation.plant)
         unknown = np.full(len(SIGNALS), np.nan)
         signals, valid = unknown.copy(), np.zeros(len(SIGNALS), dtype=np.bool_)
         signals[MAGNITUDE] = np.linalg.norm(chunk[0, :6]) / SCALE
@@ -44,9 +58,10 @@ class Scripted:
             end_ns=now_ns(),
             base_pose=frames.observation.pose,
             chunks=chunk[None, None],
-            step_s=STEP_S,
+            step_s=compact.STEP_S,
             signals=signals,
             valid=valid,
+            signal_ns=np.where(valid, frames.exposed_ns, 0),
             ratio=unknown,
             quantile=unknown,
             heads={},

@@ -1,4 +1,7 @@
-"""The numbers an ensemble carries beside its weights: its noise bank, what is nominal, and what training looked like."""
+"""The numbers an ensemble carries beside its weights: its noise bank, what is nominal, and what training looked like.
+
+They hold for the weights they were found with and for no others: the file names these by their SHA-256.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +13,13 @@ from engine.policy import checkpoint
 from engine.policy.errors import PolicyError
 from engine.signals.familiarity import Familiarity
 from engine.signals.nominal import Nominal
+from engine.types import F64
 
 SEED = 7  #: of the noise bank
+DEFAULT_SAMPLES = 4  #: noise samples for a checkpoint that brings no noise bank
+WEIGHTS = "weights"  #: name in the file of the SHA-256 it belongs to
+NOMINAL = ("nominal.table", "nominal.p95")
+FAMILIARITY = ("familiarity.mean", "familiarity.components", "familiarity.precision")
 
 
 @dataclass(frozen=True)
@@ -28,29 +36,43 @@ def noise_bank(samples: int, horizon: int, action: int) -> Tensor:
     return torch.randn(samples, horizon, action, generator=torch.Generator().manual_seed(SEED))
 
 
-def save(path: Path, statistics: Statistics) -> None:
-    """Write to one safetensors file."""
-    tensors = {"noise": statistics.noise}
+def save(folder: Path, statistics: Statistics) -> None:
+    """Write them into a policy's folder, bound to the weights that lie there."""
+    arrays: dict[str, F64] = {}
     if statistics.nominal is not None:
-        tensors["nominal.table"] = torch.from_numpy(statistics.nominal.table)
-        tensors["nominal.p95"] = torch.from_numpy(statistics.nominal.p95)
+        arrays |= zip(NOMINAL, (statistics.nominal.table, statistics.nominal.p95), strict=True)
     if statistics.familiarity is not None:
-        tensors["familiarity.mean"] = torch.from_numpy(statistics.familiarity.mean)
-        tensors["familiarity.components"] = torch.from_numpy(statistics.familiarity.components)
-        tensors["familiarity.precision"] = torch.from_numpy(statistics.familiarity.precision)
-    checkpoint.write_tensors(path, {name: tensor.float() for name, tensor in tensors.items()}, half=False)
+        known = statistics.familiarity
+        arrays |= zip(FAMILIARITY, (known.mean, known.components, known.precision), strict=True)
+    tensors = {"noise": statistics.noise.float()} | {name: torch.from_numpy(array).float() for name, array in arrays.items()}
+    checkpoint.write_tensors(folder / checkpoint.SIGNALS, tensors, half=False, metadata={WEIGHTS: checkpoint.weights_hash(folder)})
 
 
-def load(path: Path, horizon: int, action: int) -> Statistics:
-    """Read back what ``save`` wrote. Raises PolicyError."""
+def load(folder: Path, horizon: int, action: int, ensemble: bool) -> Statistics:
+    """Read back what ``save`` wrote. Raises PolicyError, also where the weights are others than those it was written for.
+
+    Without ``ensemble``, a folder that LeRobot alone wrote, there may be none: then no signal has a nominal value to be compared with.
+    """
+    path = folder / checkpoint.SIGNALS
+    if not ensemble and not path.exists():
+        return Statistics(noise_bank(DEFAULT_SAMPLES, horizon, action))
     found = checkpoint.read_tensors(path)
+    bound, weights = checkpoint.read_metadata(path).get(WEIGHTS, "none"), checkpoint.weights_hash(folder)
+    if bound != weights:
+        raise PolicyError(f"{path} was made for weights with SHA-256 {bound[:12]}; those in its folder have {weights[:12]}")
     noise = found.get("noise")
     if noise is None or noise.ndim != 3 or tuple(noise.shape[1:]) != (horizon, action):
         shape = "none" if noise is None else tuple(noise.shape)
         raise PolicyError(f"{path} holds a noise bank of shape {shape}; expected (samples, {horizon}, {action})")
     arrays = {name: tensor.double().numpy() for name, tensor in found.items() if name != "noise"}
-    nominal = Nominal(arrays["nominal.table"], arrays["nominal.p95"]) if "nominal.p95" in arrays else None
-    familiarity = None
-    if "familiarity.mean" in arrays:
-        familiarity = Familiarity(arrays["familiarity.mean"], arrays["familiarity.components"], arrays["familiarity.precision"])
+    nominal = Nominal(*_group(path, arrays, NOMINAL)) if NOMINAL[0] in arrays else None
+    familiarity = Familiarity(*_group(path, arrays, FAMILIARITY)) if FAMILIARITY[0] in arrays else None
     return Statistics(noise, nominal, familiarity)
+
+
+def _group(path: Path, arrays: dict[str, F64], names: tuple[str, ...]) -> list[F64]:
+    """The arrays of these names. Raises PolicyError naming the first that is missing."""
+    for name in names:
+        if name not in arrays:
+            raise PolicyError(f"{path} lacks tensor {name}, which belongs with {names[0]}")
+    return [arrays[name] for name in names]

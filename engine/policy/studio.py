@@ -1,4 +1,4 @@
-"""Pictures for training and evaluation: the cell's own renderer and its looks, as functions that speak torch."""
+"""Pictures for training and evaluation: a course's renderer and its looks, as functions that speak torch."""
 
 from collections.abc import Callable
 
@@ -8,34 +8,40 @@ import torch.utils.dlpack
 from torch import Tensor
 
 from engine.policy.compact import IMAGE_SIZE
-from engine.types import F32, F64
+from engine.policy.course import Course
+from engine.types import F32
 
-Draw = Callable[[F64, F32 | None], Tensor]
+Draw = Callable[[F32, F32 | None], Tensor]
+WORLDS = {"cpu": 8, "cuda": 512}  #: pictures drawn at once, by kind of device
 DISTINCT_LOOKS = 4000
 NOMINAL_SHARE = 0.2
 
 
-def looks(count: int, seed: int) -> F32:
+def looks(course: Course, count: int, seed: int) -> F32:
     """(count, L) colours, light and camera placement drawn at random, some far from nominal, some near; a share of them nominal."""
-    from adapters.mujoco import looks as cell_looks
-
     rng = np.random.default_rng([seed, 12])
-    drawn = np.stack([cell_looks.draw(seed + i, float(rng.random())) for i in range(min(count, DISTINCT_LOOKS))])
+    drawn = np.stack([course.look(seed + i, float(rng.random())) for i in range(min(count, DISTINCT_LOOKS))])
     rows = drawn[rng.integers(len(drawn), size=count)]
-    rows[rng.random(count) < NOMINAL_SHARE] = cell_looks.nominal()
+    rows[rng.random(count) < NOMINAL_SHARE] = course.look(0, 0.0)
     return rows
 
 
-def painter(worlds: int, device: str) -> Draw:
-    """The cell's renderer as a function: plants (N, P) and looks (N, L) -> uint8 pictures (N, C, h, w, 3), left on ``device``."""
-    from adapters.mujoco.render import Renderer
+def drawer(course: Course, device: str) -> Draw:
+    """The course's renderer as a function: poses (N, G) and looks (N, L) -> uint8 pictures (N, C, h, w, 3), left on ``device``.
 
-    renderer = Renderer(worlds, IMAGE_SIZE, device)
-    order = renderer.order
+    Any number of poses, so many at a time.
+    """
+    worlds = WORLDS[torch.device(device).type]
+    painter = course.painter(worlds, IMAGE_SIZE, device)
+    order = painter.order
 
-    def draw(plants: F64, looks: F32 | None) -> Tensor:
-        packed = torch.utils.dlpack.from_dlpack(renderer.draw_device(plants, looks))
+    def some(poses: F32, looks: F32 | None) -> Tensor:
+        packed = torch.utils.dlpack.from_dlpack(painter.draw_posed(poses, looks))
         whole = packed.view(torch.uint8).reshape(worlds, len(order), IMAGE_SIZE, IMAGE_SIZE, 4)
-        return whole[: len(plants), order][..., [2, 1, 0]]
+        return whole[: len(poses), order][..., [2, 1, 0]]
+
+    def draw(poses: F32, looks: F32 | None) -> Tensor:
+        starts = range(0, len(poses), worlds)
+        return torch.cat([some(poses[i : i + worlds], None if looks is None else looks[i : i + worlds]) for i in starts])
 
     return draw

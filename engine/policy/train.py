@@ -1,4 +1,4 @@
-"""From nothing to a shipped ensemble, top to bottom: demonstrations, prefix, practice, five experts, statistics, files, closed loop.
+"""From nothing to a shipped ensemble, top to bottom: demonstrations, prefix, practice, five experts, statistics, files.
 
 Stages leave their results in a folder ``<out>.work`` beside the policy; a run that is started again with ``resume`` takes up after the
 last stage that finished.
@@ -6,6 +6,7 @@ last stage that finished.
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,277 +17,239 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.policy import checkpoint, compact, demonstrations, practice, rollout, statistics, studio
+from engine.policy import checkpoint, compact, demonstrations, evaluate, practice, rollout, statistics, studio
+from engine.policy.building import features_shape
+from engine.policy.course import Course
 from engine.policy.demonstrations import Demonstrations
 from engine.policy.ensemble import Ensemble
 from engine.policy.errors import PolicyError
-from engine.policy.experts import StackedExperts
+from engine.policy.experts import StackedExperts, expert_state
 from engine.policy.fitting import Fit, Material, fit_experts, fit_prefix
 from engine.policy.heads import Heads
-from engine.policy.loading import load, load_processors, new_heads, parameters
 from engine.policy.prefix import Prefix
-from engine.policy.readings import READINGS
+from engine.policy.rollout import Lead, Played, Trial
 from engine.policy.writing import write_policy
 from engine.signals import familiarity, nominal
-from engine.types import F64, PolicyInfo
+from engine.types import F64
 
 MEMBERS = 5
 SAMPLES = 4  #: noise samples a member
-ACTION_WEIGHT = (1.0, 4.0, 1.0, 0.5, 0.5, 0.5, 0.1)  #: finding the line is a matter of millimetres across; the grip never changes
 FAMILIAR_DIMENSIONS = 32
 DISAGREEMENT_MIN = 1e-3  #: median epistemic signal over nominal work; below it the members are one policy and training has failed
-DEMONSTRATION_SEEDS, PRACTICE_SEEDS, NOMINAL_SEEDS, EVALUATION_SEED = 1_000_000, 2_000_000, 3_000_000, 10_000
+DEMONSTRATION_SEEDS, PRACTICE_SEEDS, NOMINAL_SEEDS = 1_000_000, 2_000_000, 3_000_000
+PRACTICE_RATE = 4e-4  #: of the descent that goes on with the practice
+
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Plan:
     """How much of everything."""
 
-    episodes: int
-    steps: int  #: of the prefix before practice; half as many follow it, and as many for the experts
-    device: str
-    workers: int
+    course: Course
+    episodes: int = 3000  #: demonstrations of the expert
+    steps: int = 5000  #: of the prefix before practice; half as many follow it
+    expert_steps: int = 4000
+    practice: int = 256  #: episodes led by the policy and answered by the expert; 0 = none
+    nominal: int = 48  #: undisturbed episodes that tell what is usual
     batch: int = 256
-    practice_episodes: int = 256
-    nominal_episodes: int = 48
-    short: float = practice.SHORT_S  #: s, of most demonstrations
-    duration: float = practice.LONG_S  #: s, of the others and of practice
-    worlds: int = 512  #: pictures drawn at once
+    device: str = "cpu"
+    workers: int = 2
     size: compact.Size = field(default_factory=compact.Size)
 
 
-def train(
-    out: Path,
-    episodes: int = 1500,
-    steps: int = 6000,
-    device: str = "cpu",
-    workers: int = 2,
-    resume: bool = False,
-    progress: Callable[[str], None] = print,
-    plan: Plan | None = None,
-) -> Ensemble:
-    """Train the compact ensemble on the cell's expert and write it to ``out``, ready for ``load(str(out))``. Raises PolicyError."""
-    plan = plan or Plan(episodes, steps, device, workers)
-    work = out.with_name(f"{out.name}.work")
-    if out.exists() and not resume and any(out.iterdir()):
-        raise PolicyError(f"{out} is not empty; choose another folder, or resume")
-    work.mkdir(parents=True, exist_ok=True)
+def train(out: Path, plan: Plan, resume: bool = False, progress: Progress = print) -> Ensemble:
+    """Train a course's ensemble on its expert and write it to ``out``, ready for ``load(str(out))``. Raises PolicyError."""
+    tell = _timed(progress)
+    work = _begun(out, plan, resume)
     torch.set_float32_matmul_precision("high")
-    draw = studio.painter(plan.worlds, plan.device)
+    course, vlm = plan.course, work / checkpoint.VLM
+    data = _demonstrated(work, plan, tell)
+    spreads = demonstrations.spreads(data, course)
+    draw = studio.drawer(course, plan.device)
+    policy = _untrained(vlm, plan, seed=0)
+    heads = Heads(*features_shape(policy), course.sights).to(plan.device)
+    material = _material(data, spreads, vlm, plan, draw, 0, tell)
 
-    data = _demonstrations(work / "demonstrations.npz", plan, progress)
-    spreads = demonstrations.spreads(data)
-    policy = compact.new_policy(work / checkpoint.VLM, plan.size, seed=0, device=plan.device)
-    heads = new_heads(policy).to(plan.device)
-    material = _material(data, spreads, work / checkpoint.VLM, plan, draw, 0, progress)
-    prefix_file = work / "prefix.safetensors"
-    if not prefix_file.exists():
-        progress(f"prefix and first expert: {plan.steps} steps on {len(material.states)} observations")
-        fit_prefix(policy, heads, material, Fit(plan.steps, plan.batch), seed=1, progress=progress)
-        _keep(prefix_file, policy, heads)
-    _recall(prefix_file, policy, heads)
+    def fitted(name: str, fit: Fit, seed: int) -> None:
+        path = work / name
+        if not path.exists():
+            tell(f"prefix and first expert: {fit.steps} steps on {len(material.states)} observations")
+            fit_prefix(policy, heads, material, fit, seed, tell)
+            _keep(path, policy, heads)
+        _recall(path, policy, heads)
 
-    practised = work / "practised.npz"
-    if not practised.exists():
-        progress(f"practice: {plan.practice_episodes} episodes led by the policy, answered by the expert")
-        alone = _ensemble(policy, StackedExperts([policy]), heads, spreads, work, plan)
-        seeds = range(PRACTICE_SEEDS, PRACTICE_SEEDS + plan.practice_episodes)
-        paint = studio.looks(plan.practice_episodes, PRACTICE_SEEDS)
-        tried = rollout.run(
-            alone, seeds, _batched(draw, plan.worlds), compact.INSTRUCTION, plan.workers, False, paint, plan.duration, progress=progress
-        )
-        progress(f"practice: {json.dumps(rollout.summary(tried.outcomes))[:300]}")
-        samples = iter(tried.samples)
-        demonstrations.save(practised, demonstrations.collect(lambda seed: next(samples), list(seeds), 1, progress))
-    extra = demonstrations.load(practised)
-    material = _joined(material, _material(extra, spreads, work / checkpoint.VLM, plan, draw, 1, progress))
-    prefix_file = work / "prefix_practised.safetensors"
-    if not prefix_file.exists():
-        progress("prefix and first expert again, with the practice")
-        again = Fit(max(1, plan.steps // 2), plan.batch, rate=4e-4)
-        fit_prefix(policy, heads, material, again, seed=2, progress=progress)
-        _keep(prefix_file, policy, heads)
-    _recall(prefix_file, policy, heads)
+    fitted("prefix.safetensors", Fit(plan.steps, plan.batch), seed=1)
+    if plan.practice:
+        practised = work / "practised.npz"
+        if not practised.exists():
+            demonstrations.save(practised, _practised(policy, heads, spreads, plan, draw, work, tell))
+        material = _joined(material, _material(demonstrations.load(practised), spreads, vlm, plan, draw, 1, tell))
+        fitted("prefix_practised.safetensors", Fit(max(1, plan.steps // 2), plan.batch, rate=PRACTICE_RATE), seed=2)
 
     experts_file = work / "experts.safetensors"
-    experts = StackedExperts(
-        [compact.new_policy(work / checkpoint.VLM, plan.size, seed=100 + i, device=plan.device) for i in range(MEMBERS)]
-    )
-    experts = experts.to(plan.device)
+    experts = StackedExperts([_untrained_on(policy, vlm, plan, seed=100 + i) for i in range(MEMBERS)]).to(plan.device)
     if not experts_file.exists():
-        progress(f"{MEMBERS} experts on the frozen prefix: {plan.steps} steps")
-        fit_experts(policy, experts, material, Fit(plan.steps, plan.batch), seed=3, progress=progress)
+        tell(f"{MEMBERS} experts on the frozen prefix: {plan.expert_steps} steps")
+        fit_experts(policy, experts, material, Fit(plan.expert_steps, plan.batch), seed=3, progress=tell)
         checkpoint.write_tensors(experts_file, experts.state_dict(), half=False)
     experts.load_state_dict(checkpoint.read_tensors(experts_file))
 
-    progress("statistics of the training features")
+    tell("statistics of the training features")
     familiar = familiarity.fit(_features(policy, material, plan), FAMILIAR_DIMENSIONS)
-    kept = statistics.Statistics(statistics.noise_bank(SAMPLES, compact.HORIZON, compact.ACTION_DIM), None, familiar)
-    write_policy(out, policy, experts, heads, kept, spreads, plan.size, {})
-    progress(f"nominal: {plan.nominal_episodes} undisturbed episodes led by the ensemble")
-    ensemble = load(str(out), plan.device, progress, practice.joint_limits())
-    seeds = range(NOMINAL_SEEDS, NOMINAL_SEEDS + plan.nominal_episodes)
-    usual = rollout.run(
-        ensemble,
-        seeds,
-        _batched(draw, plan.worlds),
-        compact.INSTRUCTION,
-        plan.workers,
-        duration=plan.duration,
-        with_signals=True,
-        progress=progress,
-    )
-    disagreement = float(np.nanmedian(usual.signals[:, 0]))
+    kept = statistics.Statistics(statistics.noise_bank(SAMPLES, compact.HORIZON, course.action_size), None, familiar)
+    write_policy(out, course, policy, experts, heads, kept, spreads, plan.size, {})
+    ensemble = evaluate.loaded(course, str(out), plan.device, tell)
+    usual = _led(ensemble, plan, draw, NOMINAL_SEEDS, plan.nominal, watched=True, painted=False, tell=tell)
+    values = np.concatenate([played.signals for played in usual])
+    disagreement = float(np.nanmedian(values[:, 0]))
     if not disagreement > DISAGREEMENT_MIN:
         raise PolicyError(f"{experts_file}: the members hardly disagree (median epistemic signal {disagreement:.2g}); training has failed")
-    kept = replace(kept, nominal=nominal.fit(usual.signals, usual.valid))
     report = {
         "demonstrations": len(data.succeeded),
         "observations": len(material.states),
         "expert_success_shaken": float(data.succeeded.mean()),
-        "nominal": rollout.summary(usual.outcomes),
+        "nominal": evaluate.summary([played.outcome for played in usual]),
         "epistemic_median": disagreement,
-        "head_errors": head_errors(usual),
+        "head_errors": head_errors(usual, heads),
     }
-    progress(json.dumps(report))
-    write_policy(out, policy, experts, heads, kept, spreads, plan.size, report)
-    return load(str(out), plan.device, progress, practice.joint_limits())
+    tell(json.dumps(report))
+    write_policy(
+        out, course, policy, experts, heads, replace(kept, nominal=nominal.fit(values, np.isfinite(values))), spreads, plan.size, report
+    )
+    return evaluate.loaded(course, str(out), plan.device, tell)
 
 
-def evaluate(
-    policy_path: str,
-    episodes: int = 50,
-    seed: int = EVALUATION_SEED,
-    device: str = "cpu",
-    black: bool = True,
-    expert: bool = True,
-    workers: int = 2,
-    duration: float = practice.LONG_S,
-    progress: Callable[[str], None] = print,
-) -> dict[str, Any]:
-    """Closed-loop success over unseen seeds: the ensemble's mean chunk, and beside it the same with black pictures, and the expert."""
-    ensemble = load(policy_path, device, progress, practice.joint_limits())
-    seeds = range(seed, seed + episodes)
-    worlds = min(512, episodes)
-    draw = _batched(studio.painter(worlds, device), worlds)
-    result: dict[str, Any] = {"policy_hash": ensemble.info.hash, "seed": seed, "duration_s": duration}
-    for name, wanted, blank in (("policy", True, False), ("black", black, True)):
-        if wanted:
-            progress(f"{name}: {episodes} episodes")
-            played = rollout.run(
-                ensemble, seeds, draw, compact.INSTRUCTION, workers, blank, duration=duration, with_signals=True, progress=progress
-            )
-            result[name] = rollout.summary(played.outcomes)
-            result[name]["epistemic_median"] = float(np.nanmedian(played.signals[:, 0]))
-            result[name]["head_errors"] = head_errors(played)
-    if expert:
-        progress(f"expert: {episodes} episodes")
-        shown = demonstrations.mapped(partial(practice.expert_outcome, duration=duration), seeds, workers)
-        result["expert"] = rollout.summary(list(shown))
-    return result
+def demonstrate(out: Path, plan: Plan, resume: bool = False, progress: Progress = print) -> int:
+    """The first stage alone, which needs no accelerator; returns the number of episodes. ``train`` with ``resume`` goes on from it."""
+    return len(_demonstrated(_begun(out, plan, resume), plan, _timed(progress)).succeeded)
 
 
-def head_errors(played: rollout.Rollouts) -> dict[str, float]:
+def head_errors(played: list[Played], heads: Heads) -> dict[str, float]:
     """Mean absolute error of each reading over the episodes' observations, in SI units."""
-    truth = np.stack([sample.labels for sample in played.samples], axis=1).reshape(-1, played.samples[0].labels.shape[1])
-    return {
-        reading.name: float(np.abs(reading.centre + reading.scale * played.readings[:, i] - truth[:, i]).mean())
-        for i, reading in enumerate(READINGS)
-    }
+    truth = np.concatenate([one.samples().labels for one in played])
+    read = heads.cpu().values(torch.from_numpy(np.concatenate([one.readings for one in played])))[0].numpy()
+    return {reading.name: float(np.nanmean(np.abs(read[:, i] - truth[:, i]))) for i, reading in enumerate(heads.sights.readings)}
 
 
-def _demonstrations(path: Path, plan: Plan, progress: Callable[[str], None]) -> Demonstrations:
+def _begun(out: Path, plan: Plan, resume: bool) -> Path:
+    """The work folder of ``out``. Raises PolicyError where something else lies there."""
+    work = out.with_name(f"{out.name}.work")
+    if out.exists() and not resume and any(out.iterdir()):
+        raise PolicyError(f"{out} is not empty; choose another folder, or resume")
+    work.mkdir(parents=True, exist_ok=True)
+    begun = work / "robot"
+    if begun.exists() and begun.read_text() != plan.course.robot:
+        raise PolicyError(f"{work} was begun for {begun.read_text()}; choose another folder for {plan.course.robot}")
+    begun.write_text(plan.course.robot)
+    return work
+
+
+def _timed(progress: Progress) -> Progress:
+    began = time.monotonic()
+    return lambda text: progress(f"{time.monotonic() - began:4.0f} s  {text}")
+
+
+def _untrained(vlm: Path, plan: Plan, seed: int) -> Any:
+    return compact.new_policy(vlm, plan.size, seed, plan.device, plan.course.state_size, plan.course.action_size)
+
+
+def _untrained_on(policy: Any, vlm: Path, plan: Plan, seed: int) -> Any:
+    """A member whose action expert alone is its own: pictures, words and state are the trained policy's."""
+    member, own = _untrained(vlm, plan, seed), set(expert_state(policy))
+    member.load_state_dict({name: tensor for name, tensor in policy.state_dict().items() if name not in own}, strict=False)
+    return member
+
+
+def _demonstrated(work: Path, plan: Plan, tell: Progress) -> Demonstrations:
+    path = work / "demonstrations.npz"
     if not path.exists():
-        progress(f"demonstrations: {plan.episodes} episodes of the expert on {plan.workers} processes")
-        seeds = list(range(DEMONSTRATION_SEEDS, DEMONSTRATION_SEEDS + plan.episodes))
-        demonstrations.save(
-            path, demonstrations.collect(partial(practice.demonstrate, short=plan.short, long=plan.duration), seeds, plan.workers, progress)
-        )
+        tell(f"demonstrations: {plan.episodes} episodes of the expert on {plan.workers} processes")
+        tasks = [task.name for task in plan.course.dealt(plan.episodes)]
+        given = [(task, DEMONSTRATION_SEEDS + number) for number, task in enumerate(tasks)]
+        shown = demonstrations.mapped(partial(practice.demonstrate, plan.course), given, plan.workers)
+        demonstrations.save(path, demonstrations.joined(plan.course, tasks, shown, tell))
     return demonstrations.load(path)
 
 
+def _practised(
+    policy: Any, heads: Heads, spreads: dict[str, dict[str, Tensor]], plan: Plan, draw: studio.Draw, work: Path, tell: Progress
+) -> Demonstrations:
+    """Episodes led by the policy in training, answered by the expert (Ross et al. 2011, DAgger)."""
+    tell(f"practice: {plan.practice} episodes led by the policy, answered by the expert")
+    bare = statistics.Statistics(statistics.noise_bank(SAMPLES, compact.HORIZON, plan.course.action_size))
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        alone = StackedExperts([policy]).to(plan.device)
+        write_policy(Path(folder), plan.course, policy, alone, heads, bare, spreads, plan.size, {})
+        ensemble = evaluate.loaded(plan.course, folder, plan.device)
+    played = _led(ensemble, plan, draw, PRACTICE_SEEDS, plan.practice, watched=False, painted=True, tell=tell)
+    tasks = [task.name for task in plan.course.dealt(plan.practice)]
+    return demonstrations.joined(plan.course, tasks, [one.samples() for one in played], tell)
+
+
+def _led(
+    ensemble: Ensemble, plan: Plan, draw: studio.Draw, seed: int, episodes: int, watched: bool, painted: bool, tell: Progress
+) -> list[Played]:
+    """Whole episodes led by the ensemble, of every task in its share."""
+    course = plan.course
+    leads = {task.name: Lead(ensemble, task.instruction, watched=watched, perturbed=watched) for task in course.tasks}
+    trials = [Trial(course.start(task.name, seed + i), leads[task.name]) for i, task in enumerate(course.dealt(episodes))]
+    played = rollout.run(course, trials, draw, plan.workers, studio.looks(course, episodes, seed) if painted else None, tell)
+    tell(f"led by the policy: {json.dumps(evaluate.summary([one.outcome for one in played]))[:300]}")
+    return played
+
+
 def _material(
-    data: Demonstrations,
-    spreads: dict[str, dict[str, Tensor]],
-    vlm: Path,
-    plan: Plan,
-    draw: studio.Draw,
-    number: int,
-    progress: Callable[[str], None],
+    data: Demonstrations, spreads: dict[str, dict[str, Tensor]], vlm: Path, plan: Plan, draw: studio.Draw, number: int, tell: Progress
 ) -> Material:
     """Pictures drawn, states and actions normalised as LeRobot's processors do it, on the training device."""
     from transformers import AutoTokenizer
 
-    paint = studio.looks(len(data.states), DEMONSTRATION_SEEDS + 7919 * number)
-    pictures = demonstrations.draw_pictures(draw, data.plants, paint, plan.worlds, plan.device, progress)
+    course, device = plan.course, plan.device
+    paint = studio.looks(course, len(data.states), DEMONSTRATION_SEEDS + 7919 * number)
+    pictures = demonstrations.draw_pictures(draw, data.poses, paint, device, tell)
     state, action = spreads["observation.state"], spreads["action"]
-    tokens = AutoTokenizer.from_pretrained(vlm)(compact.INSTRUCTION + "\n", return_tensors="pt")["input_ids"][0]
+    tokenizer = AutoTokenizer.from_pretrained(vlm)
+    weight = torch.tensor(course.action_weight, device=device)
     return Material(
         pictures=pictures,
-        states=((torch.from_numpy(data.states) - state["mean"]) / state["std"]).to(plan.device),
-        actions=((torch.from_numpy(data.chunks) - action["mean"]) / action["std"]).to(plan.device),
-        labels=torch.from_numpy(data.labels).to(plan.device),
-        episode=torch.from_numpy(data.episode).to(plan.device),
-        tokens=tokens.to(plan.device),
-        weight=torch.tensor(ACTION_WEIGHT, device=plan.device) * len(ACTION_WEIGHT) / sum(ACTION_WEIGHT),
+        states=((torch.from_numpy(data.states) - state["mean"]) / state["std"]).to(device),
+        actions=((torch.from_numpy(data.chunks) - action["mean"]) / action["std"]).to(device),
+        labels=torch.from_numpy(data.labels).to(device),
+        episode=torch.from_numpy(data.episode).to(device),
+        task=torch.from_numpy(data.task).to(device),
+        tokens=tuple(tokenizer(task.instruction + "\n", return_tensors="pt")["input_ids"][0].to(device) for task in course.tasks),
+        weight=weight / weight.mean(),
     )
 
 
 def _joined(first: Material, second: Material) -> Material:
-    return Material(
-        pictures=torch.cat((first.pictures, second.pictures)),
-        states=torch.cat((first.states, second.states)),
-        actions=torch.cat((first.actions, second.actions)),
-        labels=torch.cat((first.labels, second.labels)),
+    def both(name: str) -> Tensor:
+        return torch.cat((getattr(first, name), getattr(second, name)))
+
+    return replace(
+        first,
+        pictures=both("pictures"),
+        states=both("states"),
+        actions=both("actions"),
+        labels=both("labels"),
         episode=torch.cat((first.episode, second.episode + first.episode.max() + 1)),
-        tokens=first.tokens,
-        weight=first.weight,
+        task=both("task"),
     )
 
 
 def _features(policy: Any, material: Material, plan: Plan, most: int = 20_000) -> F64:
-    """(n, F) pooled prefix features of a spread of the training pictures, as ``Ensemble.predict`` gives them."""
+    """(n, F) pooled prefix features of a spread of the training pictures of every task, as ``Ensemble.predict`` gives them."""
     prefix = Prefix(policy).to(plan.device).eval()
-    rows = torch.linspace(0, len(material.states) - 1, min(most, len(material.states)), device=plan.device).long()
     found = []
     with torch.inference_mode():
-        for part in torch.split(rows, plan.batch):
-            images = material.pictures[part].permute(0, 1, 4, 2, 3).float() / 255.0
-            _, _, features = prefix(images, material.tokens, material.states[part])
-            found.append(features.reshape(len(part), images.shape[1], -1, features.shape[-1]).mean(dim=2).flatten(1).cpu())
+        for rows, tokens in zip(material.rows(), material.tokens, strict=True):
+            some = torch.linspace(0, len(rows) - 1, min(most // len(material.tokens), len(rows)), device=plan.device).long()
+            for part in torch.split(rows[some], plan.batch):
+                images = material.pictures[part].permute(0, 1, 4, 2, 3).float() / 255.0
+                _, _, features = prefix(images, tokens, material.states[part])
+                found.append(features.reshape(len(part), images.shape[1], -1, features.shape[-1]).mean(dim=2).flatten(1).cpu())
     return torch.cat(found).double().numpy()
-
-
-def _ensemble(
-    policy: Any, experts: StackedExperts, heads: Heads, spreads: dict[str, dict[str, Tensor]], work: Path, plan: Plan
-) -> Ensemble:
-    """An ensemble in memory, before there are files of it."""
-    with tempfile.TemporaryDirectory(dir=work) as folder:
-        write_policy(Path(folder), policy, experts, heads, statistics.Statistics(torch.zeros(1, 1, 1)), spreads, plan.size, {})
-        processors = load_processors(Path(folder), policy.config)
-    kept = statistics.Statistics(statistics.noise_bank(SAMPLES, compact.HORIZON, compact.ACTION_DIM))
-    count = parameters(policy, experts, heads) * 1e-6
-    info = PolicyInfo(
-        name="in training",
-        action_space=compact.ACTION_SPACE,
-        members=1,
-        parameters_m=count,
-        device=plan.device,
-        hash="",
-        placeholder=False,
-        path="shared prefix",
-    )
-    return Ensemble(policy, experts.to(plan.device), heads, kept, processors, info, compact.STEP_S)
-
-
-def _batched(draw: studio.Draw, most: int) -> studio.Draw:
-    """``draw`` for any number of plants."""
-
-    def whole(plants: F64, looks: Any) -> Tensor:
-        starts = range(0, len(plants), most)
-        return torch.cat([draw(plants[i : i + most], None if looks is None else looks[i : i + most]) for i in starts])
-
-    return whole
 
 
 def _keep(path: Path, policy: Any, heads: Heads) -> None:

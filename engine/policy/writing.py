@@ -7,13 +7,14 @@ from typing import Any
 from torch import Tensor
 
 from engine.policy import checkpoint, compact, statistics
+from engine.policy.course import Course
 from engine.policy.experts import StackedExperts
 from engine.policy.heads import Heads
-from engine.policy.readings import READINGS
 
 
 def write_policy(
     out: Path,
+    course: Course,
     policy: Any,
     experts: StackedExperts,
     heads: Heads,
@@ -32,7 +33,7 @@ def write_policy(
     if not (out / checkpoint.VLM / "config.json").exists():
         compact.build_vlm_folder(out / checkpoint.VLM, size)
     policy.load_state_dict(experts.member_state(0), strict=False)
-    config = compact.build_config(out / checkpoint.VLM, size)
+    config = compact.build_config(out / checkpoint.VLM, size, state=course.state_size, action=course.action_size)
     for pipeline in make_pre_post_processors(config, dataset_stats=spreads):
         pipeline.save_pretrained(out)
     path = out / "policy_preprocessor.json"
@@ -40,17 +41,20 @@ def write_policy(
     config.vlm_model_name = checkpoint.VLM
     config.save_pretrained(out)
     checkpoint.write_tensors(out / checkpoint.MODEL, policy.state_dict(), half=True)
-    for number in range(1, len(next(iter(experts.parameters())))):
+    for number in range(1, experts.members):
         checkpoint.write_tensors(out / checkpoint.MEMBERS / f"{number}.safetensors", experts.member_state(number), half=True)
     checkpoint.write_tensors(out / checkpoint.HEADS, heads.state_dict(), half=True)
-    statistics.save(out / checkpoint.SIGNALS, kept)
+    statistics.save(out, kept)
     content = {
-        "name": "compact",
-        "members": len(next(iter(experts.parameters()))),
-        "heads": [reading.name for reading in READINGS],
-        "action_space": compact.ACTION_SPACE,
+        "name": course.name,
+        "robot": course.robot,
+        "members": experts.members,
+        "heads": heads.sights.described(),
+        "mapping": course.mapping.as_json(),
+        "action_space": course.mapping.action_space,
         "step_s": compact.STEP_S,
-        "instruction": compact.INSTRUCTION,
+        "instruction": course.tasks[0].instruction,
+        "instructions": {task.name: task.instruction for task in course.tasks},
         "training": report,
     }
     checkpoint.write_manifest(out, content)

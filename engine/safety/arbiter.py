@@ -6,18 +6,18 @@ inputs from ``initial``.
 
 A stop disarms. What demands one while armed: a request on the stop page (at any time), a stalled thread, the recorder, a
 lost console, an invalid reading, a robot limit passed, a grip too hard, a person too near or not sensed; while going or jogging
-also a handle too fast or too close to the cradle; while going also pictures, policy and lasting uncertainty. Unarmed, the same
-things are shown and refuse arming, a robot that does not stand is a stop, and so is, once it was armed, a person near a blade
-that gives way.
+also a handle too fast or too close to the cradle; while going also pictures, policy, and lasting doubt of uncertainty or vision.
+Unarmed, the same things are shown and refuse arming, a robot that does not stand is a stop, and so is, once it was armed, a person
+near a blade that gives way.
 Arming, going and clearing are one act each, a tick apart at least.
 """
 
 from engine.limits import Limits
-from engine.safety import contact, latch, operator, score, stops, uncertainty, unconfigured, validity
+from engine.safety import contact, latch, operator, score, stops, uncertainty, unconfigured, validity, vision
 from engine.safety.cell import UNSENSED, Cell
 from engine.safety.layer import NAN, Layer
 from engine.safety.limits import RobotLimits
-from engine.safety.readings import CONTACT, LATCH, LIMITS, SEPARATION, UNCERTAINTY, VALIDITY, Readings, State, blocks, read
+from engine.safety.readings import CONTACT, LATCH, LIMITS, SEPARATION, UNCERTAINTY, VALIDITY, VISION, Readings, State, blocks, read
 from engine.safety.stops import Stop
 from engine.types import Decision, Inputs, Mode, Reason, StopCategory, StopKind
 
@@ -51,7 +51,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         now.contact,
         now.uncertainty,
         unconfigured.reduced_speed(state.limits),
-        unconfigured.reduced_speed(state.limits),
+        now.vision,
         operator.layer(armed=armed, going=going, paused=paused, jogging=jogging, risen=risen, limits=state.limits),
     )
     total = score.least(tuple(layer.score for layer in layers))
@@ -120,7 +120,7 @@ def _unseen(state: State, now: Readings) -> bool:
 
 
 def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple[Stop | None, int, int]:
-    """The stop that holds after this tick, how many there have been, and since when uncertainty has asked for one."""
+    """The stop that holds after this tick, how many there have been, and since when uncertainty or vision has asked for one."""
     bounds, t_ns = state.limits, inputs.t_ns
     stop, count = state.stop, state.stop_count + 1
     request = latch.request(state.page, state.latch, inputs)
@@ -133,7 +133,7 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
         verdict = Layer(reason=request.reason)
         return stops.raised(stop, count, (LATCH,), verdict, latched=request.latched, t_ns=t_ns), count, 0
     uncertain_ns = 0
-    if state.going and blocks(now.uncertainty, bounds):
+    if state.going and (blocks(now.uncertainty, bounds) or blocks(now.vision, bounds)):
         uncertain_ns = state.uncertain_ns if state.uncertain_ns > 0 else t_ns
     causes = _causes(state, inputs, now, uncertain_ns) if state.armed else _reached(stop, state, now)
     if causes and graver == StopCategory.NONE:
@@ -164,7 +164,9 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
     if blocks(now.contact, bounds) and (moving or now.contact.reason in _GRIPPING):
         causes.append(CONTACT)
     if uncertain_ns > 0 and not (inputs.t_ns - uncertain_ns) / 1e9 <= uncertainty.PATIENCE:
-        causes.append(UNCERTAINTY)
+        causes += [layer for layer in (UNCERTAINTY, VISION) if blocks(now.of(layer), bounds)]
+    elif going and now.vision.reason in vision.BLIND:
+        causes.append(VISION)
     return tuple(causes)
 
 
@@ -249,7 +251,7 @@ def _decision(state: State, layers: tuple[Layer, ...], total: float, now: Readin
     xy, z, force = score.impedance_xy(total), score.impedance_z(total), score.force(total)
     share = score.force_share(force)
     speed = score.speed_scale(layers, state.held.action)
-    others = tuple(layer.score for index, layer in enumerate(layers) if index != UNCERTAINTY)
+    others = tuple(layer.score for index, layer in enumerate(layers) if index not in (UNCERTAINTY, VISION))
     return Decision(
         score=total,
         score_raw=score.least((*others, now.raw)),

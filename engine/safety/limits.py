@@ -75,7 +75,9 @@ def tilt(pose: Sequence[float]) -> float:
 
 def _margins(inputs: Inputs, limits: Limits, robot: RobotLimits) -> tuple[tuple[Reason, float, float], ...]:
     """Each kind with its margin as a share of the slowing width, and in its own unit."""
-    joint = _least(tuple(_least((q - low, high - q)) for q, (low, high) in zip(inputs.q, robot.position, strict=False)))
+    joint = math.nan
+    if len(inputs.q) == len(robot.position):
+        joint = _least(tuple(_least((q - low, high - q)) for q, (low, high) in zip(inputs.q, robot.position, strict=True)))
     velocity = limits.joint_velocity_share - _most(inputs.dq, robot.velocity)
     torque = limits.joint_torque_share - _most(inputs.tau, robot.torque)
     x, y, z = inputs.twist[0], inputs.twist[1], inputs.twist[2]

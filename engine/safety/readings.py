@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from engine.limits import Limits
-from engine.safety import contact, latch, limits, operator, score, separation, sighting, stops, uncertainty, unconfigured, validity
+from engine.safety import contact, latch, limits, operator, score, separation, sighting, stops, uncertainty, unconfigured, validity, vision
 from engine.safety.cell import Cell
 from engine.safety.layer import NAN, Layer
 from engine.safety.limits import RobotLimits
@@ -13,8 +13,8 @@ from engine.safety.stops import Stop
 from engine.safety.validity import Seen
 from engine.types import LAYERS, Inputs, Mode, Reason, Writer
 
-LATCH, VALIDITY, LIMITS, SEPARATION, CONTACT, UNCERTAINTY = (
-    LAYERS.index(name) for name in ("latch/watchdog", "validity", "robot limits", "separation", "contact", "uncertainty")
+LATCH, VALIDITY, LIMITS, SEPARATION, CONTACT, UNCERTAINTY, VISION = (
+    LAYERS.index(name) for name in ("latch/watchdog", "validity", "robot limits", "separation", "contact", "uncertainty", "vision")
 )
 
 _ZEROS = (0,) * len(Writer)
@@ -44,7 +44,7 @@ class State:
     stiffness: float = 1.0  #: the ramp's share of the spring; stays where it is when disarmed
     required: tuple[int, ...] = ()  #: signals declared when the operator went
     smooth: float = NAN  #: uncertainty score, low-passed
-    uncertain_ns: int = 0  #: since when the uncertainty layer says stop while going; 0 = it does not
+    uncertain_ns: int = 0  #: since when uncertainty or vision says stop while going; 0 = neither does
     sight: Sighting = field(default_factory=Sighting)  #: of the person's parts, as far as it is believed
     ages: Ages = field(default_factory=Ages)  #: of the person's parts, over the reaction window
     fast_ns: int = 0  #: ns for which the robot has been faster than the separation permits, as its verdict counts them
@@ -69,9 +69,10 @@ class Readings:
     separation: Verdict
     contact: Layer
     uncertainty: Layer
+    vision: Layer
     sight: Sighting
     ages: Ages
-    raw: float  #: uncertainty's score before smoothing
+    raw: float  #: the smaller of uncertainty's and vision's score before smoothing
     smooth: float
     resting: bool
 
@@ -84,11 +85,13 @@ class Readings:
             SEPARATION: self.separation.layer,
             CONTACT: self.contact,
             UNCERTAINTY: self.uncertainty,
+            VISION: self.vision,
         }[layer]
 
     def obstacle(self, bounds: Limits) -> Reason:
         """Why no layer but the operator's would let the robot move; OK if all would."""
-        for layer in (self.condition, self.validity, self.limits, self.separation.layer, self.contact, self.uncertainty):
+        looks = (self.condition, self.validity, self.limits, self.separation.layer, self.contact, self.uncertainty, self.vision)
+        for layer in looks:
             if blocks(layer, bounds):
                 return layer.reason
         return Reason.OK
@@ -112,7 +115,8 @@ def read(state: State, inputs: Inputs) -> Readings:
     robot = limits.layer(inputs, state.limits, state.robot)
     touch = unconfigured.reduced_force() if state.bearable is None else contact.layer(inputs, state.limits, state.cell, state.bearable)
     doubt = uncertainty.layer(inputs, raw, smooth, moving)
-    wanted = _wanted(inputs, state.limits, (robot, touch, doubt, unconfigured.reduced_speed(state.limits)))
+    seen = vision.layer(inputs, state.limits)
+    wanted = _wanted(inputs, state.limits, (robot, touch, doubt, seen, unconfigured.reduced_speed(state.limits)))
     sight = sighting.sighted(state.sight, state.seen, inputs, state.limits)
     ages = separation.aged(state.ages, inputs.t_ns, sight.exposed_ns, state.limits)
     return Readings(
@@ -124,9 +128,10 @@ def read(state: State, inputs: Inputs) -> Readings:
         separation=separation.assess(inputs, state.seen, sight, ages, wanted, state.fast_ns, state.limits, state.cell),
         contact=touch,
         uncertainty=doubt,
+        vision=seen,
         sight=sight,
         ages=ages,
-        raw=raw,
+        raw=score.least((raw, vision.raw(inputs, state.limits))),
         smooth=smooth,
         resting=stops.at_rest(inputs, observation.reason == Reason.OK, state.limits),
     )

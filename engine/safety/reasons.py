@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from engine.safety.uncertainty import STOP_RATIO
+from engine.safety.vision import HAND_STOP, HUMAN_SURE, STUCK_LIKELY
 from engine.types import LAYERS, PARTS, Reason
 
 _CONTACT = LAYERS.index("contact")
@@ -70,6 +71,24 @@ def _separation(margin: float, part: int, separation: float) -> str:
     return f"{PARTS[part]} {max(separation, 0.0):.2f} m, needs {separation - margin:.2f} m"
 
 
+def _hand_seen(margin: float, _age: float) -> str:
+    if not math.isfinite(margin):
+        return "the free hand is seen near the blade"
+    return f"free hand seen {HAND_STOP + margin:.2f} m from the blade, stops at {HAND_STOP:.2f}"
+
+
+def _human_seen(margin: float, _age: float) -> str:
+    if not math.isfinite(margin):
+        return "no person is surely in the pictures"
+    return f"a person in the pictures: {HUMAN_SURE + margin:.2f}, sure from {HUMAN_SURE:.2f}"
+
+
+def _stuck_seen(margin: float, _age: float) -> str:
+    if not math.isfinite(margin):
+        return "the saw looks stuck"
+    return f"the saw looks stuck: {STUCK_LIKELY - margin:.2f}, likely from {STUCK_LIKELY:.2f}"
+
+
 _MEASURED: dict[Reason, Callable[[float, float], str]] = {
     Reason.CONSOLE_LOST: _console,
     Reason.OBSERVATION_STALE: _old("robot's reading"),
@@ -85,6 +104,10 @@ _MEASURED: dict[Reason, Callable[[float, float], str]] = {
     Reason.TILT: _beyond("saw {} from its greatest tilt", "saw tilted {} too far", 180.0 / math.pi, 1, "°"),
     Reason.UNCERTAIN: _uncertain,
     Reason.RAMPING: _ramping,
+    Reason.VISION_HAND: _hand_seen,
+    Reason.VISION_PERSON: _human_seen,
+    Reason.VISION_STUCK: _stuck_seen,
+    Reason.VISION_STALE: _old("what the pictures showed is"),
     Reason.PERSON_STALE: _stale,
     Reason.GRIP_FORCE: _beyond("grip within {} of the hand's limit", "grip past the hand's limit by {}", 1.0, 0, "N"),
     Reason.CONTACT_SPEED: _beyond("handle within {} of the arm's limit", "handle faster than the arm may bear by {}", 1.0, 2, "m/s"),
@@ -120,6 +143,7 @@ _PLAIN: dict[Reason, str] = {
     Reason.MODEL_FAILED: "the policy failed",
     Reason.CHUNK_NOT_FINITE: "the policy's action is not a number",
     Reason.SIGNAL_MISSING: "a signal that this run requires is missing",
+    Reason.NO_NOMINAL: "the policy brings no nominal signals to measure doubt by",
     Reason.FEW_MEMBERS: "one ensemble member: disagreement cannot be measured",
     Reason.NOT_ARMED: "not armed",
     Reason.NOT_GOING: "armed, waiting for go",
@@ -134,6 +158,8 @@ _PLAIN: dict[Reason, str] = {
     Reason.NOT_SENSED: "person not sensed",
     Reason.GRIP_NOT_FINITE: "the handle's force is not a number",
     Reason.PERSON_JUMPED: "the sensor shows a part of the person that jumped",
+    Reason.VISION_MISSING: "the policy does not say what it sees",
+    Reason.VISION_DISABLED: "disabled: calibration",
 }
 
 _ADVICE: dict[Reason, str] = {
@@ -178,6 +204,7 @@ _ADVICE: dict[Reason, str] = {
     Reason.TOOL_SPEED: "Do not pull the saw so fast; arm again.",
     Reason.TILT: "Jog the joint back, or level the saw (JOINT mode, [ ]).",
     Reason.UNCERTAIN: "See that the work looks as trained; wait or pause.",
+    Reason.NO_NOMINAL: "Load a policy that was trained here to go faster.",
     Reason.FEW_MEMBERS: "Load a policy with more members to go faster.",
     Reason.NOT_ARMED: "Press A and hold Enter to arm.",
     Reason.NOT_GOING: "Press G to go.",
@@ -198,6 +225,12 @@ _ADVICE: dict[Reason, str] = {
     Reason.CRUSH: "Jog the saw towards the person, off the cradle.",
     Reason.GRIP_NOT_FINITE: "Check the handle's force sensor, then arm again.",
     Reason.PERSON_JUMPED: "See what the sensor takes for a person, then arm again.",
+    Reason.VISION_HAND: "Take the free hand back from the blade.",
+    Reason.VISION_PERSON: "See that the cameras have the person in view.",
+    Reason.VISION_STUCK: "Lighten the press or free the saw.",
+    Reason.VISION_MISSING: "Do not use this policy; check its heads.",
+    Reason.VISION_STALE: "Wait for a fresh inference, then arm again.",
+    Reason.VISION_DISABLED: "Calibrate anew: `sawhorse train sight`. The cap holds.",
 }
 
 
@@ -212,6 +245,8 @@ def sentence(
     known = Reason(reason)
     if known == Reason.NOT_CONFIGURED and layer >= 0 and math.isfinite(margin):
         return f"not configured: at most {margin:.0f} N" if layer == _CONTACT else f"not configured: at most {margin:.2f} m/s"
+    if known == Reason.VISION_DISABLED and math.isfinite(margin):
+        return f"disabled: calibration, at most {margin:.2f} m/s"
     if known == Reason.NOT_SENSED and math.isfinite(margin):
         return f"person not sensed: at most {margin:.2f} m/s"
     if known == Reason.SEPARATION:

@@ -3,7 +3,7 @@
 Categories as in IEC 60204-1: 2 stands with the drives on, watched; 1 brakes and takes the power off where it stands; 0 takes it
 off at once. A stop that is not at rest within ``rest_within``, or that creeps away from where it rested, becomes a latched one of
 category 1; if that is not at rest within another ``rest_within`` either, or creeps on, of category 0. Along the stroke a
-person's hand may move the saw at up to ``STROKE_YIELD``, which is what a held stroke axis gives way to on purpose, and at up to
+person's hand may move the saw at up to ``Limits.stroke_yield``, which is what a held stroke axis gives way to on purpose, and at up to
 ``STROKE_DRAG`` if the handle feels that hand pull that way with more than the axis holds. Not where separation is lost: a blade that
 somebody may reach must not give way to that person's other hand, so such a stop is of category 1 and ends on the brakes.
 """
@@ -15,7 +15,6 @@ from engine.limits import Limits
 from engine.safety.layer import Layer
 from engine.types import Inputs, Reason, StopCategory, StopKind
 
-STROKE_YIELD = 0.10  #: m/s at which the stroke axis may give way to a person's hand while the robot stands
 STROKE_DRAG = 0.25  #: m/s at which a hand that pulls hard may drag the saw along the stroke
 DRAG_ASIDE = 0.03  #: m/s across and vertical meanwhile
 DRAG_PULL = 30.0  #: N along the stroke from which on a hand pulls hard: what the held axis resists before it slips
@@ -47,12 +46,12 @@ class Stop:
 def at_rest(inputs: Inputs, valid: bool, limits: Limits) -> bool:
     """Standstill, as IEC 60204-1 category 2 monitors it: a trusted reading, across and vertical within ``rest_speed``.
 
-    The stroke axis yields to the partner on purpose, so it counts as resting up to the speed at which it may yield.
+    Where the stroke axis yields to a partner on purpose, it counts as resting up to the speed at which it may.
     """
     if not valid:
         return False
     x, y, z, a, b, c = inputs.twist
-    slow = math.sqrt(y * y + z * z) <= limits.rest_speed and abs(x) <= STROKE_YIELD
+    slow = math.sqrt(y * y + z * z) <= limits.rest_speed and abs(x) <= max(limits.stroke_yield, limits.rest_speed)
     return slow and math.sqrt(a * a + b * b + c * c) <= TURN_REST
 
 

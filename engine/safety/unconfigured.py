@@ -1,8 +1,8 @@
 """Layers 5, 7 and 8 while nothing feeds them: each says "not configured" and holds the cap documented for that case.
 
 Forecast and vision: nothing foresees a failure and nothing judges the pictures, so the tool keeps to the reduced speed
-(ISO 10218-1: 250 mm/s, hold-to-run). What they shall be once they are fed: a score in [0.1, 1] from a hazard's probability and
-from the pictures' quality, the margin to their own limits, the age of the exposure they stem from; a missing or old one stops.
+(ISO 10218-1: 250 mm/s, hold-to-run). What the forecast shall be once it is fed: a score in [0.1, 1] from a hazard's probability,
+the margin to its own limit, the age of the exposure it stems from; a missing or old one stops.
 Contact without a body table: not knowing what may be touched, the lowest quasi-static force that the table permits anywhere, the
 face's 65 N (ISO/TS 15066:2016, table A.2), bounds the force.
 """
@@ -15,7 +15,7 @@ FORCE_ANYWHERE = 65.0  #: N
 
 
 def reduced_speed(limits: Limits, reason: Reason = Reason.NOT_CONFIGURED) -> Layer:
-    """Forecast and vision, and separation where nothing follows the person; the margin holds the cap in m/s."""
+    """Forecast, vision, and separation where nothing follows the person; the margin holds the cap in m/s."""
     return Layer(scale=clip(limits.speed_unsensed / limits.speed_max, 0.0, 1.0), reason=reason, margin=limits.speed_unsensed)
 
 

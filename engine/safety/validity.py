@@ -10,6 +10,7 @@ from engine.types import PARTS, Inputs, Mode, ModelState, Reason
 _MODEL = {ModelState.NONE: Reason.MODEL_NONE, ModelState.LOADING: Reason.MODEL_LOADING}
 _CAMERA_FAULTS = (Reason.CAMERA_FROZEN, Reason.CAMERA_DARK, Reason.CAMERA_WRONG)
 UNSEEN = (0,) * len(PARTS)
+GRIPPER_OVER = 0.2  #: share of a gripper's travel by which a reading may lie beyond it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,14 @@ def observation(inputs: Inputs, before: Seen, limits: Limits) -> Layer:
 
 def _measured(inputs: Inputs) -> bool:
     """Whether every figure of the reading has its shape, is finite, and the pose holds a unit quaternion."""
-    sevens = (inputs.q, inputs.dq, inputs.tau, inputs.pose)
+    joints = (inputs.q, inputs.dq, inputs.tau)
     sixes = (inputs.twist, inputs.wrench)
-    if any(len(values) != 7 for values in sevens) or any(len(values) != 6 for values in sixes):
+    if any(len(values) != len(inputs.q) for values in joints) or any(len(values) != 6 for values in sixes):
         return False
-    if not all(finite(values) for values in sevens + sixes) or not finite((inputs.manipulability,)):
+    if not all(finite(values) for values in (*joints, inputs.pose, *sixes)) or not finite((inputs.manipulability,)):
         return False
-    return unit(inputs.pose)
+    gripper = inputs.gripper
+    return unit(inputs.pose) and (gripper != gripper or -GRIPPER_OVER <= gripper <= 1.0 + GRIPPER_OVER)
 
 
 def perception(inputs: Inputs, before: Seen, required: tuple[int, ...], limits: Limits) -> Layer:

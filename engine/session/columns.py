@@ -46,6 +46,7 @@ class Field(NamedTuple):
     vector: bool
     text: bool  #: stored as a row number of ``words``
     optional: bool  #: it has a default, for sessions that were recorded before it was there
+    joints: bool  #: as wide as the robot has joints
 
 
 def notes(struct: type) -> dict[str, str]:
@@ -61,10 +62,10 @@ def fields_of(struct: type, prefix: str) -> tuple[Field, ...]:
     fields = []
     for name, hint in get_type_hints(struct, include_extras=True).items():
         size: tuple[int, ...] = ()
-        kind = hint
+        kind, joints = hint, False
         if get_origin(hint) is Annotated:
             vector, meta = get_args(hint)[:2]
-            kind, size = get_args(vector)[0], (meta.max_length,)
+            kind, size, joints = get_args(vector)[0], (meta.max_length,), meta.min_length != meta.max_length
         if kind is str:
             dtype = "int32"
         elif kind in SCALARS:
@@ -74,7 +75,7 @@ def fields_of(struct: type, prefix: str) -> tuple[Field, ...]:
         note = "row of words; " * (kind is str) + comments.get(name, "")
         labels = {len(LAYERS): LAYERS, len(SIGNALS): SIGNALS}.get(size[0], ()) if size else ()
         column = Column(name=prefix + name, dtype=dtype, shape=size, block_rows=TICK_BLOCK, note=note, labels=labels)
-        fields.append(Field(name, column, column.storage, bool(size), kind is str, name in optional))
+        fields.append(Field(name, column, column.storage, bool(size), kind is str, name in optional, joints))
     return tuple(fields)
 
 
@@ -110,10 +111,15 @@ TICK_SCALARS = distinct([field.column for fields in TICK_FIELDS.values() for fie
 
 
 def tick_columns(row: Tick) -> tuple[Column, ...]:
-    """The columns of ``tick/`` for a plant of this row's size; a plant without state has no column."""
+    """The columns of ``tick/`` for as many joints and a plant of the size that this row has; a plant without state has no column."""
     size = len(row.plant)
     plant = Column(name="tick/plant", dtype="float64", shape=(size,), block_rows=TICK_BLOCK, note="the plant's full state")
-    return (*TICK_SCALARS, plant) if size else TICK_SCALARS
+    columns = [
+        msgspec.structs.replace(field.column, shape=(len(getattr(struct, field.name)),)) if field.joints else field.column
+        for struct, fields in zip(row[:-1], TICK_FIELDS.values(), strict=True)
+        for field in fields
+    ]
+    return (*columns, plant) if size else tuple(columns)
 
 
 def tick_values(rows: Sequence[Tick], word: Callable[[str], int]) -> list[Rows]:
@@ -156,6 +162,7 @@ def inference_columns(first: Inference) -> tuple[Column, ...]:
 
     columns = [column(name, "int64") for name in INFERENCE_NUMBERS]
     columns += [column("step_s", "float64"), column("finite", "bool"), column("valid", "bool", (18,), SIGNALS)]
+    columns.append(column("signal_ns", "int64", (18,), SIGNALS))
     columns.append(column("base_pose", "float64", (7,)))
     columns += [column(name, "float64", (18,), SIGNALS) for name in INFERENCE_VECTORS if name != "base_pose"]
     columns.append(column("chunks", "float32", first.chunks.shape))
@@ -169,6 +176,7 @@ def inference_values(inference: Inference) -> list[Rows]:
     """One array of one row a column, in the order of ``inference_columns``."""
     values: list[Rows] = [np.array([getattr(inference, name)], np.int64) for name in INFERENCE_NUMBERS]
     values += [np.array([inference.step_s]), np.array([inference.finite]), np.array([inference.valid])]
+    values.append(np.array([inference.signal_ns], np.int64))
     values += [np.array([getattr(inference, name)]) for name in INFERENCE_VECTORS]
     values.append(np.array([inference.chunks]))
     values += [np.array([list(table.values())], np.float64) for table in (inference.heads, inference.stage_ms) if table]
@@ -176,7 +184,10 @@ def inference_values(inference: Inference) -> list[Rows]:
 
 
 def inference_from(row: dict[str, Rows], labels: dict[str, tuple[str, ...]]) -> Inference:
-    """The inference that ``inference_values`` took apart. ``row``: one row of each column by its last name."""
+    """The inference that ``inference_values`` took apart. ``row``: one row of each column by its last name.
+
+    A session recorded before ``signal_ns`` was there computed every valid signal from the inference's own exposure.
+    """
     tables = {name: dict(zip(labels.get(name, ()), row.get(name, np.empty(0)).tolist(), strict=True)) for name in ("heads", "stage_ms")}
     return Inference(
         id=int(row["id"]),
@@ -188,6 +199,7 @@ def inference_from(row: dict[str, Rows], labels: dict[str, tuple[str, ...]]) -> 
         step_s=float(row["step_s"]),
         signals=row["signals"],
         valid=row["valid"],
+        signal_ns=row["signal_ns"] if "signal_ns" in row else np.where(row["valid"], row["exposed_ns"], 0),
         ratio=row["ratio"],
         quantile=row["quantile"],
         heads=tables["heads"],

@@ -21,13 +21,13 @@ class Sawing(msgspec.Struct, frozen=True, kw_only=True):
     phase_error_rms_rad: float | None
     partner_force_rms_n: float | None  #: on the person's hand, by the handle's sensor, while sawing
     partner_force_peak_n: float | None  #: in the whole session
-    depth_mm: float  #: of the deepest kerf
+    depth_mm: float | None  #: of the deepest kerf
     depth_per_stroke_mm: float | None
     robot_j_per_stroke: float | None  #: work of the arm's drives on the saw
     partner_j_per_stroke: float | None  #: work of the person on the saw
-    grant_j: float  #: let into the energy tank for the task
-    paid_j: float  #: by the tank into the spring
-    refill_j: float  #: by damping into the tank
+    grant_j: float | None  #: let into the energy tank for the task
+    paid_j: float | None  #: by the tank into the spring
+    refill_j: float | None  #: by damping into the tank
     tank_least_j: float | None
     tank_share_least: float | None  #: of a wanted change that the tank let through
     tank_limited_s: float  #: with a share below 1
@@ -62,7 +62,7 @@ def from_columns(c: dict[str, Rows]) -> Sawing:
         phase_error_rms_rad=_rounded(_rms(rhythm)),
         partner_force_rms_n=_rounded(_rms(grip[sawing_now])),
         partner_force_peak_n=_rounded(_most(grip)),
-        depth_mm=round(1e3 * float(c["kerf_depth"].max(initial=0.0)), 3),
+        depth_mm=_rounded(1e3 * _most(c["kerf_depth"])),
         depth_per_stroke_mm=_rounded(1e3 * _mean(c["stroke_depth"][ends])),
         robot_j_per_stroke=_rounded(_mean(c["robot_work"][ends])),
         partner_j_per_stroke=_rounded(_mean(c["partner_work"][ends])),
@@ -116,9 +116,9 @@ def _least(values: F64) -> float:
     return float(known.min()) if len(known) else float("nan")
 
 
-def _gained(sums: F64) -> float:
+def _gained(sums: F64) -> float | None:
     """J that a running sum gained."""
-    return round(float(sums[-1] - sums[0]), 3) if len(sums) else 0.0
+    return _rounded(float(sums[-1] - sums[0])) if len(sums) else 0.0
 
 
 def _rounded(value: float) -> float | None:

@@ -82,6 +82,8 @@ def problems(session: Session) -> Iterator[str]:
     if not session.ticks:
         return
     account = columns(session)
+    if all(np.isnan(rows).all() for rows in account.values()):
+        return  # a robot that keeps no account
     for stroke in strokes(session.rows("tick/stroke_count"), account):
         if not stroke.closes:
             yield (

@@ -11,10 +11,11 @@ from engine.safety import arbiter
 from engine.safety.cell import Cell
 from engine.session import ledger
 from engine.session.columns import TICK_FIELDS
+from engine.session.commit import COMMIT
 from engine.session.layout import DAMAGE, STRING, Column, Rows, SessionError, row_bytes
 from engine.session.reader import Session
 from engine.session.repair import uncommitted_ticks
-from engine.session.schema import Header, plain
+from engine.session.schema import Header
 from engine.session.table import chain_start
 from engine.types import LAYERS, Decision, Inputs, Reason
 
@@ -131,8 +132,8 @@ def _order_problems(session: Session) -> Iterator[str]:
 def _attribute_problem(session: Session) -> str:
     """A closed session's ``zarr.json`` repeats the header; that of an interrupted one may be one commit behind."""
     try:
-        root = msgspec.json.decode((session.path / "zarr.json").read_bytes())
-        same = root["attributes"] == msgspec.json.decode(msgspec.json.encode(plain(session.header)))
+        root, commit = (msgspec.json.decode((session.path / name).read_bytes()) for name in ("zarr.json", COMMIT))
+        same = root["attributes"] == commit["header"]
     except (OSError, *DAMAGE):
         return f"zarr.json of session {session.path} is missing or damaged."
     if session.commit.closed and not same:

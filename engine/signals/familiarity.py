@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.signals.arrays import Array, like, namespace
 from engine.types import F64
 
 
@@ -27,14 +28,14 @@ class Familiarity:
     components: F64  #: (D, F), rows orthonormal
     precision: F64  #: (D, D), inverse of the shrunk covariance in the subspace
 
-    def distance(self, features: F64) -> float:
-        """Mahalanobis distance of ``features`` (F,) from the training mean, in the subspace, over the root of its dimension."""
-        return self.between(features, self.mean)
+    def distance(self, features: Array) -> Array:
+        """14: Mahalanobis distance of ``features`` (..., F) from the training mean, in the subspace, over the root of its dimension."""
+        return self.between(features, like(self.mean, features))
 
-    def between(self, a: F64, b: F64) -> float:
-        """The same metric between two feature vectors."""
-        step = self.components @ (a - b)
-        return float(np.sqrt(step @ self.precision @ step / len(step)))
+    def between(self, a: Array, b: Array) -> Array:
+        """(...) the same metric between feature vectors (..., F)."""
+        step = (like(a, a) - like(b, a)) @ like(self.components, a).T
+        return namespace(a).sqrt(((step @ like(self.precision, a)) * step).sum(axis=-1) / step.shape[-1])
 
 
 def fit(features: F64, dimensions: int) -> Familiarity:

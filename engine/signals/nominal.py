@@ -19,16 +19,16 @@ class Nominal:
     p95: F64  #: (18,)
 
     def ratio(self, values: F64, valid: NDArray[np.bool_]) -> F64:
-        """(18,) value over its nominal 95 % value; NaN where invalid, unknown, or where that value is not positive."""
+        """(..., 18) value over its nominal 95 % value; NaN where invalid, unknown, or where that value is not positive."""
         usable = valid & np.isfinite(self.p95) & (self.p95 > 0.0)
-        return np.divide(values, self.p95, out=np.full(len(values), np.nan), where=usable)  # type: ignore[no-any-return]
+        return np.divide(values, self.p95, out=np.full(values.shape, np.nan), where=usable)  # type: ignore[no-any-return]
 
     def quantile(self, values: F64, valid: NDArray[np.bool_]) -> F64:
-        """(18,) share of nominal inferences below the value; NaN where invalid or unknown."""
-        shares = np.full(len(values), np.nan)
-        for i in np.flatnonzero(valid & np.isfinite(self.p95)):
-            shares[i] = np.interp(values[i], self.table[i], LEVELS)
-        return shares
+        """(..., 18) share of nominal inferences below the value; NaN where invalid or unknown."""
+        shares = np.full(values.shape, np.nan)
+        for i in np.flatnonzero(np.isfinite(self.p95)):
+            shares[..., i] = np.interp(values[..., i], self.table[i], LEVELS)
+        return np.where(valid, shares, np.nan)
 
 
 def fit(values: F64, valid: NDArray[np.bool_]) -> Nominal:

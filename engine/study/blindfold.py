@@ -1,7 +1,7 @@
 """Puts one layer of the arbiter off by a blindfold on what that layer reads; the arbiter itself is left as it is.
 
 A blindfold changes inputs and state on their way into ``arbiter.step``. Nothing in the engine can do so: a study hands the engine
-the wrapped function instead of the real one. Forecast and vision are not configured, so there is nothing to cover.
+the wrapped function instead of the real one. The forecast is not configured, so there is nothing to cover.
 """
 
 import math
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from engine.loops.control import Decide
-from engine.safety import arbiter
+from engine.safety import arbiter, vision
 from engine.safety.contact import Bearable
 from engine.safety.limits import RobotLimits
 from engine.safety.readings import State
@@ -114,6 +114,20 @@ def _uncertainty(state: State, inputs: Inputs) -> tuple[State, Inputs]:
     )
 
 
+def _vision(state: State, inputs: Inputs) -> tuple[State, Inputs]:
+    """The pictures of this moment show a person far from the blade and a saw that runs free."""
+    return state, _with(
+        inputs,
+        vision_state=vision.IN_FORCE,
+        vision_t_ns=inputs.t_ns,
+        vision_raw=1.0,
+        vision_smooth=1.0,
+        vision_hand=FAR,
+        vision_human=1.0,
+        vision_stuck=0.0,
+    )
+
+
 def _operator(state: State, inputs: Inputs) -> tuple[State, Inputs]:
     """Armed and going whenever no stop holds; nobody disarms or pauses."""
     going = state.stop is None
@@ -134,6 +148,7 @@ def covers(layer: str) -> tuple[Cover, ...]:
         "separation": _separation,
         "contact": _contact,
         "uncertainty": _uncertainty,
+        "vision": _vision,
         "operator": _operator,
     }
     return tuple(each.values()) if layer == "all" else (each[layer],) if layer else ()

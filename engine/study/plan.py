@@ -7,7 +7,7 @@ SAWING_SECONDS = 25.0
 FULL_PIXELS, FAST_PIXELS = 128, 64  #: of the rendered pictures, for a policy that looks and for one that does not
 
 #: layers that can be put off, by the names of the command line
-LAYERS = ("latch", "validity", "limits", "separation", "contact", "uncertainty", "operator")
+LAYERS = ("latch", "validity", "limits", "separation", "contact", "uncertainty", "vision", "operator")
 ALL = "all"
 #: how the gains are chosen, in the order of the table
 GAINS = ("fixed-high", "fixed-low", "score", "score+tank")

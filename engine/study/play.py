@@ -41,7 +41,7 @@ class Lent:
         settings = _settings(plan)
         robot, self.rig = host.open_robot(settings)
         self.rig.open()
-        self.policy = host.policy_loader(settings, robot)(lambda text: None)
+        self.policy = host.policy_loader(settings, robot, self.rig)(lambda text: None)
         self.policy.warm_up(lambda text: None, settings.instruction)
 
 

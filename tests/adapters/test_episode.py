@@ -1,11 +1,14 @@
 """Episodes: the expert saws, partner and strokes are accounted for, hazards bite, and a policy that does nothing fails."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from adapters.mujoco import episode, expert
+from adapters.mujoco import episode, expert, layout
 from adapters.mujoco.episode import Episode
-from engine.policy.practice import LABELS, demonstrate
+from engine.policy import courses
+from engine.policy.practice import demonstrate
 from engine.types import F32, Zone
 
 
@@ -70,12 +73,25 @@ def test_a_pinched_knot_sticks_the_saw_and_the_expert_frees_it() -> None:
 
 
 def test_samples_hold_one_moment_each() -> None:
-    samples = demonstrate(11, short=4.0, long=4.0)
-    count = len(samples.plants)
+    course = replace(courses.cosaw(), short_s=4.0, long_s=4.0)
+    samples = demonstrate(course, ("saw", 11))
+    count = len(samples.poses)
     assert samples.states.shape == (count, 9)
     assert samples.chunks.shape == (count, 16, 7)
     assert (samples.chunks[:, :, 6] == 1.0).all()
-    np.testing.assert_array_equal(expert.expert_chunk(samples.plants[count // 2]), samples.chunks[count // 2])
-    line_y, line_dy = (samples.labels[:, LABELS.index(name)] for name in ("line_y", "line_dy"))
+    line_y, line_dy = (samples.labels[:, course.sights.labels.index(name)] for name in ("line_y", "line_dy"))
     np.testing.assert_allclose(line_y - samples.states[:, 1], line_dy, atol=1e-6)
     assert np.abs(samples.chunks[:, :, :3]).max() < 0.3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wider_start_lies_outside_the_trained_range_and_a_usual_one_is_what_it_was(seed: int) -> None:
+    def start(spread: float) -> tuple[float, float, float]:
+        running = Episode(seed, spread=spread)
+        drives, pose = running.robot.truth().cell.drives, running.pose()
+        return abs(pose[0] - layout.STROKE_X), abs(pose[1] - drives.line_y), float(pose[2]) - drives.log_top
+
+    near, far = start(1.0), start(1.5)
+    bounds = (episode.START_ALONG, episode.START_ACROSS, episode.START_ABOVE[1])
+    assert all(value <= bound + 1e-3 for value, bound in zip(near, bounds, strict=True))
+    assert all(bound - 1e-3 <= value <= 1.5 * bound + 1e-3 for value, bound in zip(far, bounds, strict=True))

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from adapters.base import AdapterError, CameraRig
-from adapters.mujoco import layout, looks, plant
+from adapters.mujoco import layout, plant
 from adapters.mujoco.cameras import CosawRig
 from adapters.mujoco.episode import Episode
 from adapters.mujoco.render import Renderer
+from adapters.mujoco.scene import LOOKS
 from adapters.mujoco.zones import Knot
 from engine.types import F64, U8
 
@@ -98,14 +99,14 @@ def test_a_knot_shows_as_a_dark_patch_on_the_log() -> None:
 
 def test_looks_change_the_picture_but_keep_the_line() -> None:
     one = vector(line_y=0.2)
-    drawn = np.stack([looks.nominal(), looks.draw(1), looks.draw(2)])
+    drawn = np.stack([LOOKS.nominal(), LOOKS.draw(1), LOOKS.draw(2)])
     pictures = Renderer(3).draw(np.stack([one] * 3), drawn)
     assert np.abs(pictures[0].astype(int) - pictures[1]).mean() > 3.0
     assert np.abs(pictures[2].astype(int) - pictures[1]).mean() > 3.0
     for world in pictures:
         assert sum(len(green(picture)) >= 12 for picture in world) >= 2
     alone = Renderer(1)
-    assert np.array_equal(alone.draw(one[None], looks.draw(1, strength=0.0)[None]), alone.draw(one[None]))
+    assert np.array_equal(alone.draw(one[None], LOOKS.draw(1, strength=0.0)[None]), alone.draw(one[None]))
 
 
 def test_a_batch_is_what_its_worlds_are_alone() -> None:

@@ -10,6 +10,7 @@ from engine import bench
 from engine.bench import console, control, ensemble, material, recorder, seek, sim, startup, stop
 from engine.bench.figure import BenchError, Figure
 from engine.config import Settings
+from engine.policy.errors import PolicyError
 from engine.session.verify import verify
 
 
@@ -106,12 +107,37 @@ def test_an_engine_that_cannot_run_is_an_error_with_its_own_sentence(
 
 
 def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.policy.benchmark.ROUNDS_MIN", 1)
-    found = by_name(ensemble.measure(settings.model_copy(update={"policy": "compact"}), 0.0, quiet))
-    assert found["speed of that"].bar == 3
-    difference = found["largest difference from LeRobot's output"]
+    monkeypatch.setattr("engine.policy.contest.ROUNDS_MIN", 1)
+    monkeypatch.setattr("engine.policy.contest.OURS", 1)
+    monkeypatch.setattr(ensemble, "WHOLE", 1)
+    chosen = {"model": "compact", "device": "cpu", "members": 2, "perturbations": 1}
+    found = by_name(ensemble.measure(settings, 0.0, quiet, **chosen))  # type: ignore[arg-type]
+    assert found["speed of that, 1 runs of 2 × (1 + 1)"].bar == 3
+    difference = found["largest difference from LeRobot's actions"]
     assert difference.value > 0
     assert difference.ok
+    weights = found["weights held, shared prefix"]
+    assert weights.ratio is not None
+    assert weights.ratio > 1.5
+    share = next(one for name, one in found.items() if name.startswith("share of the roofline"))
+    assert 0 < share.value < 130
+    assert {"arithmetic of 2 × (1 + 1), at least", "weights read for 2 × (1 + 1), at least", "a large copy, measured"} <= found.keys()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"model": "compact", "members": 6}, "has 5 members; 6 were asked for"),
+        ({"model": "compact", "perturbations": 4}, "4 perturbations were asked for; there are 3"),
+        ({"model": "smolvla", "members": 0}, "at least one"),
+        ({"model": "smolvla", "device": "cuda"}, "no CUDA device is there"),
+        ({"model": "smolvla", "device": "gpu"}, "use cpu, cuda or cuda:N"),
+        ({"model": "pi0"}, "no model 'pi0'"),
+    ],
+)
+def test_a_race_that_cannot_be_run_is_refused_in_one_sentence(settings: Settings, chosen: dict[str, object], words: str) -> None:
+    with pytest.raises(PolicyError, match=words):
+        ensemble.measure(settings, 0.0, quiet, **chosen)  # type: ignore[arg-type]
 
 
 def test_a_policy_without_members_is_not_raced(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """A short recorded session made of the console's scenes, written by the real recorder."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -88,6 +89,7 @@ def recorded(store: Path) -> Path:
                     step_s=0.05,
                     signals=np.array(brief.signals),
                     valid=np.array(brief.valid),
+                    signal_ns=np.array([0 if math.isnan(age) else t_ns - round(age * 1e9) for age in brief.signal_age]),
                     ratio=np.full(18, 0.5),
                     quantile=np.array(brief.quantile),
                     heads=brief.heads,

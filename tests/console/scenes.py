@@ -12,6 +12,8 @@ from engine.safety.reasons import sentence
 from engine.types import (
     LAYERS,
     NAN18,
+    NO_ENERGY,
+    NO_SAW,
     PARTS,
     Action,
     Command,
@@ -233,6 +235,7 @@ def _inference(tick: int, doubt: float) -> InferenceBrief:
         signals=tuple((0.031 + 0.02 * i) * (0.6 + wave[i]) for i in range(18)),
         valid=tuple(i != 13 for i in range(18)),
         quantile=tuple(quantile[i] if i != 13 else NAN for i in range(18)),
+        signal_age=tuple({13: 4.103, 14: 0.391, 15: 0.391}.get(i, 0.143) for i in range(18)),
         heads={"free hand to blade, m": 0.58, "stuck": 0.02, "zone: knot": 0.11},
         stage_ms={"render": 12.0, "prepare": 3.0, "model": 64.0, "signals": 3.0},
     )
@@ -439,6 +442,40 @@ def unsensed() -> Snapshot:
         snapshot.decision, layer_reason=tuple(reasons), separation=NAN, separation_needed=NAN, separation_part=-1, reaction=NAN
     )
     return msgspec.structs.replace(snapshot, decision=decision, inputs=msgspec.structs.replace(snapshot.inputs, grip=(NAN,) * 3))
+
+
+def table() -> Snapshot:
+    """An arm at a table that holds a cube: no saw, nobody near it, seven joints and a gripper."""
+    snapshot = unsensed()
+    told = "Pick up the red cube and place it in the blue zone."
+    assert snapshot.inference is not None
+    return msgspec.structs.replace(
+        snapshot,
+        saw=NO_SAW,
+        inference=msgspec.structs.replace(snapshot.inference, heads={"cube_dx": 0.002, "holding": 0.97}),
+        inputs=msgspec.structs.replace(snapshot.inputs, gripper=0.51, holds=False, pose=(0.53, -0.12, 0.11, 1.0, 0.0, 0.0, 0.0)),
+        command=msgspec.structs.replace(snapshot.command, gripper_d=1.0),
+        operator=msgspec.structs.replace(snapshot.operator, grant_axis="", grant_left=0.0, hand_force=0.0),
+        run=msgspec.structs.replace(snapshot.run, robot="pickplace", task="pickplace", instruction=told),
+    )
+
+
+def servos() -> Snapshot:
+    """The same with five joints, whose servos follow positions."""
+    snapshot = table()
+    five = {name: getattr(snapshot.inputs, name)[:5] for name in ("q", "dq", "tau")}
+    return msgspec.structs.replace(
+        snapshot,
+        inputs=msgspec.structs.replace(snapshot.inputs, **five),
+        energy=NO_ENERGY,
+        run=msgspec.structs.replace(snapshot.run, robot="so101-sim", task="lift", instruction="Lift the red cube."),
+    )
+
+
+def jogged(snapshot: Snapshot, mode: Mode) -> Snapshot:
+    """Armed and at rest in a jog mode."""
+    decision = msgspec.structs.replace(snapshot.decision, armed=True, going=False)
+    return msgspec.structs.replace(snapshot, decision=decision, operator=msgspec.structs.replace(snapshot.operator, mode=mode))
 
 
 def loading() -> Snapshot:

@@ -57,6 +57,7 @@ def _own_signals() -> Iterator[None]:
         (["sessions", "verify", ""], 3, "Name a session"),
         (["sessions", "list", "--store", "file"], 3, "not a folder"),
         (["bench", "contrl"], 2, "did you mean 'control'?"),
+        (["bench", "sim", "--members", "3"], 2, "--members belongs to `bench ensemble`"),
         (["screenshots", "file/x"], 3, "cannot be written"),
     ],
 )

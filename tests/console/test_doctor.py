@@ -93,9 +93,9 @@ def test_an_edited_policy_file_is_named(tmp_path: Path) -> None:
 
     (tmp_path / "config.json").write_text("{}")
     checkpoint.write_manifest(tmp_path, {"members": 1})
-    assert cell.policy_files(str(tmp_path)).status == "ok"
+    assert cell.policy_files(str(tmp_path), "cosaw").status == "ok"
     (tmp_path / "config.json").write_text("{ }")
-    found = cell.policy_files(str(tmp_path))
+    found = cell.policy_files(str(tmp_path), "cosaw")
     assert found.status == "fail"
     assert "config.json" in found.found
 

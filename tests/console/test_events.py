@@ -4,6 +4,7 @@ import msgspec
 import scenes
 
 from console.rows import plain
+from console.view import LIMITS
 from console.widgets.state import explanation
 from console.widgets.stopped import cause_rows
 from engine.events import between, why_stopped
@@ -66,5 +67,5 @@ def test_panel_state_line_and_log_tell_one_stop_in_the_same_words() -> None:
     snapshot = stopped_by_the_hand()
     why = "free hand 0.30 m, needs 0.76 m"
     assert why in snapshot.events[0].text
-    assert f"{LAYERS[3]}: {why}" in " ".join(plain(cause_rows(snapshot, 90)))
+    assert f"{LAYERS[3]}: {why}" in " ".join(plain(cause_rows(snapshot, LIMITS, 90)))
     assert explanation(scenes.seen(snapshot)) == why

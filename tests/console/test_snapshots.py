@@ -122,6 +122,8 @@ def test_what_a_key_opens(snap_compare: Compare, state: str, key: str, size: tup
     ("state", "size"),
     [
         pytest.param("unsensed", SMALL, id="unsensed"),
+        pytest.param("table", DESIGN, id="table"),
+        pytest.param("servos", SMALL, id="servos"),
         pytest.param("stopped", (40, 10), id="too-small"),
         pytest.param("running", (60, 20), id="smallest"),
     ],

@@ -94,9 +94,9 @@ def test_it_stands_from_the_stop_until_the_robot_is_armed_again() -> None:
 
 def test_what_holds_is_said_in_newtons() -> None:
     drives_on = scenes.stopped(latched=False)
-    assert holds(drives_on) == "stroke yields at 200 N/m up to 30 N; across holds at 752 N/m"
+    assert holds(drives_on, LIMITS) == "stroke yields at 200 N/m up to 30 N; across holds at 752 N/m"
     moving = msgspec.structs.replace(drives_on, command=msgspec.structs.replace(drives_on.command, hold=False))
-    assert holds(moving).startswith("not at rest")
+    assert holds(moving, LIMITS).startswith("not at rest")
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -22,13 +22,13 @@ from console.widgets.hold import hold_line, hold_rows
 from console.widgets.layers import page_rows
 from console.widgets.person import person_line, person_rows
 from console.widgets.score import score_rows
-from console.widgets.signals import brief_rows, inference_note, signals_rows
+from console.widgets.signals import SignalsPanel, brief_rows, inference_note, signal_row, signals_rows
 from console.widgets.small import small_rows
 from console.widgets.state import explanation, next_step, state_rows
 from console.widgets.stopped import stopped_rows
 from console.widgets.strip import arm_rows
 from console.widgets.why import why_rows
-from engine.types import LAYERS, Inputs, ModelState, Reason, Snapshot
+from engine.types import LAYERS, NAN18, Inputs, ModelState, Reason, Snapshot
 
 SCENES = (
     scenes.running,
@@ -38,6 +38,8 @@ SCENES = (
     scenes.separated,
     scenes.stuck,
     scenes.unsensed,
+    scenes.table,
+    scenes.servos,
     scenes.loading,
     scenes.placeholder,
 )
@@ -110,11 +112,37 @@ def test_all_eighteen_signals_fit_the_design_size() -> None:
     rows = signals_rows(seen(scenes.running(), history=scenes.past(scenes.running())), 82, 6)
     assert len(rows) == 6
     assert all(width_of(spans) <= 82 for spans in rows)
-    curves = [part for spans in rows for part, role in spans if role == "curve"]
-    assert len(curves) == 17
+    curves = [part for spans in rows for part, role in spans if role == "curve" and part]
+    assert len(curves) == 15  # those of the two sensitivities give way to their age
     assert all(len(curve) >= 4 and not curve.isspace() for curve in curves)
     assert "INVALID" in text(rows)
     assert "0.038 .62" in text(rows)
+
+
+@pytest.mark.parametrize(("width", "curve"), [(26, 0), (40, 7), (52, 11)])
+def test_a_signal_older_than_the_inference_says_how_old(width: int, curve: int) -> None:
+    snapshot = scenes.running()
+    assert snapshot.inference is not None
+    view = seen(snapshot, history=scenes.past(snapshot))
+    fresh, held = (signal_row(view, snapshot.inference, index, width) for index in (0, 14))
+    assert " s" not in text([fresh])
+    assert text([held]).endswith("0.4 s")
+    assert width_of(fresh) == width_of(held) == width
+    assert sum(len(part) for part, role in held if role == "curve") == curve
+    lost = text([signal_row(view, snapshot.inference, 13, width)])
+    assert "INVALID" in lost
+    assert ("INVALID for 4.1 s" in lost) is (width > 26)
+
+
+def test_the_confidence_is_what_the_members_disagreed_more_on_and_absent_where_nobody_knows() -> None:
+    snapshot = scenes.running()
+    assert snapshot.inference is not None
+    assert text([SignalsPanel().title(seen(snapshot))]) == "ENSEMBLE ×5 · confidence .38 · value, of nominal"
+    unknown = msgspec.structs.replace(snapshot.inference, quantile=NAN18)
+    assert "confidence" not in text([SignalsPanel().title(seen(msgspec.structs.replace(snapshot, inference=unknown)))])
+    stale = msgspec.structs.replace(snapshot.inference, rate_hz=3.1, age=1.4)
+    late = seen(msgspec.structs.replace(snapshot, inference=stale))
+    assert width_of(SignalsPanel().title(late)) + width_of(inference_note(late)) + 9 <= 86  # the panel's width at 120 columns
 
 
 def test_the_one_line_shows_the_valid_signal_with_the_largest_quantile() -> None:

@@ -73,7 +73,7 @@ def test_any_stop_holds_what_holds_and_yields_what_yields(make, phase, press, pu
         assert abs(command.twist_d[0]) <= abs(velocity) + STEP
         if tick * make.dt >= 0.25 / make.limits.acceleration_max:
             assert np.linalg.norm(command.twist_d[1:3]) == 0.0
-            assert abs(command.twist_d[0]) <= holding.SLIP_SPEED + STEP
+            assert abs(command.twist_d[0]) <= make.limits.stroke_yield + STEP
         if tick * make.dt > holding.PRESS_OUT:
             assert pose.error(command.pose_d, rig.plant.pose)[2] * now.stiffness[2] > -2.0
         before = now

@@ -234,7 +234,7 @@ def test_levelling_turns_the_saw_back_about_its_tool_frame(make, angles):
             break
         assert tilt(asked.target) <= tilt(pose) + 1e-12
         pose = asked.target
-    assert asked.edge == "The saw is level."
+    assert asked.edge == "The tool is level."
     assert error((0.5, 0.0, 0.6, 1.0, 0.0, 0.0, 0.0), pose) == pytest.approx((0.0,) * 6, abs=2.1e-3)
     assert ask(make, (LEVEL,), mode=Mode.JOG_JOINT, pose=tilted).target[:3] == tilted[:3]
 

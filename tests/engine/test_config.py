@@ -9,6 +9,7 @@ from annotated_types import Interval
 
 from engine.config import ConfigError, Settings, load, origins
 from engine.limits import Limits
+from engine.tasks import INSTRUCTIONS, LIMITS, ROBOTS, TASKS
 
 HINTS = get_type_hints(Limits, include_extras=True)
 NUMBERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is Annotated]
@@ -82,6 +83,12 @@ def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: py
         ({"policy": "compat"}, "did you mean 'compact'?"),
         ({"limits": {"force_mx": 1}}, "did you mean 'force_max'?"),
         ({"camera": {"pixel": 64}}, "did you mean 'pixels'?"),
+        ({"ensemble": {"perturbd": 1}}, "did you mean 'perturbed'?"),
+        (
+            {"ensemble": {"perturbed": 4}},
+            "perturbed = 4 from flag --ensemble.perturbed is not allowed: it must be at least 0 and at most 3.",
+        ),
+        ({"mapping": {"cameras": {"a": "front"}}}, "is not allowed: it lacks 'state'; expected cameras, state, action_space, action."),
         ({"device": "gpu"}, "device = 'gpu' from flag --device is not allowed: use cpu, cuda or cuda:N with N from 0 to 99."),
         ({"device": "cuda:9999999999999"}, "device = 'cuda:9999999999999' from flag --device is not allowed: use cpu, cuda or cuda:N with"),
         ({"device": "cuda:\u0661"}, "use cpu, cuda or cuda:N with N from 0 to 99."),
@@ -94,6 +101,29 @@ def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: py
 )
 def test_a_wrong_setting_is_named_with_what_would_be_right(flags: dict[str, Any], words: str) -> None:
     assert words in refusal(flags)
+
+
+def test_a_policy_may_be_a_name_on_the_hub_with_a_mapping_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        """
+        policy = "lerobot/smolvla_base"
+        robot = "so101-sim"
+        [ensemble]
+        members = ["someone/arm", "expert.safetensors"]
+        samples = 4
+        [mapping]
+        cameras = { camera1 = "front", camera2 = "side", camera3 = "top" }
+        state = [["joint_position", 5, 57.29577951308232], ["gripper", 1, -100.0, 100.0]]
+        action_space = "joint_position"
+        action = ["j1", "j2", "j3", "j4", "j5", ["grip", -100.0, 100.0]]
+        statistics = "so100"
+        """
+    )
+    settings = load({}, file)
+    assert settings.ensemble.members == ("someone/arm", "expert.safetensors")
+    assert settings.mapping["statistics"] == "so100"
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
 def test_every_number_of_the_limits_has_a_positive_lower_bound_and_an_upper_one() -> None:
@@ -200,3 +230,27 @@ def test_a_body_table_or_a_cell_that_cannot_be_used_is_refused_with_the_settings
 def test_settings_survive_the_way_to_the_engine_process() -> None:
     settings = load({"seed": 7, "limits": {"force_max": 40.0}})
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize("robot", ROBOTS)
+def test_task_instruction_and_limits_follow_the_robot_unless_they_are_set(robot: str) -> None:
+    for task in TASKS[robot]:
+        settings = load({"robot": robot, "task": task})
+        assert settings.instruction == INSTRUCTIONS[task]
+        assert settings.limits == Limits(**LIMITS[robot])
+    assert load({"robot": robot}).task == TASKS[robot][0]
+    own = load({"robot": robot, "instruction": "Wave.", "limits": {"force_max": 12.0}})
+    assert own.instruction == "Wave."
+    assert own.limits == Limits(**LIMITS[robot] | {"force_max": 12.0})
+    assert Settings.model_validate_json(own.model_dump_json()) == own
+
+
+def test_only_the_saw_s_partner_makes_a_robot_give_way() -> None:
+    assert [robot for robot in ROBOTS if load({"robot": robot}).limits.yields] == ["cosaw"]
+
+
+def test_a_robot_takes_only_its_own_tasks_and_no_cell_of_another() -> None:
+    assert "Unknown task 'saw' for pickplace" in refusal({"robot": "pickplace", "task": "saw"})
+    assert "Unknown task 'pickplace' for so101-sim" in refusal({"robot": "so101-sim", "task": "pickplace"})
+    assert "takes no cell = cell.toml" in refusal({"robot": "so101-sim", "cell": "cell.toml"})
+    assert "it must be at least 1 and at most 140 N" in refusal({"robot": "pickplace", "limits": {"force_max": 500}})

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from engine.config import Settings
-from engine.control.holding import SLIP_SPEED
 from engine.faults.processes import EngineProcess, Line, until
 from engine.faults.workshop import Workshop
+from engine.limits import Limits
 from engine.messages import ClearStop, Shutdown
 from engine.session.verify import recompute
 from engine.types import ModelState, Reason, Snapshot, StopKind, Writer
@@ -60,7 +60,7 @@ def test_a_stop_from_anywhere_stops_and_the_screen_stays_live(line: Line, shared
     held = later(line, 50)
     assert not held.decision.armed
     assert max(abs(v) for v in held.inputs.twist[1:3]) < 0.02
-    assert abs(held.inputs.twist[0]) <= 1.2 * SLIP_SPEED  # the stroke axis yields to the partner, and no faster
+    assert abs(held.inputs.twist[0]) <= 1.2 * Limits().stroke_yield  # the stroke axis yields to the partner, and no faster
     assert held.decision.score > 0.1
 
 

@@ -6,46 +6,13 @@ import pytest
 import torch
 
 from engine.policy import compact
-from engine.policy.ensemble import Ensemble, policy_state
+from engine.policy.ensemble import Ensemble
 from engine.policy.loading import PolicyError
-from engine.types import SIGNALS
+from engine.signals import perturbation
+from engine.types import SIGNALS, Inference
 from tests.policy.conftest import frames
 
-
-def batch_of(ensemble: Ensemble, image: np.ndarray) -> dict[str, torch.Tensor]:
-    images = {name: torch.from_numpy(image)[None] for name in compact.CAMERAS}
-    return ensemble.prepare(images, torch.zeros(1, compact.STATE_DIM), compact.INSTRUCTION)
-
-
-def picture(rgb: tuple[int, int, int]) -> np.ndarray:
-    return np.tile(np.array(rgb, dtype=np.uint8), (compact.IMAGE_SIZE, compact.IMAGE_SIZE, 1))
-
-
-def test_bytes_become_fractions_of_full_scale(ensemble: Ensemble) -> None:
-    batch = batch_of(ensemble, picture((255, 51, 0)))
-    shown = batch["observation.images.front"]
-    assert shown.dtype == torch.float32
-    assert shown.shape == (1, 3, compact.IMAGE_SIZE, compact.IMAGE_SIZE)
-    assert shown.max() == 1.0
-    assert shown.min() == 0.0
-
-
-def test_colours_stay_red_green_blue(ensemble: Ensemble) -> None:
-    shown = batch_of(ensemble, picture((255, 51, 0)))["observation.images.side"][0]
-    assert [round(float(channel.mean()), 3) for channel in shown] == [1.0, 0.2, 0.0]
-
-
-def test_the_attention_mask_is_boolean_and_whole(ensemble: Ensemble) -> None:
-    mask = batch_of(ensemble, picture((0, 0, 0)))["observation.language.attention_mask"]
-    assert mask.dtype == torch.bool
-    assert mask.all()
-
-
-def test_a_missing_camera_is_refused_with_both_shapes(ensemble: Ensemble) -> None:
-    shown = frames(1)
-    left = {name: image for name, image in shown.images.items() if name != "top"}
-    with pytest.raises(PolicyError, match=r"needs camera 'top' as uint8 \(128, 128, 3\); the pictures are \{'front': \(128, 128, 3\)"):
-        ensemble.infer(msgspec.structs.replace(shown, images=left), compact.INSTRUCTION, 1, None, lambda: 0)
+TURNED = "Saw through the line at the log with your partner."  #: other words, as many
 
 
 def test_pictures_of_an_odd_size_are_refused_with_both_shapes(ensemble: Ensemble) -> None:
@@ -74,17 +41,11 @@ def test_every_inference_is_fresh_and_the_noise_is_fixed(ensemble: Ensemble) -> 
     seen = frames(1)
     darker = {name: image // 2 for name, image in seen.images.items()}
     other_picture = ensemble.infer(msgspec.structs.replace(seen, images=darker), compact.INSTRUCTION, 3, None, lambda: 0)
-    other_words = ensemble.infer(seen, "Hold still.", 4, None, lambda: 0)
     moved = msgspec.structs.replace(seen.observation, pose=seen.observation.pose + 0.5)
-    other_state = ensemble.infer(msgspec.structs.replace(seen, observation=moved), compact.INSTRUCTION, 5, None, lambda: 0)
+    other_state = ensemble.infer(msgspec.structs.replace(seen, observation=moved), compact.INSTRUCTION, 4, None, lambda: 0)
+    other_words = ensemble.infer(seen, TURNED, 5, None, lambda: 0)
     for other in (other_picture, other_words, other_state):
         assert np.abs(other.chunks - first.chunks).max() > 1e-4
-
-
-def test_the_state_is_position_velocity_and_force() -> None:
-    observation = frames(4).observation
-    state = policy_state(observation)
-    np.testing.assert_allclose(state, np.r_[observation.pose[:3], observation.twist[:3], observation.wrench[:3]], rtol=1e-6)
 
 
 def test_an_inference_carries_its_times_signals_and_readings(ensemble: Ensemble) -> None:
@@ -119,3 +80,48 @@ def test_latent_drift_needs_the_pass_just_before(ensemble: Ensemble) -> None:
     ensemble.infer(frames(2, t_ns=1_250_000_000), compact.INSTRUCTION, 2, first, lambda: 0)
     skipped = ensemble.infer(frames(3, t_ns=1_500_000_000), compact.INSTRUCTION, 3, first, lambda: 0)
     assert not skipped.valid[drift]
+
+
+def test_perturbed_passes_are_those_of_perturbed_pictures_at_the_first_noise(ensemble: Ensemble) -> None:
+    shown = [frames(seed) for seed in (1, 2)]
+    images = {name: torch.from_numpy(np.stack([one.images[name] for one in shown])) for name in compact.CAMERAS}
+    states = torch.zeros(2, compact.STATE_DIM)
+    found = ensemble.predict(images, states, compact.INSTRUCTION, perturb=(2, 0))
+    assert found.perturbed is not None
+    assert found.perturbed.shape == (2, 2, 3, compact.HORIZON, compact.ACTION_DIM)
+    batch = ensemble.prepare(images, states, compact.INSTRUCTION)
+    pictures = torch.stack([batch[f"observation.images.{name}"] for name in compact.CAMERAS], dim=1)
+    noise = torch.from_numpy(perturbation.bank(tuple(pictures.shape[1:])))
+    for place, number in enumerate((2, 0)):
+        changed = perturbation.perturbed(pictures, noise, number)
+        answer = ensemble.members(
+            changed,
+            batch["observation.language.tokens"][0],
+            batch["observation.state"],
+            ensemble.statistics.noise[:1].repeat(2, 1, 1),
+            (0, 1),
+        )
+        expected = ensemble.restore(answer.actions).numpy().swapaxes(0, 1)
+        np.testing.assert_allclose(found.perturbed[:, place], expected, atol=1e-5)
+    np.testing.assert_allclose(found.chunks, ensemble.predict(images, states, compact.INSTRUCTION).chunks, atol=1e-5)
+
+
+def test_perturbations_come_in_turn_and_their_signals_when_each_has_come(ensemble: Ensemble) -> None:
+    assert ensemble.perturbed == 1
+    sensitivity = [SIGNALS.index("sensitivity mean"), SIGNALS.index("sensitivity max")]
+    inferences: list[Inference] = []
+    for id in range(100, 104):
+        seen = frames(id, t_ns=id * 100_000_000)
+        inferences.append(ensemble.infer(seen, compact.INSTRUCTION, id, inferences[-1] if inferences else None, lambda: 0))
+    assert [bool(one.valid[sensitivity].all()) for one in inferences] == [False, False, True, True]
+    assert inferences[-1].signal_ns[sensitivity].tolist() == [inferences[1].exposed_ns] * 2
+
+
+def test_other_words_or_other_pictures_begin_anew(ensemble: Ensemble) -> None:
+    overlap = SIGNALS.index("overlap")
+    first = ensemble.infer(frames(1, t_ns=1_000_000_000), compact.INSTRUCTION, 1, None, lambda: 0)
+    second = ensemble.infer(frames(2, t_ns=1_200_000_000), compact.INSTRUCTION, 2, first, lambda: 0)
+    larger = ensemble.infer(frames(2, t_ns=1_400_000_000, size=256), compact.INSTRUCTION, 3, second, lambda: 0)
+    again = ensemble.infer(frames(2, t_ns=1_600_000_000, size=256), compact.INSTRUCTION, 4, larger, lambda: 0)
+    other = ensemble.infer(frames(2, t_ns=1_800_000_000, size=256), TURNED, 5, again, lambda: 0)
+    assert [bool(one.valid[overlap]) for one in (first, second, larger, again, other)] == [False, True, False, True, False]

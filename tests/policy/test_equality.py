@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from engine.policy import compact
-from engine.policy.ensemble import Ensemble, policy_state
+from engine.policy.ensemble import Ensemble
 from engine.policy.loading import load
 from tests.policy.conftest import frames
 
@@ -15,7 +15,7 @@ def lerobot_chunks(ensemble: Ensemble, seed: int) -> np.ndarray:
     """(E, B, H, A) by LeRobot's own ``predict_action_chunk`` and processors, one member and one noise sample after another."""
     shown = frames(seed)
     images = {name: torch.from_numpy(image)[None] for name, image in shown.images.items()}
-    batch = ensemble.prepare(images, torch.from_numpy(policy_state(shown.observation))[None], compact.INSTRUCTION)
+    batch = ensemble.prepare(images, torch.from_numpy(ensemble.mapping.state_of(shown.observation))[None], compact.INSTRUCTION)
     rows = []
     for member in range(ensemble.info.members):
         policy = ensemble.member(member)
@@ -43,7 +43,7 @@ def test_the_shipped_ensemble_equals_lerobot_too() -> None:
 def test_a_batch_equals_its_observations_one_by_one(ensemble: Ensemble) -> None:
     shown = [frames(seed) for seed in (3, 4)]
     images = {name: torch.from_numpy(np.stack([f.images[name] for f in shown])) for name in compact.CAMERAS}
-    states = torch.from_numpy(np.stack([policy_state(f.observation) for f in shown]))
+    states = torch.from_numpy(np.stack([ensemble.mapping.state_of(f.observation) for f in shown]))
     together = ensemble.predict(images, states, compact.INSTRUCTION)
     for i, one in enumerate(shown):
         alone = ensemble.infer(one, compact.INSTRUCTION, 1, None, lambda: 0)
@@ -55,10 +55,10 @@ def test_a_policy_saved_and_loaded_is_the_same_policy(untrained: Path, ensemble:
 
     from engine.policy.loading import read_config
 
-    plain = SmolVLAPolicy.from_pretrained(untrained, config=read_config(untrained, "cpu"), strict=True)
+    plain = SmolVLAPolicy.from_pretrained(untrained, config=read_config(untrained), strict=True)
     first = ensemble.member(0).state_dict()
     plain.save_pretrained(tmp_path)
-    again = SmolVLAPolicy.from_pretrained(tmp_path, config=read_config(untrained, "cpu"), strict=True)
+    again = SmolVLAPolicy.from_pretrained(tmp_path, config=read_config(untrained), strict=True)
     for name, tensor in plain.state_dict().items():
         assert torch.equal(tensor, first[name]), name
         assert torch.equal(tensor, again.state_dict()[name]), name

@@ -1,29 +1,23 @@
 """A policy that does not fit is refused with a sentence that names the file and what was expected."""
 
-import json
-import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_model
 
-from engine.policy import checkpoint, compact
+from engine.policy import building, checkpoint, compact
 from engine.policy.ensemble import Ensemble
-from engine.policy.loading import PolicyError, load, read_config
+from engine.policy.loading import COMPACT, PolicyError, load, read_config
+from engine.policy.mapping import Offered
+from tests.policy.conftest import resign, retouch, rewrite
+
+NORMALISER = "policy_preprocessor_step_5_normalizer_processor.safetensors"
+UNNORMALISER = "policy_postprocessor_step_0_unnormalizer_processor.safetensors"
 
 
-@pytest.fixture
-def folder(untrained: Path, tmp_path: Path) -> Path:
-    """A copy of the untrained ensemble to spoil."""
-    return Path(shutil.copytree(untrained, tmp_path / "policy"))
-
-
-def resign(folder: Path) -> None:
-    """Write the manifest again, as if training had made the spoiled files."""
-    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
-    manifest.pop("files")
-    checkpoint.write_manifest(folder, manifest)
+# what there is not
 
 
 def test_no_such_folder_is_named() -> None:
@@ -35,6 +29,28 @@ def test_cuda_where_there_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, un
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(PolicyError, match="no CUDA device is there"):
         load(str(untrained), device="cuda")
+
+
+def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch: pytest.MonkeyPatch, untrained: Path) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(PolicyError, match="device 'cuda:2' was asked for, but there are 2 CUDA devices, counted from 0"):
+        load(str(untrained), device="cuda:2")
+
+
+def test_no_member_is_refused(folder: Path, plain: Path) -> None:
+    (folder / checkpoint.MODEL).unlink()
+    with pytest.raises(PolicyError, match=r"model.safetensors is missing; expected a safetensors file"):
+        load(str(plain))
+
+
+def test_an_ensemble_of_none_is_refused(folder: Path) -> None:
+    rewrite(folder / checkpoint.MANIFEST, lambda manifest: manifest.update(members=0))
+    with pytest.raises(PolicyError, match=r"ensemble.json has 0 members; expected at least one"):
+        load(str(folder))
+
+
+# files
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "members/2.safetensors", "heads.safetensors", "vlm/tokenizer.json", "config.json"])
@@ -62,105 +78,149 @@ def test_truncated_weights_are_refused(folder: Path, name: str) -> None:
         load(str(folder))
 
 
+def test_a_header_that_was_edited_is_refused_without_a_manifest_too(plain: Path) -> None:
+    content = bytearray((plain / checkpoint.MODEL).read_bytes())
+    content[8:10] = b"!!"
+    (plain / checkpoint.MODEL).write_bytes(bytes(content))
+    with pytest.raises(PolicyError, match=r"model.safetensors is not a readable safetensors file"):
+        load(str(plain))
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "optimizer.pkl"])
+def test_a_pickle_is_refused_by_name(plain: Path, name: str) -> None:
+    (plain / checkpoint.MODEL).rename(plain / name)
+    with pytest.raises(PolicyError, match=rf"{name} is a pickle, which may hold code and is never opened; expected model.safetensors"):
+        load(str(plain))
+
+
+def test_a_step_of_the_processors_with_a_class_of_its_own_is_never_imported(plain: Path) -> None:
+    rewrite(plain / "policy_preprocessor.json", lambda one: one["steps"].append({"class": "antigravity.Step", "config": {}}))
+    with pytest.raises(PolicyError, match=r"policy_preprocessor.json has a step of a class of its own, antigravity.Step"):
+        load(str(plain))
+
+
+def test_code_of_the_vlms_own_is_never_run(plain: Path) -> None:
+    rewrite(plain / "vlm/config.json", lambda one: one.update(auto_map={"AutoConfig": "mine.Config"}))
+    with pytest.raises(PolicyError, match=r"vlm/config.json asks for code of its own \(auto_map\)"):
+        load(str(plain))
+
+
 def test_a_tensor_of_another_shape_is_refused_with_both_shapes(folder: Path) -> None:
-    path = folder / "members/1.safetensors"
-    tensors = load_file(path)
-    tensors["model.action_out_proj.bias"] = torch.zeros(6)
-    save_file(tensors, path)
+    retouch(folder / "members/1.safetensors", lambda one: one.update({"model.action_out_proj.bias": torch.zeros(6)}))
     resign(folder)
     with pytest.raises(PolicyError, match=r"1.safetensors holds model.action_out_proj.bias of shape \(6,\); expected \(7,\)"):
         load(str(folder))
 
 
 def test_a_missing_tensor_is_named(folder: Path) -> None:
-    path = folder / checkpoint.MODEL
-    tensors = load_file(path)
-    del tensors["model.state_proj.bias"]
-    save_file(tensors, path)
+    retouch(folder / checkpoint.MODEL, lambda one: one.pop("model.state_proj.bias"))
     resign(folder)
     with pytest.raises(PolicyError, match=r"model.safetensors lacks tensor model.state_proj.bias of shape \(192,\)"):
         load(str(folder))
 
 
-def test_a_member_with_a_prefix_of_its_own_is_refused(folder: Path) -> None:
-    whole = load_file(folder / checkpoint.MODEL)
-    whole["model.state_proj.bias"] = whole["model.state_proj.bias"] + 1.0
-    save_file(whole, folder / "members/2.safetensors")
-    resign(folder)
-    with pytest.raises(PolicyError, match=r"2.safetensors holds another model.state_proj.bias"):
-        load(str(folder))
-
-
-def test_a_policy_of_another_type_is_refused(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "type": "act"}))
-    resign(folder)
-    with pytest.raises(PolicyError, match="policy of type 'act'; expected 'smolvla'"):
-        load(str(folder))
-
-
-def test_other_cameras_are_refused_with_both_lists(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    config["input_features"]["observation.images.wrist"] = config["input_features"].pop("observation.images.side")
-    (folder / "config.json").write_text(json.dumps(config))
-    resign(folder)
-    with pytest.raises(PolicyError, match=r"names cameras .*wrist.*; expected .*side"):
-        load(str(folder))
-
-
-def test_another_action_width_is_refused(folder: Path) -> None:
-    config = json.loads((folder / "config.json").read_text())
-    config["output_features"]["action"]["shape"] = [6]
-    (folder / "config.json").write_text(json.dumps(config))
-    resign(folder)
-    with pytest.raises(PolicyError, match=r"action of shape \(6,\); expected \(7,\)"):
-        load(str(folder))
-
-
-def test_actions_of_another_space_are_refused(folder: Path) -> None:
-    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
-    (folder / checkpoint.MANIFEST).write_text(json.dumps({**manifest, "action_space": "joint_velocity"}))
-    with pytest.raises(PolicyError, match="actions of 'joint_velocity'; expected 'cartesian_delta'"):
-        load(str(folder))
-
-
 def test_a_file_that_the_manifest_does_not_name_is_refused(folder: Path) -> None:
-    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
-    del manifest["files"]["heads.safetensors"]
-    (folder / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    rewrite(folder / checkpoint.MANIFEST, lambda manifest: manifest["files"].pop("heads.safetensors"))
     with pytest.raises(PolicyError, match=r"heads.safetensors is not named in ensemble.json"):
         load(str(folder))
 
 
 def test_a_manifest_that_names_no_files_vouches_for_none(folder: Path) -> None:
-    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
-    del manifest["files"]
-    (folder / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    rewrite(folder / checkpoint.MANIFEST, lambda manifest: manifest.pop("files"))
     with pytest.raises(PolicyError, match=r"config.json is not named in ensemble.json"):
         load(str(folder))
 
 
-def test_a_plain_lerobot_folder_is_an_ensemble_of_one_whose_epistemic_signal_is_invalid(folder: Path) -> None:
-    from tests.policy.conftest import frames
+# what a policy is, takes and gives
 
-    for name in (checkpoint.MANIFEST, checkpoint.HEADS, checkpoint.SIGNALS):
-        (folder / name).unlink()
-    shutil.rmtree(folder / checkpoint.MEMBERS)
-    alone = load(str(folder))
-    inference = alone.infer(frames(1), compact.INSTRUCTION, 1, None, lambda: 0)
-    assert alone.info.members == inference.members == 1
-    assert inference.heads == {}
-    assert not inference.valid[0]
-    assert inference.valid[1]
+
+def test_a_policy_of_another_type_is_refused(plain: Path) -> None:
+    rewrite(plain / "config.json", lambda config: config.update(type="act"))
+    with pytest.raises(PolicyError, match="policy of type 'act'; expected 'smolvla'"):
+        load(str(plain))
+
+
+def test_other_cameras_are_refused_with_both_lists(plain: Path) -> None:
+    def renamed(config: dict[str, Any]) -> None:
+        config["input_features"]["observation.images.wrist"] = config["input_features"].pop("observation.images.side")
+
+    rewrite(plain / "config.json", renamed)
+    with pytest.raises(PolicyError, match=r"names cameras .*wrist.*; expected .*side"):
+        load(str(plain))
+
+
+def test_another_action_width_is_refused(plain: Path) -> None:
+    rewrite(plain / "config.json", lambda config: config["output_features"]["action"].update(shape=[6]))
+    with pytest.raises(PolicyError, match=r"action of shape \(6,\); expected \(7,\)"):
+        load(str(plain))
+
+
+def test_actions_of_another_space_are_refused(folder: Path) -> None:
+    rewrite(folder / checkpoint.MANIFEST, lambda manifest: manifest["mapping"].update(action_space="joint_velocity"))
+    with pytest.raises(PolicyError, match="actions of 'joint_velocity'; expected cartesian_delta or joint_position"):
+        load(str(folder))
+
+
+def test_a_policy_for_another_robot_is_refused(folder: Path) -> None:
+    with pytest.raises(PolicyError, match=r"was trained for the robot 'cosaw'; expected one for 'pickplace'"):
+        load(str(folder), robot="pickplace")
+
+
+def test_pictures_that_the_robot_does_not_take_are_refused_with_the_setting_that_would(plain: Path) -> None:
+    with pytest.raises(PolicyError, match=r"its pictures are \(192, 192\); camera.pixels = 128 would fit"):
+        load(str(plain), offered=Offered(("front", "side", "top"), 192, 7))
+
+
+@pytest.mark.parametrize(("file", "feature"), [(NORMALISER, "observation.state"), (UNNORMALISER, "action")])
+def test_missing_statistics_are_named(plain: Path, file: str, feature: str) -> None:
+    def without(tensors: dict[str, torch.Tensor]) -> None:
+        del tensors[f"{feature}.mean"], tensors[f"{feature}.std"]
+
+    retouch(plain / file, without)
+    with pytest.raises(PolicyError, match=rf"has no statistics of {feature}; expected mean and spread for \([79],\)"):
+        load(str(plain))
+
+
+def test_statistics_that_are_no_numbers_are_refused(plain: Path) -> None:
+    retouch(plain / UNNORMALISER, lambda one: one["action.mean"].fill_(torch.inf))
+    with pytest.raises(PolicyError, match=r"has action.mean that is not a number"):
+        load(str(plain))
+
+
+def test_statistics_of_another_shape_are_refused_with_both(plain: Path) -> None:
+    retouch(plain / UNNORMALISER, lambda one: one.update({"action.mean": torch.zeros(6), "action.std": torch.ones(6)}))
+    with pytest.raises(PolicyError, match=r"has action.(mean|std) of shape \(6,\); expected \(7,\)"):
+        load(str(plain))
+
+
+def test_a_checkpoint_without_processors_is_told_how_to_get_them(plain: Path) -> None:
+    (plain / "policy_preprocessor.json").unlink()
+    with pytest.raises(PolicyError, match=r"policy_preprocessor.json is missing; .*LeRobot 0.4 gets it by `python -m lerobot.processor"):
+        load(str(plain))
+
+
+def test_of_tensors_that_share_their_memory_a_file_may_hold_one(tmp_path: Path) -> None:
+    class Tied(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.answer = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+            self.answer.weight = self.words.weight
+
+    kept, read = Tied(), Tied()
+    save_model(kept, str(tmp_path / "tied.safetensors"))
+    assert len(load_file(tmp_path / "tied.safetensors")) == 3
+    building.whole(tmp_path / "tied.safetensors", read)
+    assert torch.equal(read.answer.weight, kept.words.weight)
+
+
+# what ships
 
 
 def test_the_shipped_files_load_through_lerobots_own_api() -> None:
     from lerobot.policies.factory import make_pre_post_processors
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-    from engine.policy.loading import COMPACT
-
-    config = read_config(COMPACT, "cpu")
+    config = read_config(COMPACT)
     policy = SmolVLAPolicy.from_pretrained(COMPACT, config=config, strict=True)
     overrides = {"tokenizer_processor": {"tokenizer_name": config.vlm_model_name}}
     before, after = make_pre_post_processors(config, pretrained_path=str(COMPACT), preprocessor_overrides=overrides)
@@ -171,9 +231,8 @@ def test_the_shipped_files_load_through_lerobots_own_api() -> None:
 
 
 def test_what_ships_is_within_twenty_megabytes() -> None:
-    from engine.policy.loading import COMPACT
-
-    assert sum(path.stat().st_size for path in COMPACT.rglob("*") if path.is_file()) <= 20_000_000
+    for shipped in checkpoint.SHIPPED.iterdir():
+        assert sum(path.stat().st_size for path in shipped.rglob("*") if path.is_file()) <= 20_000_000, shipped.name
 
 
 def test_progress_is_told(untrained: Path) -> None:
@@ -181,4 +240,5 @@ def test_progress_is_told(untrained: Path) -> None:
     loaded = load(str(untrained), progress=said.append)
     assert isinstance(loaded, Ensemble)
     assert said[0] == "checking files"
-    assert "reading member 3" in said
+    assert "reading member 3 of 3" in said
+    assert said[-1].endswith("GB on cpu")

@@ -1,17 +1,21 @@
 """Training learns, its statistics are LeRobot's, and the whole pipeline runs from the cell to a loadable folder."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from engine.policy import compact, fitting, practice, rollout, train
+from engine.policy import checkpoint, compact, courses, evaluate, fitting, practice, train
+from engine.policy.building import features_shape
 from engine.policy.ensemble import Ensemble
 from engine.policy.experts import StackedExperts
 from engine.policy.fitting import Fit, Material
-from engine.policy.loading import PolicyError, load, new_heads
+from engine.policy.heads import Heads
+from engine.policy.intervals import auroc, bootstrap, share, wilson
+from engine.policy.loading import PolicyError, load
 
 
 def silent(text: str) -> None:
@@ -23,7 +27,7 @@ def material(count: int) -> Material:
     generator = torch.Generator().manual_seed(2)
     shade = torch.rand(count, generator=generator)
     pictures = (shade[:, None, None, None, None] * 255).to(torch.uint8).expand(count, 3, compact.IMAGE_SIZE, compact.IMAGE_SIZE, 3)
-    labels = torch.zeros(count, 8)
+    labels = torch.zeros(count, len(courses.cosaw().sights.labels))
     labels[:, 0] = shade
     return Material(
         pictures=pictures,
@@ -31,7 +35,8 @@ def material(count: int) -> Material:
         actions=(2.0 * shade - 1.0)[:, None, None].expand(count, compact.HORIZON, compact.ACTION_DIM),
         labels=labels,
         episode=torch.arange(count) // 4,
-        tokens=torch.arange(20, 30),
+        task=torch.arange(count) % 2,
+        tokens=(torch.arange(20, 30), torch.arange(20, 26)),
         weight=torch.ones(compact.ACTION_DIM),
     )
 
@@ -40,7 +45,7 @@ def test_the_flow_loss_is_lerobots() -> None:
     """Same noise, same times, same loss: LeRobot's ``VLAFlowMatching.forward`` against the stacked one."""
     from engine.policy.prefix import Prefix
 
-    folder = Path(load("compact")._policy.config.vlm_model_name)
+    folder = checkpoint.shipped("cosaw") / checkpoint.VLM
     policy = compact.new_policy(folder, compact.Size(), seed=4)
     rng = torch.Generator().manual_seed(1)
     images = [torch.rand(2, 3, 128, 128, generator=rng) * 2 - 1 for _ in compact.CAMERAS]
@@ -61,7 +66,7 @@ def test_the_flow_loss_is_lerobots() -> None:
 
 def test_the_prefix_and_the_experts_learn_and_only_what_shall_move_moves(tmp_path: Path) -> None:
     policy = compact.new_policy(tmp_path / "vlm", compact.Size(), seed=0)
-    heads = new_heads(policy)
+    heads = Heads(*features_shape(policy), courses.cosaw().sights)
     shown = material(32)
     curve = fitting.fit_prefix(policy, heads, shown, Fit(20, batch=8, warm_up=2), seed=1, progress=silent)
     assert curve[-1][0] < curve[0][0]
@@ -84,32 +89,73 @@ def test_each_member_resamples_the_episodes() -> None:
     assert torch.equal(weights[:, ::4], weights[:, 3::4])
 
 
+def test_every_task_has_the_same_share_of_a_step_however_many_observations_it_has() -> None:
+    shown = replace(material(40), task=torch.cat((torch.zeros(36, dtype=torch.long), torch.ones(4, dtype=torch.long))))
+    rows = fitting.drawn(shown.rows(), 16, torch.Generator().manual_seed(0))
+    assert [len(of_task) for of_task in rows] == [8, 8]
+    assert [set(shown.task[of_task].tolist()) for of_task in rows] == [{0}, {1}]
+    with pytest.raises(PolicyError, match="no observation"):
+        replace(shown, task=torch.zeros(40, dtype=torch.long)).rows()
+
+
+def test_episodes_are_dealt_in_the_tasks_shares() -> None:
+    course = courses.pickplace()
+    assert [task.name for task in course.dealt(4)] == ["pickplace", "lift", "reach", "pickplace"]
+    dealt = [task.name for task in course.dealt(400)]
+    assert [dealt.count(task.name) for task in course.tasks] == [200, 100, 100]
+
+
 def test_wilsons_interval_on_worked_cases() -> None:
-    low, high = rollout.wilson(40, 50)
-    assert (low, high) == pytest.approx((0.6696, 0.8876), abs=1e-4)
-    assert rollout.wilson(0, 50)[0] == pytest.approx(0.0, abs=1e-12)
-    assert rollout.wilson(0, 0) == (0.0, 1.0)
+    assert wilson(40, 50) == pytest.approx((0.6696, 0.8876), abs=1e-4)
+    assert wilson(0, 50)[0] == pytest.approx(0.0, abs=1e-12)
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_separation_and_its_interval_on_worked_cases() -> None:
+    low, high = np.array([1.0, 2.0, 3.0]), np.array([3.0, 4.0])
+    assert auroc(low, high) == pytest.approx(5.5 / 6.0)
+    assert auroc(high, low) == pytest.approx(0.5 / 6.0)
+    assert np.isnan(auroc(low, low[:0]))
+    assert bootstrap(auroc, np.zeros(9), np.ones(9)) == (1.0, 1.0)
+    near = np.arange(20).astype(np.float64)
+    far = (near + 5.0).astype(np.float64)
+    below, above = bootstrap(auroc, near, far)
+    assert below < auroc(near, far) < above < 1.0
+
+
+def test_a_share_is_bootstrapped_by_seed() -> None:
+    pairs = np.array([[1.0, 2.0], [3.0, 6.0], [2.0, 4.0]])
+    assert share(pairs) == 0.5
+    assert bootstrap(share, pairs) == (0.5, 0.5)
+    rng = np.random.default_rng(0)
+    free = np.abs(rng.normal(1.0, 0.3, (400, 2)))
+    below, above = bootstrap(share, free)
+    assert above - below == pytest.approx(2 * 1.96 * 0.3 * np.sqrt(2.0 / 400.0), rel=0.25)
+    assert np.isnan(share(np.zeros((2, 2))))
 
 
 def test_the_experts_shaken_episode_is_labelled_by_the_expert_itself() -> None:
     from adapters.mujoco.expert import expert_chunk
 
-    samples = practice.demonstrate(5, short=1.0, long=1.0)
-    assert samples.states.shape == (len(samples.plants), compact.STATE_DIM)
-    for plant, chunk in zip(samples.plants, samples.chunks, strict=True):
-        np.testing.assert_allclose(chunk, expert_chunk(plant), atol=1e-5)
+    course = replace(courses.cosaw(), short_s=1.0, long_s=1.0)
+    episode = course.begin(course.start("saw", 5))
+    for now in practice.shaken(course, episode, 2, np.random.default_rng(0)):
+        assert now.state.shape == (course.state_size,)
+        np.testing.assert_allclose(now.chunk, expert_chunk(episode.plant()), atol=1e-5)
+    samples = practice.demonstrate(course, ("saw", 5))
+    assert len(samples.poses) == len(samples.states) == len(samples.chunks) == len(samples.labels)
+    assert np.isfinite(samples.labels).all()
 
 
-TINY = train.Plan(
-    episodes=2, steps=2, device="cpu", workers=1, batch=4, practice_episodes=1, nominal_episodes=1, short=2.0, duration=2.0, worlds=2
-)
+COURSE = replace(courses.cosaw(), short_s=2.0, long_s=0.5, long_share=0.0)
+TINY = train.Plan(COURSE, episodes=2, steps=2, expert_steps=2, practice=2, nominal=2, batch=4, workers=1)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ensemble]:
     """A folder made by the whole pipeline, far too small to be good at anything."""
     out = tmp_path_factory.mktemp("training") / "tiny"
-    return out, train.train(out, plan=TINY, progress=silent)
+    return out, train.train(out, TINY, progress=silent)
 
 
 def test_the_pipeline_leaves_a_policy_that_loads_and_says_what_it_was_trained_on(trained: tuple[Path, Ensemble]) -> None:
@@ -124,14 +170,25 @@ def test_the_pipeline_leaves_a_policy_that_loads_and_says_what_it_was_trained_on
 def test_training_does_not_write_over_a_folder_and_resumes_one(trained: tuple[Path, Ensemble]) -> None:
     out, ensemble = trained
     with pytest.raises(PolicyError, match="not empty"):
-        train.train(out, progress=silent)
-    again = train.train(out, plan=TINY, resume=True, progress=silent)
+        train.train(out, TINY, progress=silent)
+    again = train.train(out, TINY, resume=True, progress=silent)
     for name, tensor in ensemble.member(0).state_dict().items():
         assert torch.equal(tensor, again.member(0).state_dict()[name]), name
 
 
-def test_an_evaluation_counts_policy_black_pictures_and_expert(trained: tuple[Path, Ensemble]) -> None:
-    found = train.evaluate(str(trained[0]), episodes=1, duration=1.0, workers=1, progress=silent)
-    for name in ("policy", "black", "expert"):
-        assert found[name]["episodes"] == 1
-        assert found[name]["success_ci95"][0] <= found[name]["success"] <= found[name]["success_ci95"][1] + 1e-9
+def test_a_work_folder_of_another_robot_is_refused(trained: tuple[Path, Ensemble]) -> None:
+    with pytest.raises(PolicyError, match="begun for cosaw"):
+        train.train(trained[0], replace(TINY, course=courses.pickplace()), resume=True, progress=silent)
+
+
+def test_an_evaluation_sets_the_policy_beside_what_it_must_beat(trained: tuple[Path, Ensemble]) -> None:
+    found = evaluate.evaluate(COURSE, str(trained[0]), episodes=2, workers=1, flow_steps=(1,), progress=silent)
+    report = found["tasks"]["saw"]
+    names = ["ensemble", "expert", "one member", "black pictures", "wrong instruction", "far", "far expert", "1 flow steps"]
+    assert list(report["success"]) == names
+    for one in report["success"].values():
+        assert one["episodes"] == 2
+        assert one["success_ci95"][0] <= one["success"] <= one["success_ci95"][1] + 1e-9
+    assert report["disagreement"]["first_chunk"]["auroc"] in (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert len(evaluate.lines(found)) > len(names)
+    json.dumps(found)

@@ -39,9 +39,19 @@ def test_what_describes_the_motion_says_nothing_about_doubt(make):
     assert uncertainty.ratio(make.inputs(signal_ratio=motion), True) == pytest.approx(0.8)
 
 
-@pytest.mark.parametrize("absent", ["s14", "s15"])
-def test_a_signal_that_nobody_computes_is_not_judged(make, absent):
-    assert uncertainty.ratio(make.inputs(signal_ratio=ratios(**{absent: 9.0})), True) == pytest.approx(0.8)
+SENSITIVE = {"signal_ratio": ratios(s14=2.6, s15=2.8), "twist": (0.1, 0.0, 0.0, 0.0, 0.0, 0.0)}
+
+
+def test_a_plan_that_hangs_on_the_noise_of_the_pictures_is_doubted_by_itself(make):
+    assert uncertainty.ratio(make.inputs(**SENSITIVE), True) == pytest.approx(2.7)
+    assert uncertainty.ratio(make.inputs(**SENSITIVE | {"twist": (0.0,) * 6}), True) == uncertainty.RESTING_RATIO
+
+
+def test_sensitivities_are_required_only_of_a_run_that_had_them(make):
+    without = make.inputs(**SENSITIVE, signal_valid=tuple(index not in uncertainty.SENSITIVITY for index in range(18)))
+    assert uncertainty.ratio(without, True) == pytest.approx(0.8)
+    assert uncertainty.present(without, uncertainty.declared(without))
+    assert not uncertainty.present(without, uncertainty.declared(make.inputs(**SENSITIVE)))
 
 
 def test_smoothing_is_causal_and_only_lowers(make):
@@ -62,6 +72,15 @@ def test_one_member_is_capped_because_it_cannot_disagree_with_itself(make):
     strange = make.inputs(members=1, signal_valid=valid, signal_ratio=ratios(s13=2.5))
     assert uncertainty.raw(strange, True) == pytest.approx(0.3)
     assert uncertainty.layer(strange, uncertainty.raw(strange, True), 1.0, True).reason == Reason.UNCERTAIN
+
+
+def test_members_without_nominal_values_are_capped_because_no_disagreement_is_large_or_small(make):
+    tick = make.inputs(signal_ratio=(math.nan,) * 18, nominal_known=False)
+    layer = uncertainty.layer(tick, uncertainty.raw(tick, True), 1.0, True)
+    assert (layer.score, layer.reason) == (uncertainty.FEW_MEMBERS_SCORE, Reason.NO_NOMINAL)
+    assert uncertainty.present(tick, uncertainty.declared(tick))
+    lost = make.inputs(signal_ratio=(math.nan,) * 18, signal_valid=(False,) * 18, nominal_known=False)
+    assert uncertainty.layer(lost, uncertainty.raw(lost, True), math.nan, True).scale == 0.0
 
 
 @pytest.mark.parametrize(

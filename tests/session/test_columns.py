@@ -3,8 +3,19 @@
 import msgspec
 import numpy as np
 import pytest
+import session_material
 
-from engine.session.columns import TICK_FIELDS, TICK_SCALARS, distinct, fields_of, notes, structs_from
+from engine.session.columns import (
+    TICK_FIELDS,
+    TICK_SCALARS,
+    distinct,
+    fields_of,
+    inference_columns,
+    inference_from,
+    inference_values,
+    notes,
+    structs_from,
+)
 from engine.types import Command, Inputs, OperatorState, SawState
 
 
@@ -51,6 +62,16 @@ def test_what_an_older_session_did_not_record_reads_as_its_default():
     del rows["tick/pose_d"]
     with pytest.raises(KeyError, match="tick/pose_d"):
         structs_from(Command, lambda column: rows[column.name], (), here - {"tick/pose_d"})
+
+
+def test_an_older_session_computed_every_valid_signal_from_its_own_exposure():
+    kept = session_material.inference(3, 2_000_000_000)
+    names = [column.name.removeprefix("inference/") for column in inference_columns(kept)]
+    row = dict(zip(names, (value[0] for value in inference_values(kept)), strict=True))
+    labels = {"heads": tuple(kept.heads), "stage_ms": tuple(kept.stage_ms)}
+    np.testing.assert_array_equal(inference_from(row, labels).signal_ns, kept.signal_ns)
+    del row["signal_ns"]
+    np.testing.assert_array_equal(inference_from(row, labels).signal_ns, [1_910_000_000 * (i != 3) for i in range(18)])
 
 
 def test_names_that_other_programs_read(recorded):

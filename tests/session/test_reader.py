@@ -1,5 +1,6 @@
 """Any moment of a session can be looked at, as the live screen could have shown it."""
 
+import hashlib
 import json
 import math
 
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 from session_material import same
 
+from engine.limits import Limits
 from engine.session.commit import COMMIT, Commit, sealed
 from engine.session.layout import SessionError
 from engine.session.reader import Session
 from engine.session.schema import SCHEMA_VERSION
+from engine.session.verify import recompute
 
 
 def test_rows_cross_blocks_and_stop_at_the_commit(recorded, rows):
@@ -143,3 +146,16 @@ def test_a_commit_that_promises_more_than_there_is_names_what_is_missing(damaged
     (damaged / COMMIT).write_bytes(msgspec.json.encode(sealed(msgspec.structs.replace(commit, arrays=arrays))))
     with pytest.raises(SessionError, match=r"tick/score/c\.0 is damaged \(block 23 is not there\)"):
         Session.open(damaged).rows("tick/score")
+
+
+def test_a_session_from_before_a_setting_was_there_reads_with_its_usual_value(damaged):
+    commit, root = (json.loads((damaged / name).read_bytes()) for name in (COMMIT, "zarr.json"))
+    for header in (commit["header"], root["attributes"]):
+        del header["limits"]["stroke_yield"]
+    bare = msgspec.json.encode(commit | {"digest": ""})
+    (damaged / COMMIT).write_bytes(msgspec.json.encode(commit | {"digest": hashlib.sha256(bare).hexdigest()}))
+    (damaged / "zarr.json").write_text(json.dumps(root))
+    assert Session.open(damaged).header.limits == Limits()
+    report = recompute(damaged)
+    assert report.ok, report.problems
+    assert report.decisions_recomputed == 2230

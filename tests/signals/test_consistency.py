@@ -13,7 +13,6 @@ from engine.types import SIGNALS
 
 SCALE = np.full(7, 0.1)
 PLAIN = Familiarity(np.zeros(3), np.eye(3)[:2], np.eye(2))
-POSE = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
 
 
 def moving(start: float, exposed_s: float, speed: float = 0.1, spread: float = 0.0, features: float = 0.0) -> Pass:
@@ -22,14 +21,13 @@ def moving(start: float, exposed_s: float, speed: float = 0.1, spread: float = 0
     chunks = np.zeros((2, 2, 16, 7), np.float32)
     chunks[..., 0] = speed * time
     chunks[1, ..., 1] += spread
-    base = POSE.copy()
-    base[0] = start
-    return Pass(chunks, round(exposed_s * 1e9), base, 0.05, SCALE, None, np.full(3, features))
+    origin = np.array([start, 0.0, 0.0])
+    return Pass(chunks, round(exposed_s * 1e9), origin, 0.05, SCALE, features=np.full(3, features))
 
 
 def test_a_path_runs_from_the_base_pose_through_its_actions() -> None:
     now = moving(1.0, 0.0)
-    found = position_at(now.chunks, now.base_pose, 0.05, np.array([0.0, 0.025, 0.1]))
+    found = position_at(now, np.array([0.0, 0.025, 0.1]))
     np.testing.assert_allclose(found[0, 0, :, 0], [1.0, 1.0025, 1.01], atol=1e-6)
 
 
@@ -59,9 +57,9 @@ def test_a_pass_too_long_ago_has_no_overlap() -> None:
 
 
 def test_the_trend_is_a_rate() -> None:
-    evidence = Evidence(moving(0.0, 10.5), moving(0.0, 10.0), epistemic_before=0.2)
-    assert consistency.epistemic_trend(evidence, 0.3) == pytest.approx(0.2)
-    assert consistency.epistemic_trend(Evidence(moving(0.0, 10.5), moving(0.0, 10.0)), 0.3) is None
+    evidence = Evidence(moving(0.0, 10.5), moving(0.0, 10.0), epistemic_before=np.array(0.2))
+    assert consistency.epistemic_trend(evidence, np.array(0.3)) == pytest.approx(0.2)
+    assert consistency.epistemic_trend(Evidence(moving(0.0, 10.5), moving(0.0, 10.0)), np.array(0.3)) is None
 
 
 def test_the_mismatch_is_the_distance_from_the_plan() -> None:
@@ -76,9 +74,9 @@ def test_drift_is_a_distance_in_the_features() -> None:
 
 
 def test_an_exposure_that_is_not_later_has_no_past() -> None:
-    evidence = Evidence(moving(0.0, 10.0), moving(0.0, 10.0), epistemic_before=0.2)
+    evidence = Evidence(moving(0.0, 10.0), moving(0.0, 10.0), epistemic_before=np.array(0.2))
     assert consistency.overlap(evidence) is None
-    assert consistency.epistemic_trend(evidence, 0.3) is None
+    assert consistency.epistemic_trend(evidence, np.array(0.3)) is None
 
 
 def test_the_joint_nearest_its_end_counts() -> None:

@@ -102,6 +102,14 @@ def test_a_covered_score_knows_no_doubt(sawing: tuple[State, Inputs]) -> None:
     assert blindfolded("uncertainty")(state, doubtful)[1].score_raw > 0.9
 
 
+def test_covered_pictures_show_nothing_bad(sawing: tuple[State, Inputs]) -> None:
+    state, inputs = sawing
+    near = {"vision_raw": 0.2, "vision_smooth": 0.2, "vision_hand": 0.05, "vision_human": 1.0, "vision_stuck": 0.0}
+    seen = msgspec.structs.replace(inputs, vision_state=1, vision_t_ns=inputs.t_ns, **near)
+    assert arbiter.step(state, seen)[1].speed_scale == 0.0
+    assert blindfolded("vision")(state, seen)[1].speed_scale > 0.0
+
+
 def test_a_covered_operator_is_always_going(sawing: tuple[State, Inputs]) -> None:
     state, inputs = sawing
     disarming = msgspec.structs.replace(inputs, disarm_request=inputs.disarm_request + 1)
