@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.policy.errors import PolicyError
-from engine.policy.prefix import attended, rotated, same_states, split
+from engine.policy.prefix import attended, rotated, split
 from engine.policy.streams import Runs, Tables, tables, time_embedding
 
 EXPERT_PARTS = ("vlm_with_expert.lm_expert.", "action_in_proj.", "action_out_proj.", "action_time_mlp_in.", "action_time_mlp_out.")
@@ -51,9 +51,12 @@ def attends_itself(inner: Any) -> list[bool]:
 
 
 class StackedExperts(nn.Module):
-    """The action experts of E policies of one architecture. Raises PolicyError for what it cannot compute."""
+    """The action experts of E policies of one architecture. Raises PolicyError for what it cannot compute.
 
-    def __init__(self, policies: Sequence[Any]) -> None:
+    With ``own_states`` the prefix they attend to ends with a state's token for each member, else with one for all.
+    """
+
+    def __init__(self, policies: Sequence[Any], own_states: bool = False) -> None:
         super().__init__()
         config, inner = policies[0].config, policies[0].model.vlm_with_expert
         text = inner.lm_expert.config
@@ -70,7 +73,7 @@ class StackedExperts(nn.Module):
         self.horizon: int = config.chunk_size
         self.periods: tuple[float, float] = (config.min_period, config.max_period)
         self.members = len(policies)
-        self.own_states = not same_states(policies)
+        self.own_states = own_states
         self._kept: dict[tuple[Runs, int, torch.device], Tables] = {}
         states = [expert_state(policy) for policy in policies]
         self.parts = self._parts(states[0])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.policy.experts import Context, StackedExperts
-from engine.policy.prefix import rotated, split
+from engine.policy.prefix import rotated, same_states, split
 from engine.policy.streams import Runs, Tables
 
 PRECISE = ("entry", "action_time_mlp_in", "action_out_proj")  #: stay in float32: their error would be the actions'
@@ -23,7 +23,7 @@ class ReadyExperts(StackedExperts):
     """E experts in one precision, for inference only. Raises PolicyError for what it cannot compute."""
 
     def __init__(self, policies: Sequence[Any], dtype: torch.dtype) -> None:
-        super().__init__(policies)
+        super().__init__(policies, own_states=not same_states(policies))
         self.fused = True  #: where they can be
         fed = {
             f"{n}.{norm}": f"{n}.{product}.weight" for n in range(len(self.itself)) for norm, product in (("before", "in"), ("after", "up"))

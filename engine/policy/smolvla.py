@@ -1,7 +1,7 @@
 """SmolVLA in any of its sizes with random weights, from LeRobot's own classes and without a network: for figures and equality."""
 
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,3 @@ def in_half(policy: Any) -> Any:
 
     policy.model.vlm_with_expert.to(torch.bfloat16)
     return policy
-
-
-def described(shape: Shape) -> dict[str, Any]:
-    """The numbers, for a report."""
-    return asdict(shape)
