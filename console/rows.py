@@ -98,10 +98,10 @@ def compact(value: float, width: int = 6) -> str:
 
 
 def age(seconds: float, width: int = 7) -> str:
-    """An age with its unit: milliseconds up to 10 s, then seconds."""
+    """An age with its unit: milliseconds up to 1 s, then seconds; at most 6 cells."""
     if not math.isfinite(seconds):
         return NONE.rjust(width)
-    text = f"{round(seconds * 1e3)} ms" if seconds < 9.9995 else f"{min(seconds, 9999):.0f} s"
+    text = f"{round(seconds * 1e3)} ms" if seconds < 0.9995 else f"{min(seconds, 9999):.{2 if seconds < 9.995 else 0}f} s"
     return text.rjust(width)
 
 

@@ -93,6 +93,11 @@ _CELL: dict[str, dict[str, Range]] = {
 }
 
 
+_HIGH = Range(0.05, 1.3, "m")
+#: limits that a cell narrows whose partner holds the far end of the saw; one that ``engine.limits`` lets an arm on a table have
+_WITH_PARTNER = {"tilt_max": Range(0.02, 0.3, "rad"), "workspace_min": _HIGH, "workspace_max": _HIGH}
+
+
 def commissioned(body: Path | None, cell: Path | None, limits: Limits) -> Cell:
     """The simulated cell as it was commissioned, with its body table; None = the shipped file. Raises CommissioningError."""
     return load_cell(cell, load_body(body), limits)
@@ -101,10 +106,16 @@ def commissioned(body: Path | None, cell: Path | None, limits: Limits) -> Cell:
 def cell_of(robot: str, body: Path | None, cell: Path | None, limits: Limits) -> Cell:
     """The robot's cell: the saw's as commissioned; of the others nothing is known of a person, which bounds their speed and force.
 
-    Raises CommissioningError.
+    A partner holds the saw's far end, and nobody what another robot holds: only the saw gives way. Raises CommissioningError.
     """
     if robot == "cosaw":
+        _bear_a_partner(limits)
         return commissioned(body, cell, limits)
+    if limits.yields:
+        raise CommissioningError(
+            f"limits.stroke_yield = {limits.stroke_yield} m/s must be at most limits.rest_speed = {limits.rest_speed} m/s for the robot "
+            f"{robot}: nobody holds the other end of its tool."
+        )
     for name, path in (("body", body), ("cell", cell)):
         if path is not None:
             raise CommissioningError(f"The robot {robot} takes no {name} = {path}: it has no cell that is commissioned.")
@@ -249,6 +260,23 @@ def _keep_the_limits(file: str, v: Mapping[str, Mapping[str, float]], limits: Li
             f"{file}: stopping.deceleration = {stopping['deceleration']} m/s^2 must be at least limits.braking = {limits.braking} m/s^2, "
             "which the separation counts on."
         )
+
+
+def _bear_a_partner(limits: Limits) -> None:
+    """What somebody who holds the far end of the saw takes for granted of the limits."""
+    if not limits.yields:
+        raise CommissioningError(
+            f"limits.stroke_yield = {limits.stroke_yield} m/s must be more than limits.rest_speed = {limits.rest_speed} m/s: the saw gives "
+            "way to the partner who holds its far end."
+        )
+    for key, (least, most, unit) in _WITH_PARTNER.items():
+        value = getattr(limits, key)
+        height = value[2] if isinstance(value, tuple) else value
+        if not least <= height <= most:
+            name = f"limits.{key}" + "[2]" * isinstance(value, tuple)
+            raise CommissioningError(
+                f"{name} = {height} {unit} must be from {least:g} to {most:g} {unit}: a partner holds the saw's far end, above the floor."
+            )
 
 
 # --- reading and comparing ---

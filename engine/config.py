@@ -25,11 +25,11 @@ from pydantic_settings import (
 )
 
 from engine.limits import Limits
-from engine.policy import hub
+from engine.policy import devices, hub
 from engine.policy.errors import PolicyError
 from engine.policy.mapping import from_json
 from engine.sources import Source, flattened, origin_of, overlaid, variable_of
-from engine.tasks import INSTRUCTIONS, ROBOTS, TASKS, completed
+from engine.tasks import INSTRUCTIONS, KINDS, ROBOTS, completed
 
 POLICIES = ("compact", "scripted")
 THEMES = ("dark", "light", "colour-blind", "monochrome")  #: what the console ships
@@ -53,7 +53,7 @@ class EnsembleSettings(BaseModel):
     members: tuple[str, ...] = Field((), max_length=15, description="beside the policy: folders, hub ids, or action experts' safetensors")
     samples: int | None = Field(None, ge=1, le=16, description="noise samples a member, for a checkpoint that brings no noise bank")
     dtype: Literal["", "float32", "bfloat16"] = Field("", description="nothing: float32 on the CPU, bfloat16 on CUDA")
-    perturbed: int | None = Field(None, ge=0, le=3, description="perturbed passes an inference; nothing: 1 on the CPU, 3 on CUDA")
+    perturbed: int | None = Field(None, ge=1, le=3, description="perturbed passes an inference; nothing: 1 on the CPU, 3 on CUDA")
 
 
 class ConsoleSettings(BaseModel):
@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     )
 
     robot: str = ROBOTS[0]
-    task: str = TASKS[ROBOTS[0]][0]
+    task: str = KINDS[ROBOTS[0]].tasks[0]
     policy: str = "compact"
     instruction: str = Field(INSTRUCTIONS["saw"], min_length=1, max_length=200)
     device: str = "cpu"
@@ -99,8 +99,8 @@ class Settings(BaseSettings):
     @field_validator("device")
     @classmethod
     def _known_device(cls, device: str) -> str:
-        if not re.fullmatch("cpu|cuda(:(0|[1-9][0-9]?))?", device):
-            raise ValueError("use cpu, cuda or cuda:N with N from 0 to 99")
+        if not devices.is_name(device):
+            raise ValueError(devices.EXPECTED)
         return device
 
     @field_validator("mapping")
@@ -296,7 +296,7 @@ def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
     except ValidationError as error:
         raise ConfigError(_sentence(error, sources)) from error
     _known("robot", settings.robot, ROBOTS, sources)
-    _known("task", settings.task, TASKS[settings.robot], sources, f" for {settings.robot}")
+    _known("task", settings.task, KINDS[settings.robot].tasks, sources, f" for {settings.robot}")
     _known("console.theme", settings.console.theme, (*THEMES, *settings.console.themes), sources)
     if not os.path.isdir(settings.policy) and not hub.is_id(settings.policy):
         _known("policy", settings.policy, POLICIES, sources, " (and no such folder)")

@@ -128,7 +128,7 @@ def _operate(host: Host, duration: float, measured: Measured, out: TextIO) -> No
 
 
 def summary(host: Host, measured: Measured, reason: str) -> dict[str, Any]:
-    """The object other programs read; its keys are stable. Times are NaN-free: 0 where nothing was measured."""
+    """The object other programs read; its keys are stable. Times are NaN-free: 0 where nothing was measured, None without saw or task."""
     engine = host.engine
     policy = engine.inference.info
     last = engine.control.last
@@ -151,7 +151,7 @@ def summary(host: Host, measured: Measured, reason: str) -> dict[str, Any]:
         "placeholder": policy.placeholder if policy else True,
         "real_time_factor": round(measured.ticks * DT / seconds, 3) if seconds else 0.0,
         "stops": [msgspec.to_builtins(stop) for stop in engine.stops],
-        "cut_depth_mm": round(last.saw.kerf_depth * 1e3, 2) if last and last.saw.present else 0.0,
+        "cut_depth_mm": round(last.saw.kerf_depth * 1e3, 2) if last and last.saw.present else None,
         "task_done": host.robot.task_done() if isinstance(host.robot, Tasked) else None,
         "session": engine.recorder_state().session,
         "exit_reason": reason,

@@ -19,11 +19,13 @@ from engine.faults.parts import FaultyRig
 from engine.loops.inference import Policy
 from engine.loops.worker import Worker
 from engine.messages import Intent, WatchPicture
+from engine.policy.scripted import Scripted
 from engine.server import Server
 from engine.session.layout import SessionError
 from engine.session.recorder import Recorder
 from engine.session.schema import header
 from engine.stop import StopPage
+from engine.tasks import KINDS
 from engine.types import Writer
 
 log = logging.getLogger(__name__)
@@ -46,14 +48,11 @@ def open_robot(settings: Settings) -> tuple[Robot, CameraRig]:
         cell = cell_of(settings.robot, settings.body, settings.cell, limits)
     except CommissioningError as error:
         raise AdapterError(str(error)) from error
-    if settings.robot == "pickplace":
-        from adapters.mujoco import pickplace
+    arm = KINDS[settings.robot].arm
+    if arm:
+        from adapters.mujoco.tabletop import entry
 
-        return pickplace.build(seed, pixels, settings.task, limits)
-    if settings.robot == "so101-sim":
-        from adapters.mujoco import so101_sim
-
-        return so101_sim.build(seed, pixels, settings.task, limits)
+        return entry.build(settings.robot, arm, seed, pixels, settings.task, limits)
     from adapters.mujoco import cosaw
 
     return cosaw.build(seed, pixels, cell, limits)
@@ -64,8 +63,6 @@ def policy_loader(settings: Settings, robot: Robot, rig: CameraRig) -> Callable[
 
     def load(progress: Callable[[str], None]) -> Policy:
         if settings.policy == "scripted":
-            from engine.policy.scripted import Scripted
-
             return Scripted(settings.robot, settings.task)
         progress("importing torch and lerobot")
         from engine.policy import loading

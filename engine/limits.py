@@ -5,7 +5,7 @@ from typing import Annotated
 
 from annotated_types import Interval
 
-# coordinates of the tool, m: within the arm's reach of 0.855 m and its pedestal, never through its own column, the floor or a table at its feet
+# coordinates of the tool, m: within the arm's reach of 0.855 m and its pedestal, never through its column, the floor or a table at its feet
 Along = Annotated[float, Interval(ge=0.05, le=1.0)]
 Across = Annotated[float, Interval(ge=-1.0, le=1.0)]
 Up = Annotated[float, Interval(ge=0.0, le=1.3)]
@@ -26,7 +26,7 @@ class Limits:
     workspace_min: tuple[Along, Across, Up] = (0.20, -0.50, 0.30)  #: m, tool frame
     workspace_max: tuple[Along, Across, Up] = (0.78, 0.50, 0.95)  #: m
     workspace_margin: Annotated[float, Interval(ge=0.005, le=0.2)] = 0.03  #: m
-    tilt_max: Annotated[float, Interval(ge=0.02, le=7.0)] = 0.12  #: rad, of a jogged saw against level: a partner holds its far end
+    tilt_max: Annotated[float, Interval(ge=0.02, le=7.0)] = 0.12  #: rad, of a jogged tool against level; a saw's partner bears 0.3 at most
     #: m/s along the stroke at which a robot that stands gives way to a partner's hand; ``rest_speed`` or less: no axis does
     stroke_yield: Annotated[float, Interval(ge=0.001, le=0.1)] = 0.10  #: m/s
     manipulability_min: Annotated[float, Interval(ge=0.001, le=0.2)] = 0.02

@@ -370,7 +370,7 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     valid: NDArray[np.bool_]  #: (18,)
     signal_ns: NDArray[np.int64]  #: (18,) exposure that each signal was last computed from; 0 = never
     ratio: F64  #: (18,) signal / its nominal 95 % value; NaN where there is none
-    quantile: F64  #: (18,) share of nominal inferences below this value; NaN where there is none
+    quantile: F64  #: (18,) share of nominal inferences at or below this value; NaN where there is none
     heads: dict[str, float]  #: what the prefix heads read off the pictures, by name
     stage_ms: dict[str, float]  #: latency by stage: render, prepare, model, signals
     members: int

@@ -38,7 +38,7 @@ LONGEST = 86_400.0  #: s
 @click.command()
 @run_options
 @screen_options
-@click.option("--demo", is_flag=True, default=None, help="A deterministic minute with hazards, in lock-step.")
+@click.option("--demo", is_flag=True, default=None, help="A deterministic minute with hazards, in lock-step; of cosaw only.")
 @click.option("--headless", is_flag=True, help="No screen: a scripted operator arms and grants.")
 @click.option("--duration", type=click.FloatRange(min=0.5), default=20.0, show_default=True, help="Seconds, with --headless.")
 @click.option("--json", "as_json", is_flag=True, help="With --headless: a summary as the last line of stdout.")
@@ -53,6 +53,8 @@ def run(
     settings = settings_from(config, **flags, **look(theme, ascii_only))
     if not duration <= LONGEST:
         fail(f"The duration {duration} is not a number of seconds up to {LONGEST:.0f}.", USAGE)
+    if settings.demo and settings.robot != "cosaw":
+        fail(f"The demonstration is of cosaw only: leave out --demo, or --robot {settings.robot}.", USAGE)
     if headless:
         _run_headless(settings, duration, as_json)
     check_screen(settings, config)

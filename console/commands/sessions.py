@@ -43,7 +43,7 @@ def sessions_list(store: Path | None, as_json: bool) -> None:
 @store_option
 @json_option
 def sessions_show(session: str, store: Path | None, as_json: bool) -> None:
-    """One session: what drove it, how long, how it ended, and how well the two sawed together."""
+    """One session: what drove it, how long, how it ended, what it was told, and how well the two sawed together where there was a saw."""
     import msgspec
 
     from engine.session.figures import sawing
@@ -55,7 +55,11 @@ def sessions_show(session: str, store: Path | None, as_json: bool) -> None:
     tree = msgspec.to_builtins(summary(path))
     figures = {}
     try:
-        figures = msgspec.to_builtins(sawing(Session.open(path))) if tree["ok"] and tree["ticks"] else {}
+        if tree["ok"]:
+            opened = Session.open(path)
+            tree["instruction"] = opened.header.instruction
+            if tree["ticks"] and opened.snapshot(tree["ticks"] - 1).saw.present:
+                figures = msgspec.to_builtins(sawing(opened))
     except SessionError as error:
         tree["problems"].append(str(error))
     put(tree | ({"sawing": figures} if as_json else {f"sawing {name}": value for name, value in figures.items()}), as_json)

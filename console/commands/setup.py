@@ -17,25 +17,26 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option("--robot", help="Whose cell, policy and devices to look at.")
 @config_option
 @json_option
 @click.option("--keyboard", is_flag=True, help="Ask for a held key, and measure its repeats and its release.")
 @click.option("--faults", is_flag=True, help="Put every fault into the simulated robot, for minutes; exit 5 if one is not survived.")
 @click.option("--only", metavar="NAME", help="With --faults: the faults whose names contain this.")
-def doctor(config: Path | None, as_json: bool, keyboard: bool, faults: bool, only: str | None) -> None:
+def doctor(robot: str | None, config: Path | None, as_json: bool, keyboard: bool, faults: bool, only: str | None) -> None:
     """Look at everything the program stands on: what works, what does not, what to do. Exit 1 if something failed."""
     import msgspec
 
     if only is not None and not faults:
         fail("--only chooses among the faults: give --faults too.", USAGE)
     if faults:
-        _faults(settings_from(config), only or "", as_json)
+        _faults(settings_from(config, robot=robot), only or "", as_json)
 
     from console.doctor import checks, lines
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminal taken raw is given back
     try:
-        found = list(checks(settings_from(config), progress, hold=keyboard))
+        found = list(checks(settings_from(config, robot=robot), progress, hold=keyboard))
     except KeyboardInterrupt:
         fail("Interrupted; the terminal is as it was.", INTERRUPTED)
     click.echo(json.dumps(msgspec.to_builtins(found)) if as_json else "\n".join(lines(found)))

@@ -1,8 +1,10 @@
 """Policies, studies, figures and pictures: train, evaluate, bench, screenshots."""
 
 import json
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +17,46 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.study.plan import Outcome, Plan
+
+
+class Finite(click.FloatRange):
+    """A number in a range; never inf, nor nan, which every range lets through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return found
+
+
+def _device(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Whether there may be such a device, before anything is begun."""
+    from engine.policy import devices
+
+    if value is not None and not devices.is_name(value):
+        fail(f"There is no --device {value!r}: {devices.EXPECTED}.", USAGE)
+    return value
+
+
+SEED = click.IntRange(0, 2**31 - 10_000)
+SECONDS = Finite(min=1.0)
+device_option = click.option("--device", default="cpu", show_default=True, callback=_device)
+workers_option = click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Processes that simulate.")
+
+
+@contextmanager
+def _told(path: Path | str, kept: str = "") -> Iterator[None]:
+    """What ends a training or an evaluation is told in a sentence; ``kept`` says what an interrupt leaves of it."""
+    from engine.policy.errors import PolicyError
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail(f"interrupted{kept}.", INTERRUPTED)
+    except PolicyError as error:
+        fail(str(error), NOT_CONNECTED)
+    except OSError as error:
+        fail(f"{error.filename or path} cannot be used: {error.strerror or error}.", NOT_CONNECTED)
 
 
 @click.group(cls=Commands)
@@ -34,17 +76,17 @@ robot_option = click.option("--robot", default="cosaw", show_default=True, help=
 @click.option("--practice", type=click.IntRange(min=0), default=256, show_default=True, help="Episodes led by the policy itself; 0 = none.")
 @click.option("--nominal", type=click.IntRange(min=1), default=48, show_default=True, help="Undisturbed episodes that tell what is usual.")
 @click.option("--batch", type=click.IntRange(min=1), default=256, show_default=True)
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes that simulate.")
+@device_option
+@workers_option
 @click.option("--resume", is_flag=True, help="Take up after the last stage that finished.")
 @click.option("--demonstrations-only", is_flag=True, help="Stop after the first stage, which needs no accelerator.")
 def train_policy(out: Path, robot: str, resume: bool, demonstrations_only: bool, **sizes: Any) -> None:
     """Demonstrations, prefix, practice, five experts and statistics of a robot's tasks, written to OUT; stages are kept in OUT.work."""
-    from engine.policy import courses
-    from engine.policy import train as training
-    from engine.policy.errors import PolicyError
+    work = out.with_name(f"{out.name}.work")
+    with _told(out, f"; the stages that finished are in {work}, go on with the same command and --resume"):
+        from engine.policy import courses
+        from engine.policy import train as training
 
-    try:
         plan = training.Plan(courses.course(robot), **sizes)
         if demonstrations_only:
             click.echo(f"{training.demonstrate(out, plan, resume, progress)} episodes. Go on with the same command and --resume.")
@@ -54,10 +96,26 @@ def train_policy(out: Path, robot: str, resume: bool, demonstrations_only: bool,
             f"{out}: {trained.members} members, {trained.parameters_m:.2f} M parameters. "
             f"Evaluate with: sawhorse evaluate policy {out} --robot {robot}"
         )
-    except PolicyError as error:
-        fail(str(error), NOT_CONNECTED)
-    except OSError as error:
-        fail(f"{error.filename or out} cannot be used: {error.strerror}.", NOT_CONNECTED)
+
+
+@train.command("signals")
+@click.argument("path", type=click.Path(path_type=Path))
+@robot_option
+@click.option("--episodes", "nominal", type=click.IntRange(min=1), default=48, show_default=True, help="Undisturbed, led by the ensemble.")
+@device_option
+@workers_option
+@json_option
+def train_signals(path: Path, robot: str, as_json: bool, **sizes: Any) -> None:
+    """Find anew what is usual for the signals of the ensemble in PATH, from its own successful episodes; weights and noise stay.
+
+    Written into PATH.
+    """
+    with _told(path, f"; {path} is as it was"):
+        from engine.policy import courses
+        from engine.policy import train as training
+
+        found = training.signals(path, training.Plan(courses.course(robot), **sizes), progress)
+    put(found, as_json)
 
 
 @train.command("sight")
@@ -66,25 +124,20 @@ def train_policy(out: Path, robot: str, resume: bool, demonstrations_only: bool,
 @click.option("--sequences", type=click.IntRange(min=2), default=256, show_default=True, help="That the smoother learns from.")
 @click.option("--steps", type=click.IntRange(min=1), default=8000, show_default=True, help="Optimiser steps of the heads.")
 @click.option("--turns", type=click.IntRange(min=1), default=1200, show_default=True, help="Optimiser steps of the smoother.")
-@click.option("--seconds", type=click.FloatRange(min=1.0), default=12.0, show_default=True, help="Of an episode.")
+@click.option("--seconds", type=SECONDS, default=12.0, show_default=True, help="Of an episode.")
 @click.option("--batch", type=click.IntRange(min=1), default=256, show_default=True)
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes that simulate.")
+@device_option
+@workers_option
 @json_option
 def train_sight(path: Path, as_json: bool, **sizes: Any) -> None:
     """Teach the sawing policy in PATH what it sees: heads on its frozen prefix, the smoother over time, and their calibration.
 
     Written into PATH. Sight whose calibration keeps its bounds feeds the arbiter; any other is disabled.
     """
-    from engine.policy import seeing
-    from engine.policy.errors import PolicyError
+    with _told(path, f"; {path} is as it was"):
+        from engine.policy import seeing
 
-    try:
         found = seeing.train(path, seeing.Plan(**sizes), progress)
-    except PolicyError as error:
-        fail(str(error), NOT_CONNECTED)
-    except OSError as error:
-        fail(f"{error.filename or path} cannot be used: {error.strerror}.", NOT_CONNECTED)
     put(found, as_json)
 
 
@@ -97,11 +150,11 @@ def evaluate() -> None:
 @click.argument("path", default="compact")
 @robot_option
 @click.option("--episodes", type=click.IntRange(min=1), default=100, show_default=True, help="Unseen seeds, for every task and variant.")
-@click.option("--seed", type=int, default=10_000, show_default=True, help="The first of them.")
+@click.option("--seed", type=SEED, default=10_000, show_default=True, help="The first of them.")
 @click.option("--flow-steps", type=click.IntRange(1, 50), multiple=True, help="The ensemble at so many flow steps too; may be repeated.")
-@click.option("--spread", type=click.FloatRange(min=1.0, min_open=True), default=1.5, show_default=True, help="Of the far starts.")
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--spread", type=Finite(1.0, 10.0, min_open=True), default=1.5, show_default=True, help="Of the far starts.")
+@device_option
+@workers_option
 @json_option
 def evaluate_policy(path: str, robot: str, as_json: bool, **sizes: Any) -> None:
     """Closed-loop success of the ensemble, its expert, one member, black pictures and a wrong instruction, on the same seeds.
@@ -110,42 +163,32 @@ def evaluate_policy(path: str, robot: str, as_json: bool, **sizes: Any) -> None:
     """
     import msgspec
 
-    from engine.policy import courses
-    from engine.policy import evaluate as evaluation
-    from engine.policy.errors import PolicyError
+    with _told(path):
+        from engine.policy import courses
+        from engine.policy import evaluate as evaluation
 
-    try:
         found = evaluation.evaluate(courses.course(robot), path, progress=progress, **sizes)
-    except PolicyError as error:
-        fail(str(error), NOT_CONNECTED)
-    except OSError as error:
-        fail(f"{error.filename or path} cannot be used: {error.strerror}.", NOT_CONNECTED)
     click.echo(msgspec.json.encode(found).decode() if as_json else "\n".join(evaluation.lines(found)))
 
 
 @evaluate.command("sight")
 @click.argument("path", default="compact")
 @click.option("--episodes", type=click.IntRange(min=2), default=100, show_default=True, help="Unseen seeds, half of them with hazards.")
-@click.option("--seed", type=int, default=60_000, show_default=True, help="The first of them.")
-@click.option("--seconds", type=click.FloatRange(min=1.0), default=12.0, show_default=True, help="Of an episode.")
-@click.option("--device", default="cpu", show_default=True)
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--seed", type=SEED, default=60_000, show_default=True, help="The first of them.")
+@click.option("--seconds", type=SECONDS, default=12.0, show_default=True, help="Of an episode.")
+@device_option
+@workers_option
 @json_option
 def evaluate_sight(path: str, as_json: bool, **sizes: Any) -> None:
     """What the sawing policy sees against the truth: errors, calibration and false alarms, with the smoother and without.
 
     In nominal light and tints and in such far from it; 95 % intervals by drawing the episodes again.
     """
-    from engine.policy import checkpoint, judging
-    from engine.policy.errors import PolicyError
+    with _told(path):
+        from engine.policy import checkpoint, judging
 
-    folder = checkpoint.shipped("cosaw") if path == "compact" else Path(path).expanduser()
-    try:
+        folder = checkpoint.shipped("cosaw") if path == "compact" else Path(path).expanduser()
         found = judging.evaluate(folder, progress=progress, **sizes)
-    except PolicyError as error:
-        fail(str(error), NOT_CONNECTED)
-    except OSError as error:
-        fail(f"{error.filename or path} cannot be used: {error.strerror}.", NOT_CONNECTED)
     click.echo(json.dumps(found) if as_json else "\n".join(judging.lines(found)))
 
 
@@ -153,10 +196,10 @@ def _study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that studies of the safety core share."""
     for option in reversed(
         (
-            click.option("--seed", type=click.IntRange(0, 2**31 - 10_000), default=0, show_default=True, help="The first of the seeds."),
+            click.option("--seed", type=SEED, default=0, show_default=True, help="The first of the seeds."),
             click.option("--policy", default="compact", show_default=True, help="scripted is fast, and has one member only."),
-            click.option("--device", default="cpu", show_default=True),
-            click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Processes, one scene each."),
+            device_option,
+            workers_option,
             click.option("--out", type=click.Path(path_type=Path), help="JSON lines, one a scene; those in it are not played again."),
             json_option,
         )
@@ -229,9 +272,9 @@ def _study(
 
 @click.command()
 @click.argument("topic")
-@click.option("--seconds", type=click.FloatRange(min=0.1), help="How long to measure (default: the topic's own time).")
+@click.option("--seconds", type=Finite(min=0.1), help="How long to measure (default: the topic's own time).")
 @click.option("--model", type=click.Choice(["compact", "smolvla"]), help="Of ensemble: shipped, or SmolVLA-450M with random weights.")
-@click.option("--device", help="Of ensemble: cpu or cuda.")
+@click.option("--device", callback=_device, help="Of ensemble: cpu, cuda or cuda:N.")
 @click.option("--members", type=click.IntRange(min=1), help="Of ensemble: how many (default 5).")
 @click.option("--perturbations", type=click.IntRange(min=0), help="Of ensemble: perturbed passes beside the clean one (default 3).")
 @config_option
@@ -258,6 +301,8 @@ def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool,
     settings = settings_from(config)
     try:
         report = figures.measure(topic, settings, seconds, progress, **given)
+    except KeyboardInterrupt:
+        fail("interrupted.", INTERRUPTED)
     except (figures.BenchError, AdapterError, PolicyError, SessionError, OSError) as error:
         fail(str(error), NOT_CONNECTED)
     click.echo(json.dumps(msgspec.to_builtins(report)) if as_json else "\n".join(lines(report)))

@@ -67,10 +67,11 @@ def robot_model(robot: str) -> Result:
     from adapters.base import AdapterError
     from adapters.mujoco.scene import CellStage
     from adapters.mujoco.tabletop.stage import TableStage
-    from engine.policy.scripted import ARMS
+    from engine.tasks import KINDS
 
     try:
-        model = (TableStage(ARMS[robot]) if robot in ARMS else CellStage()).model
+        arm = KINDS[robot].arm
+        model = (TableStage(arm) if arm else CellStage()).model
     except AdapterError as error:
         return Result("fail", str(error), "Install the project's dependencies with `uv sync`: they ship the arms' meshes.")
     return Result("ok", f"the scene of {robot}: {model.ngeom} geoms, {model.nmesh} of them from meshes")
@@ -107,12 +108,12 @@ def policy_files(name: str, robot: str) -> Result:
             "warn", f"{folder} has no {checkpoint.MANIFEST}", "Nothing says what its files should be: trust it as far as its source."
         )
     try:
-        manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
+        manifest = checkpoint.read_manifest(folder)
         checkpoint.check_files(folder, manifest)
     except PolicyError as error:
         return Result("fail", str(error), "Restore the file from the repository, or train the policy again with `sawhorse train policy`.")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-    return Result("ok", f"{name}: {len(manifest['files'])} files, {size:.1f} MB, hashes match, {manifest['members']} members")
+    return Result("ok", f"{name}: {len(manifest.files)} files, {size:.1f} MB, hashes match, {manifest.members} members")
 
 
 def inference(settings: Settings) -> Result:

@@ -98,7 +98,7 @@ class Board(Screen[None], inherit_bindings=False):
         """Show the present view in every panel that has a place, or will have one with the next layout."""
         view = self.view()
         self.heed(view)
-        for name in self._placed.union(self.places(self.size.width, self.size.height)):
+        for name in self.places(self.size.width, self.size.height):
             self.panels[name].show(view)
 
     def redraw(self) -> None:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual import events
 
-from console.keymap import BINDINGS, Keymap, Scope, shown
+from console.keymap import ARROWS, BINDINGS, Binding, Keymap, Scope, shown
 from console.panel import Panel
 from console.rows import Row, beside, row, wrapped
 from console.screens.page import ROWS, Page
@@ -19,17 +19,17 @@ NOTES = (
 )
 
 
-def help_rows(keymap: Keymap, scope: Scope, width: int) -> list[Row]:
-    """Groups of keys with what each does, in two columns where there is room."""
+def help_rows(keymap: Keymap, scope: Scope, width: int, *, saw: bool = True) -> list[Row]:
+    """Groups of keys with what each does, in two columns where there is room; without a saw nothing of it or a partner."""
     column = width if width < 110 else width // 2 - 2
     groups: dict[str, list[Row]] = {}
     for binding in BINDINGS:
-        if scope not in binding.scopes:
+        if scope not in binding.scopes or not (saw or applies(binding)):
             continue
         keys = " ".join(shown(key) for key in keymap.keys[binding.id])
         role = "bad" if binding.group == "Stop" else "key"
-        lines = wrapped(binding.help, column - KEYS - 2)
-        block = groups.setdefault(binding.group, [])
+        lines = wrapped(binding.help if saw else without_saw(binding), column - KEYS - 2)
+        block = groups.setdefault(binding.group if saw else binding.group.removeprefix("Cut and "), [])
         block.append(row((f"{keys:>{KEYS}}", role), f"  {lines[0]}"))
         block += [row(" " * (KEYS + 2) + line) for line in lines[1:]]
     blocks = [[row((f"{name.upper():>{KEYS}}", "title")), *rows, ()] for name, rows in groups.items()]
@@ -41,6 +41,19 @@ def help_rows(keymap: Keymap, scope: Scope, width: int) -> list[Row]:
     for block in blocks:
         (left if len(left) < half else right).extend(block)
     return beside(left, right, column) + notes_rows(width)
+
+
+def applies(binding: Binding) -> bool:
+    """Whether a key does something for a robot without a saw."""
+    return binding.group != "Partner" and binding.id != "recover"
+
+
+def without_saw(binding: Binding) -> str:
+    """What a key does for a robot without a saw."""
+    said = binding.help.split(" · ", 1)[-1] if binding.id in ARROWS else binding.help
+    for word, other in (("CUT", "TASK"), ("SAW", "TOOL"), ("the saw", "the tool")):
+        said = said.replace(word, other)
+    return said[0].upper() + said[1:]
 
 
 def notes_rows(width: int) -> list[Row]:
@@ -57,7 +70,8 @@ class HelpPanel(Panel):
         self.first = 0
 
     def content(self, view: View, width: int, height: int) -> list[Row]:
-        rows = help_rows(self._keymap, self._scope, width)
+        saw = view.snapshot is None or view.snapshot.saw.present
+        rows = help_rows(self._keymap, self._scope, width, saw=saw)
         self.first = max(0, min(self.first, len(rows) - height))
         return rows[self.first :]
 

@@ -206,8 +206,12 @@ class LiveScreen(RobotBoard):
             self.open_page("")
         elif action in ("why", "layers", "help", "theme", "palette"):
             super().act(action, event)
+            if action == "theme":
+                self.say(f"Theme: {self.app.palette}.")
         elif action == "camera":
             self.camera = CAMERAS[(CAMERAS.index(self.camera) + 1) % len(CAMERAS)]
+            if self.camera and "camera" not in live_places(self.size.width, self.size.height):
+                self.say("No room for a picture: it takes a window of 110×32 or more.")
         elif action in ("sessions", "doctor") and self.app.armed:
             self.say(f"{action.capitalize()} opens only while the robot is disarmed.")
         elif action == "sessions":

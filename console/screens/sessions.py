@@ -22,6 +22,7 @@ from engine.session.verify import verify
 UNCHECKED, CHECKING, VERIFIED = "", "checking", "verified"
 DETAILS = 2, 5  #: lines below the table, at least and at most
 WIDE = 100  #: cells from which the table also says how each ended
+WIDEST = 130  #: cells from which it says the task too
 
 
 def matching(found: list[Summary], line: str) -> list[Summary]:
@@ -36,15 +37,16 @@ def _end(session: Summary) -> str:
 
 def table_rows(listed: list[Summary], chosen: int, verdicts: dict[str, str], turn: int, width: int, height: int) -> list[Row]:
     """A heading and a line a session, the chosen one in view."""
-    policy = 11 if width < WIDE else 24
-    head = f"{'session':20}{'length':>8}  {'robot':6}{'policy':{policy}}{'stops':>6}{'fails':>6}{'MB':>7}  verified"
+    policy = 9 if width < WIDE else 24
+    task = 10 if width >= WIDEST else 0
+    head = f"{'session':20}{'length':>8} {'robot':10}{'task'[:task]:{task}}{'policy':{policy}}{'stops':>5}{'fails':>6}{'MB':>7}  verified"
     room = max(1, height - 1)
     first = max(0, min(chosen - room // 2, len(listed) - room))
     rows = [row(((head + "  ended") if width >= WIDE else head, "dim"))]
     for i, one in enumerate(listed[first : first + room], first):
         name = one.policy + (" (placeholder)" if one.placeholder else "")
-        text = f"{one.id:20.20}{duration(one.length_s):>8}  {one.robot:6.6}{name:{policy}.{policy - 1}}"
-        text += f"{one.stops:6d}{one.failures:6d}{one.bytes / 1e6:7.1f}  "
+        text = f"{one.id:20.20}{duration(one.length_s):>8} {one.robot:10.9}{one.task:{task}.{max(0, task - 1)}}{name:{policy}.{policy - 1}}"
+        text += f"{one.stops:5d}{one.failures:6d}{one.bytes / 1e6:7.1f}  "
         spans: Row = (
             (one_cell_each(text), "selected" if i == chosen else "text"),
             _verified(one, verdicts.get(one.session, UNCHECKED), turn),

@@ -60,7 +60,7 @@ def loop_note(view: View) -> Row:
     spans = row((f"{number(loop.tick_hz, 5, 1)} Hz", "value"))
     if math.isfinite(loop.late_p99_ms):
         spans += row(
-            (" p99", "dim"), (f"{number(loop.late_p99_ms, 5, 1)} ms", "value"), (f" ×{number(loop.real_time_factor, 4, 2)}", "dim")
+            (" p99", "dim"), (f" {number(loop.late_p99_ms, 4, 1)} ms", "value"), (f" ×{number(loop.real_time_factor, 4, 2)}", "dim")
         )
     return spans
 

@@ -7,10 +7,9 @@ from console.panel import Panel
 from console.rows import Row, number, row, wrapped
 from console.view import View
 from console.widgets.layers import score_role
-from engine.types import Snapshot, Spring
+from engine.types import Snapshot
 
 LEGEND = ("The score sets the norm, the norm permits;", "the task asks for no more, and the tank", "lets it come about. The slowest wins.")
-UNKNOWN = Spring(pose_d=(math.nan,) * 7, stiffness=(math.nan,) * 6, damping=(math.nan,) * 6, force_max=math.nan, torque_max=math.nan)
 SETTLED = 1.01  #: a spring stiffer than this many times what is permitted is still being softened
 
 
@@ -19,7 +18,9 @@ def gains_rows(view: View, width: int, height: int) -> list[Row]:
     if view.snapshot is None:
         return [row((line, "dim")) for line in wrapped("no limits yet: the robot may do nothing", max(1, width))][:height]
     s = view.snapshot
-    d, now = s.decision, in_effect(s)
+    if not s.energy.present:
+        return _servo_rows(view, s, width, height)
+    d, now = s.decision, s.spring
     head = _head(view, width)
     names = axis_names(s)
     stroke = _link(f"K {names[0]}", d.impedance_xy, d.stiffness[0], now.stiffness[0], "N/m", width)
@@ -42,28 +43,39 @@ def gains_rows(view: View, width: int, height: int) -> list[Row]:
     if height >= 11:
         rows.append(_holding(s))
     if height >= 13:
-        rows += [
-            (),
-            row(
-                ("action  ", "dim"),
-                (number(s.inputs.action_magnitude, 5, 2), "text"),
-                ("   spread", "dim"),
-                (number(s.inputs.ensemble_spread, 6, 3), "text"),
-            ),
-        ]
+        rows += [(), _action(s)]
     if height >= 13 + len(LEGEND):
         rows += [row((line, "dim")) for line in LEGEND]
     return rows[:height]
 
 
+def _servo_rows(view: View, s: Snapshot, width: int, height: int) -> list[Row]:
+    """What servos that follow positions can be limited in: the speed, and nothing of a spring."""
+    d, speed = s.decision, measured_speed(s)
+    rows = [
+        _head(view, width),
+        _link("speed", d.speed_scale, d.speed_limit, speed, "m/s", width, 2),
+        _measured("moves", speed, d.speed_limit, "m/s", width, 2),
+        _holding(s),
+        (),
+        _action(s),
+    ]
+    return rows[:height] if height > 1 else rows[1:2]
+
+
+def _action(s: Snapshot) -> Row:
+    """How large the step is that the policy asks for, and how far its members disagree on it."""
+    return row(
+        ("action  ", "dim"),
+        (number(s.inputs.action_magnitude, 5, 2), "text"),
+        ("   spread", "dim"),
+        (number(s.inputs.ensemble_spread, 6, 3), "text"),
+    )
+
+
 def axis_names(s: Snapshot) -> tuple[str, str, str]:
     """What x, y and z are for a saw, or just these."""
     return ("stroke", "across", "press") if s.saw.present else ("x", "y", "z")
-
-
-def in_effect(s: Snapshot) -> Spring:
-    """The spring, unknown where servos follow positions and are as stiff as they are."""
-    return s.spring if s.energy.present else UNKNOWN
 
 
 def _columns(width: int) -> tuple[int, int, int, int]:
@@ -103,7 +115,7 @@ def _link(name: str, norm: float, permitted: float, effect: float, unit: str, wi
 
 
 def _damping(s: Snapshot, width: int) -> Row:
-    names, (stroke, across, press) = axis_names(s), in_effect(s).damping[:3]
+    names, (stroke, across, press) = axis_names(s), s.spring.damping[:3]
     if width < 30:
         return row((f"D {names[0]} ", "text"), (number(stroke, 6, 0), "value"), (" N s/m", "dim"))
     spans = row("D ", (names[0], "dim"), (number(stroke, 4, 0), "value"), (f" {names[1]}", "dim"), (number(across, 4, 0), "value"))
@@ -120,13 +132,12 @@ def _measured(name: str, value: float, limit: float, unit: str, width: int, deci
 
 
 def _holding(s: Snapshot) -> Row:
-    """The ramp after arming, the largest torque, and whether it holds or stands on its brakes."""
+    """The ramp after arming, the largest torque of a spring, and whether it holds or stands on its brakes."""
+    torque = row(("  M ≤", "dim"), (number(s.decision.torque_limit, 4, 1), "text"), (" N m", "dim")) if s.energy.present else ()
     return row(
         ("ramp", "dim"),
         (number(s.decision.ramp, 5, 2), "text"),
-        ("  M ≤", "dim"),
-        (number(s.decision.torque_limit, 4, 1), "text"),
-        (" N m", "dim"),
+        *torque,
         ("  BRAKES" if s.command.brakes else "  HOLDS" if s.command.hold else "", "warn"),
     )
 

@@ -19,7 +19,7 @@ def placeholder(snapshot: Snapshot | None) -> str:
     if snapshot.run.model_state == ModelState.FAILED:
         return "PLACEHOLDER · model failed"
     if snapshot.run.model_state == ModelState.LOADING:
-        return "PLACEHOLDER · model loading"
+        return "LOADING"
     if policy is None or snapshot.run.model_state == ModelState.NONE:
         return "PLACEHOLDER · no model"
     return ""
@@ -41,7 +41,10 @@ def header_rows(view: View, width: int) -> list[Row]:
         run = snapshot.run
         policy = run.policy
         name = f"{policy.name}×{policy.members}" if policy else "no policy"
-        left += row(("  " + run.robot, "value"), (" sim" if run.simulated else " real", "dim"), (f"  {name}", "value"))
+        left += row(("  " + run.robot, "value"), (" sim" if run.simulated else " real", "dim"))
+        if run.task not in ("saw", run.robot):
+            left += row((f"  {run.task}", "value"))
+        left += row((f"  {name}", "value"))
         if width >= 100:
             left += row((f"  {one_cell_each(run.run)}", "dim"))
     right: Row = ()
@@ -50,7 +53,7 @@ def header_rows(view: View, width: int) -> list[Row]:
     if view.link_slow:
         right += row((" link slow ", "state warn"), " ")
     if fake := placeholder(snapshot):
-        right += row((f" {fake if width >= 100 else 'PLACEHOLDER'} ", "placeholder"), " ")
+        right += row((f" {fake if width >= 100 else fake.split(' ·')[0]} ", "placeholder"), " ")
     if view.link == "recorded":
         right += row((" RECORDED ", "state idle"), "  ")
     beat = f"♥{view.heartbeat % 10}" if view.link == "connected" and snapshot is not None else "  "

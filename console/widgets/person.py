@@ -89,13 +89,16 @@ def person_rows(view: View, width: int, height: int) -> list[Row]:
     d = view.snapshot.decision
     old = d.layer_age[SEPARATION]
     if not sensed(d):
-        rows = [row(("not sensed", "warn"), (": no sensor follows the person", "dim"))]
-        rows += [row((line, "dim")) for line in wrapped(f"so at most {view.limits.speed_unsensed:.2f} m/s, hold to run", width)]
+        run = ", hold to run" if view.snapshot.saw.present else ""
+        lines = wrapped("not sensed: no sensor follows the person", width)
+        rows = [row((line, "dim" if i else "warn")) for i, line in enumerate(lines)]
+        rows += [row((line, "dim")) for line in wrapped(f"so at most {view.limits.speed_unsensed:.2f} m/s{run}", width)]
     elif not measured(d):
         rows = [row((line, "bad")) for line in wrapped(layer_sentence(d, SEPARATION), width)]
     else:
         rows = [distance_row(d, width), gauge(d, width), _permits(view, d, old, width)]
-    rows.append(grip_row(view, width) if view.snapshot.saw.present else row(("nobody holds its tool", "dim")))
+    if view.snapshot.saw.present:
+        rows.append(grip_row(view, width))
     contact = d.layer_reason[CONTACT]
     if contact not in (Reason.OK, *UNSEEN) or height > len(rows):
         said = layer_sentence(d, CONTACT)

@@ -1,5 +1,6 @@
 """Why it stopped, what holds now, and the way back step by step; on screen by itself from a stop until the robot is armed again."""
 
+import math
 from typing import ClassVar
 
 from console.panel import Panel
@@ -10,7 +11,7 @@ from console.widgets.layers import layer_sentence
 from engine.events import why_stopped
 from engine.limits import Limits
 from engine.safety.reasons import advice, sentence
-from engine.types import LAYERS, Reason, Snapshot, StopKind
+from engine.types import LAYERS, Mode, Reason, Snapshot, StopKind
 
 DONE, NOW, LATER = ("✓", "good"), ("▶", "warn"), ("·", "dim")
 TOLD = (Reason.STOP_POWER_OFF, Reason.LATCHED)  #: their advice is the way back itself
@@ -54,7 +55,10 @@ def cause_rows(s: Snapshot, limits: Limits, width: int) -> list[Row]:
     rows = [row((f"STOP {d.stop_number or d.stop_count} ", "bad"), (told, "value"))]
     why = f"{LAYERS[d.stop_layer]}: {stop_sentence(s)}"
     rows += [row((line, "value")) for line in wrapped(why, width)]
-    return rows + [row((line, "text")) for line in wrapped(f"now: {holds(s, limits)}", width)]
+    rows += [row((line, "text")) for line in wrapped(f"now: {holds(s, limits)}", width)]
+    if math.isfinite(s.inputs.gripper):
+        rows.append(row((f"gripper stays at {100.0 * s.inputs.gripper:.0f} %", "text")))
+    return rows
 
 
 def holds(s: Snapshot, limits: Limits) -> str:
@@ -84,7 +88,8 @@ def way_back(s: Snapshot, limits: Limits) -> list[tuple[tuple[str, str], str]]:
     arms = "A, then Enter held 1 s, arms"
     if not d.stop_number and not d.armed and (obstacles := blocking(s, limits)):
         arms = f"arming is refused now: {LAYERS[obstacles[0]]}: {layer_sentence(d, obstacles[0])}"
-    texts = [first, clears if d.stop_number else "the stop is over", arms, "G lets it move"]
+    moves = "G lets it move" if s.operator.mode == Mode.CUT else "an arrow held moves it"
+    texts = [first, clears if d.stop_number else "the stop is over", arms, moves]
     done = [not d.stop_number or not (lasting or moving), not d.stop_number, d.armed, d.going]
     at = next((i for i, is_done in enumerate(done) if not is_done), len(done))
     return [(DONE if i < at else NOW if i == at else LATER, text) for i, text in enumerate(texts)]

@@ -4,12 +4,13 @@ from typing import ClassVar, Literal
 
 from console.draw import bar
 from console.panel import Panel
-from console.rows import Row, number, row
+from console.rows import Row, joined, number, row
 from console.view import View
-from engine.types import StopKind
+from engine.types import ModelState, StopKind
 
 Question = Literal["", "arm", "quit"]
 HEIGHT = 5
+FULL = 100  #: cells from which the session is named in full
 
 
 def arm_rows(view: View, width: int) -> list[Row]:
@@ -18,23 +19,21 @@ def arm_rows(view: View, width: int) -> list[Row]:
     if s is None:
         return [row(("There is nothing to arm yet.", "warn"))]
     policy = s.run.policy
-    name = f"{policy.name}×{policy.members} {policy.device}" if policy else "NONE"
-    fake = policy is None or policy.placeholder
-    recording = s.recorder.session.rsplit("/", 1)[-1] if s.recorder.on else "NOT RECORDED"
+    loads = policy is None and s.run.model_state == ModelState.LOADING
+    name = f"{policy.name}×{policy.members} {policy.device}" if policy else "loading" if loads else "NONE"
+    role = "warn" if loads else "bad" if policy is None or policy.placeholder else "value"
+    recording = s.recorder.session.rsplit("/" if width >= FULL else "-", 1)[-1] if s.recorder.on else "NOT RECORDED"
     first = row(
         ("robot ", "dim"),
         (s.run.robot + (" (simulated)" if s.run.simulated else " (REAL)"), "value"),
         ("   policy ", "dim"),
-        (name, "bad" if fake else "value"),
+        (name, role),
         ("   largest force", "dim"),
         (number(view.limits.force_max, 4, 0), "value"),
         (" N", "dim"),
     )
-    second = row(
-        ("session ", "dim"),
-        (recording, "value" if s.recorder.on else "warn"),
-        ("   armed is not moving: G goes", "dim"),
-    )
+    told = row((f"{s.run.task} ", "dim"), (s.run.instruction, "value"))
+    second = joined(told, row((" session ", "dim"), (recording, "value" if s.recorder.on else "warn")), width)
     if s.decision.stop_number and s.decision.stop_kind == StopKind.LATCHED:
         third = row((f"Stop {s.decision.stop_number} is latched: Esc, then C clears it, then A arms.", "warn"))
     elif view.armed_progress >= 1.0:

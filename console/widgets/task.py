@@ -1,6 +1,7 @@
 """The work of a robot without a saw: what it was told to do, its gripper, its tool, and what the model sees."""
 
 import math
+from collections.abc import Mapping
 
 from console.draw import marked_bar
 from console.rows import Row, number, row, wrapped
@@ -49,16 +50,30 @@ def heads(s: Snapshot, width: int) -> list[Row]:
     room = min(22, width - (26 if any(name.endswith("_sd") for name in told) else 18))
     rows = []
     for name, value in told.items():
-        if not name.endswith("_sd") and not name.startswith("vision_"):
+        of = name[:-3]
+        if name.endswith("_dx"):
+            rows.append(_way_to(of, told))
+        elif not name.endswith("_sd") and not name.startswith("vision_") and not (name[-3:] in ("_dy", "_dz") and f"{of}_dx" in told):
             doubt = f" ± {told[f'{name}_sd']:.3f}" if f"{name}_sd" in told else ""
             what = f"{name.replace('_', ' ')[:room]:{room}}"
             rows.append(row(("sees    ", "dim"), (what, "dim"), (number(value, 8, 3), "text"), (doubt, "dim")))
     return rows
 
 
+def _way_to(thing: str, told: Mapping[str, float]) -> Row:
+    """The way from the tool to a thing along base x, y and z as far as it is read off the pictures, and its largest deviation."""
+    ways = [f"{thing}_d{axis}" for axis in "xyz" if f"{thing}_d{axis}" in told]
+    doubts = [told[f"{way}_sd"] for way in ways if f"{way}_sd" in told]
+    return row(
+        (f"sees {thing:5}", "dim"),
+        *((number(1e3 * told[way], 5, 0, sign=True), "text") for way in ways),
+        (" mm" + (f" ± {1e3 * max(doubts):.0f}" if doubts else ""), "dim"),
+    )
+
+
 def task_spans(s: Snapshot) -> Row:
-    """Gripper and tool height for the line of a small screen."""
+    """Gripper, tool height and what it was told to do for the line of a small screen."""
     spans: Row = ()
     if math.isfinite(s.inputs.gripper):
         spans = row(("  gripper", "dim"), (number(100.0 * s.inputs.gripper, 4, 0), "value"), (" % closed", "dim"))
-    return (*spans, *row(("  tool", "dim"), (number(s.inputs.pose[2], 6, 3), "value"), (" m up", "dim")))
+    return (*spans, *row(("  tool", "dim"), (number(s.inputs.pose[2], 6, 3), "value"), (" m up  ", "dim"), (s.run.instruction, "text")))

@@ -11,8 +11,6 @@ from engine.loops.heartbeats import Heartbeats
 from engine.mailbox import Latest
 from engine.types import SIGNALS, Frames, Inference, ModelState, PolicyInfo, Reason
 
-MOTION = 6  #: components of an action that move the tool
-
 
 class Policy(Protocol):
     info: PolicyInfo
@@ -109,8 +107,8 @@ class InferenceLoop:
         chunks = inference.chunks
         if chunks.dtype != np.float32:
             return f"the chunk is {chunks.dtype} instead of float32"
-        if chunks.ndim != 4 or 0 in chunks.shape or chunks.shape[3] < MOTION or (self._shape and chunks.shape != self._shape):
-            wanted = self._shape or ("members", "samples", "horizon", f"{MOTION} or more")
+        if chunks.ndim != 4 or 0 in chunks.shape or (self._shape and chunks.shape != self._shape):
+            wanted = self._shape or ("members", "samples", "horizon", "actions")
             return f"the chunk has the shape {chunks.shape} instead of {wanted}"
         if not 0.0 < inference.step_s < 1e3:
             return f"the chunk's step is {inference.step_s} s"

@@ -3,17 +3,19 @@
 import contextlib
 import copy
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
-from safetensors.torch import load_model
 from torch import Tensor
 
 from engine.policy import checkpoint, hub
 from engine.policy.errors import PolicyError
 from engine.policy.experts import expert_state
+from engine.policy.members import MEMBERS_OWN
 from engine.policy.prefix import picture_size
 
 PROCESSORS = ("policy_preprocessor.json", "policy_postprocessor.json")
@@ -24,6 +26,29 @@ SHAPING = (
     *("prefix_length", "add_image_special_tokens", "attention_mode", "num_vlm_layers", "num_expert_layers", "self_attn_every_n_layers"),
     *("expert_width_multiplier", "min_period", "max_period", "empty_cameras", "normalization_mapping"),
 )
+
+
+SIDE_MAX = 2048  #: pixels of the pictures a policy computes with
+RANGES = {"chunk_size": (1, 1000), "num_steps": (1, 50)}
+BOUNDS = {"MEAN_STD": ("mean", "std"), "MIN_MAX": ("min", "max"), "QUANTILES": ("q01", "q99"), "QUANTILE10": ("q10", "q90")}
+
+
+class _Kind(msgspec.Struct):
+    """What decides which configuration a file holds."""
+
+    type: str = ""
+
+
+class _Step(msgspec.Struct, rename={"own": "class"}):
+    """One step of a pipeline: of LeRobot's registered ones, or of a class of its own."""
+
+    registry_name: str | None = None
+    own: str | None = None
+    state_file: str | None = None
+
+
+class _Pipeline(msgspec.Struct):
+    steps: list[_Step] = []
 
 
 def _silent(text: str) -> None:
@@ -47,15 +72,33 @@ def read_config(folder: Path, progress: Callable[[str], None] = _silent) -> Any:
             raise PolicyError(f"{path} sets {name}, which this engine does not run; expected a plain SmolVLA checkpoint")
     if not config.image_features or config.robot_state_feature is None or config.action_feature is None:
         raise PolicyError(f"{path} lacks cameras, observation.state or action; expected all three with their shapes")
+    _check_ranges(path, config)
     config.vlm_model_name = str(_vlm(folder, str(config.vlm_model_name), progress))
     config.load_vlm_weights = config.compile_model = False  # the checkpoint holds them; the engine compiles by itself
     config.device = "cpu"
     return config
 
 
+def _check_ranges(path: Path, config: Any) -> None:
+    """Raises PolicyError naming the first entry of a configuration that nothing can be computed with."""
+    for name, size in picture_sizes(config).items():
+        if len(size) != 3 or size[0] != 3 or min(size) < 1:
+            raise PolicyError(f"{path} has pictures of camera '{name}' of shape {size}; expected 3 channels, height and width")
+    for name, (least, most) in RANGES.items():
+        value = getattr(config, name)
+        if not least <= value <= most:
+            raise PolicyError(f"{path} has {name} = {value}; expected {least} to {most}")
+    size = config.resize_imgs_with_padding
+    if size is not None and not (len(size) == 2 and all(1 <= side <= SIDE_MAX for side in size)):
+        raise PolicyError(f"{path} has resize_imgs_with_padding = {size}; expected two sides of 1 to {SIDE_MAX}")
+    if not 0.0 < config.min_period <= config.max_period < math.inf:
+        periods = f"min_period = {config.min_period} and max_period = {config.max_period}"
+        raise PolicyError(f"{path} has {periods}; expected the first above 0 and the second no less")
+
+
 def check_kind(path: Path) -> None:
     """Raises PolicyError unless a configuration is a SmolVLA's."""
-    kind = checkpoint.read_json(path).get("type")
+    kind = checkpoint.read_json(path, _Kind).type
     if kind != "smolvla":
         raise PolicyError(f"{path} describes a policy of type '{kind}'; expected 'smolvla'")
 
@@ -72,7 +115,7 @@ def _vlm(folder: Path, name: str, progress: Callable[[str], None]) -> Path:
     else:
         raise PolicyError(f"{folder / 'config.json'} takes its VLM from '{name}'; expected the folder {beside}, another or a hub id")
     for path in found.glob("*config.json"):
-        if "auto_map" in checkpoint.read_json(path):
+        if "auto_map" in checkpoint.read_json(path, dict[str, Any]):
             raise PolicyError(f"{path} asks for code of its own (auto_map), which is never run; expected a model that transformers knows")
     return found
 
@@ -99,8 +142,7 @@ def blank(config: Any) -> Any:
 
 def whole(path: Path, policy: Any) -> Any:
     """``policy`` with every tensor from the file, as LeRobot's ``from_pretrained`` reads it. Raises PolicyError."""
-    tensors = policy.state_dict()
-    found = checkpoint.shapes(path)
+    tensors, found = policy.state_dict(), checkpoint.shapes(path)
     first: dict[int, str] = {}
     for name, tensor in tensors.items():  # of tensors that share their memory, a file holds one
         kept = first.setdefault(tensor.data_ptr(), name)
@@ -108,8 +150,21 @@ def whole(path: Path, policy: Any) -> Any:
             first[tensor.data_ptr()] = name
     expected = {name: tuple(tensors[name].shape) for name in tensors if name in found or first[tensors[name].data_ptr()] == name}
     checkpoint.check_shapes(path, found, expected)
-    load_model(policy, path, strict=True)
+    _fill(policy, path)
     return policy
+
+
+def _fill(policy: Any, path: Path) -> None:
+    read = checkpoint.read_tensors(path)
+    checkpoint.check_numbers(path, read)
+    policy.load_state_dict(read, strict=False)
+
+
+def check_expert(path: Path) -> None:
+    """Raises PolicyError where a file has more than an action expert and a state projection, from its header alone."""
+    for name in checkpoint.shapes(path):
+        if not name.removeprefix("model.").startswith(MEMBERS_OWN):
+            raise PolicyError(f"{path} holds {name}, which is of no action expert; expected the folder where a file is of a whole policy")
 
 
 def member(path: Path, first: Any) -> Any:
@@ -123,7 +178,7 @@ def member(path: Path, first: Any) -> Any:
     checkpoint.check_shapes(path, found, {name: tuple(tensors[name].shape) for name in names})
     shared = first.model.vlm_with_expert.vlm
     policy = copy.deepcopy(first, {id(shared): shared})
-    policy.load_state_dict(checkpoint.read_tensors(path), strict=False)
+    _fill(policy, path)
     return policy
 
 
@@ -160,11 +215,11 @@ def processors(folder: Path, config: Any, device: str = "cpu", statistics: str =
         if not path.exists():
             update = f"python -m lerobot.processor.migrate_policy_normalization --pretrained-path {folder}"
             raise PolicyError(f"{path} is missing; a checkpoint from before LeRobot 0.4 gets it by `{update}`")
-        for step in checkpoint.read_json(path).get("steps", ()):
-            if "registry_name" not in step:
-                raise PolicyError(f"{path} has a step of a class of its own, {step.get('class')}; expected LeRobot's registered steps only")
-            if statistics and "state_file" in step:
-                overrides[step["registry_name"]] = {"stats": _set(folder / step["state_file"], statistics)}
+        for step in checkpoint.read_json(path, _Pipeline).steps:
+            if step.registry_name is None:
+                raise PolicyError(f"{path} has a step of a class of its own, {step.own}; expected LeRobot's registered steps only")
+            if statistics and step.state_file is not None:
+                overrides[step.registry_name] = {"stats": _set(folder / step.state_file, statistics)}
     try:
         pipelines = make_pre_post_processors(
             config, pretrained_path=str(folder), preprocessor_overrides=before, postprocessor_overrides=after
@@ -213,6 +268,13 @@ def _check_statistics(path: Path, pipeline: Any, config: Any, features: Mapping[
                 raise PolicyError(f"{path} has {key} of shape {tuple(tensor.shape)}; expected {tuple(feature.shape)}")
             if not torch.isfinite(tensor).all():
                 raise PolicyError(f"{path} has {key} that is not a number; expected the statistics of the training data")
+        low, high = (f"{name}.{key}" for key in BOUNDS[getattr(mode, "value", mode)])
+        for key in (low, high):
+            if key not in own:
+                raise PolicyError(f"{path} lacks {key}; expected it of shape {tuple(feature.shape)}")
+        spread = own[high] if high.endswith(".std") else own[high] - own[low]
+        if not (spread > 0.0).all():
+            raise PolicyError(f"{path} has {high} that is not above {'0' if high.endswith('.std') else low} throughout")
 
 
 def check_same_statistics(folders: Sequence[Path], pipelines: Sequence[tuple[Any, Any]]) -> None:

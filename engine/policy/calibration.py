@@ -4,16 +4,15 @@ Masks and NaN: a truth that is NaN was not known and is left out everywhere.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from engine.safety import vision
 from engine.types import F64
 
 LEVEL = 0.90  #: of the intervals whose coverage is counted
 WITHIN = 1.644854  #: standard deviations that hold so much of a normal distribution, either way
 BINS = 15
-NEAR = 0.45  #: m from the blade, nearer than which a free hand counts for the score (``engine.safety.vision.HAND_CLEAR``)
 
 #: what each figure has to lie within for sight to be in force
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -21,7 +20,14 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "hand_coverage_near": (0.75, 1.0),
     "human_ece": (0.0, 0.05),
     "stuck_ece": (0.0, 0.05),
+    "human_auroc": (0.95, 1.0),  # a constant probability, however well calibrated, tells nobody apart and has 0.5
+    "stuck_auroc": (0.75, 1.0),
 }
+
+
+def near(hand: F64) -> F64:
+    """The free hand's distance in m where it counts for the score; NaN elsewhere."""
+    return np.where(hand < vision.HAND_CLEAR, hand, np.nan)
 
 
 def coverage(mean: F64, deviation: F64, truth: F64) -> float:
@@ -39,11 +45,11 @@ def stretch(mean: F64, deviation: F64, truth: F64) -> float:
 
 
 def ece(probability: F64, truth: F64) -> float:
-    """Expected calibration error of a yes-or-no probability in equal bins (Naeini et al. 2015)."""
+    """Expected calibration error of a yes-or-no probability in equal bins (Naeini et al. 2015); NaN where it is no probability."""
     known = np.isfinite(truth)
-    if not known.any():
-        return np.nan
     p, y = probability[known], truth[known]
+    if not len(p) or not ((p >= 0.0) & (p <= 1.0)).all():
+        return np.nan
     bins = np.minimum((p * BINS).astype(np.int64), BINS - 1)
     gaps = np.abs(np.bincount(bins, p, BINS) - np.bincount(bins, y, BINS))
     return float(gaps.sum() / len(p))
@@ -91,6 +97,6 @@ def temperature(logits: F64, truth: F64) -> float:
     return float(min(grid, key=unlikely))
 
 
-def found_wanting(figures: Mapping[str, Any], bounds: Mapping[str, Any]) -> list[str]:
+def found_wanting(figures: Mapping[str, float]) -> list[str]:
     """The names of the bounds that a figure is missing for, or does not keep."""
-    return [name for name, (low, high) in bounds.items() if not low <= float(figures.get(name, np.nan)) <= high]
+    return [name for name, (low, high) in BOUNDS.items() if not low <= figures.get(name, np.nan) <= high]

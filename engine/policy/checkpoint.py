@@ -9,19 +9,20 @@ ensemble.json                                                     what the folde
 """
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.policy.errors import PolicyError
+from engine.tasks import KINDS
 
 MODEL = "model.safetensors"
 MANIFEST = "ensemble.json"
@@ -30,14 +31,35 @@ SIGHT = "sight.safetensors"
 SIGNALS = "signals.safetensors"
 VLM = "vlm"
 MEMBERS = "members"
+WEIGHTS = "weights"  #: name, in a file's metadata, of the SHA-256 it belongs to
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")  #: what may hold code; never opened
 SHIPPED = Path(__file__).parent / "checkpoints"
-BY_ROBOT = {"cosaw": "compact", "pickplace": "pickplace", "so101-sim": "so101"}  #: the shipped checkpoint of each robot
+
+
+class Calibrated(msgspec.Struct, frozen=True):
+    """How well a policy was found to see, by ``engine.policy.judging.bounded``, and with how much it was taught."""
+
+    calibration: dict[str, float]
+    trained_on: dict[str, int] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a policy's folder says of itself, as ``ensemble.json`` holds it; other entries are left unread."""
+
+    members: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    name: str = ""
+    robot: str = ""  #: that it was trained for; "" is any
+    instruction: str = ""  #: that it was trained on
+    mapping: dict[str, Any] | None = None  #: as ``engine.policy.mapping.from_json`` reads it; None is the robot's usual one
+    heads: dict[str, Any] | None = None  #: as ``engine.policy.readings.Sights`` describes them
+    sight: Calibrated | None = None  #: None where its heads were never calibrated
+    training: dict[str, Any] = {}  #: what training reported
+    files: dict[str, str] = {}  #: SHA-256 of every other file, by its name relative to the folder
 
 
 def shipped(robot: str) -> Path:
     """The folder of the checkpoint that ships for a robot."""
-    return SHIPPED / BY_ROBOT[robot]
+    return SHIPPED / KINDS[robot].checkpoint
 
 
 def digest(path: Path) -> str:
@@ -48,23 +70,33 @@ def digest(path: Path) -> str:
 
 def folder_files(folder: Path) -> list[str]:
     """Every file of a policy but its manifest, relative, sorted."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
 
 
 def folder_hash(folder: Path) -> str:
-    """One SHA-256 over the names and contents of a policy's files."""
+    """One SHA-256 over the names and contents of a policy's files, its manifest among them."""
     whole = hashlib.sha256()
-    for name in folder_files(folder):
+    for name in (*folder_files(folder), *(path.name for path in folder.glob(MANIFEST))):
         whole.update(f"{name} {digest(folder / name)}\n".encode())
     return whole.hexdigest()
 
 
-def weights_hash(folder: Path) -> str:
-    """One SHA-256 over the weights that the signals come from: the base's and its members'."""
+def bound(folder: Path, *others: str) -> dict[str, str]:
+    """Metadata of tensors that hold for these weights alone: one SHA-256 over the base's, its members' and the files ``others``."""
     whole = hashlib.sha256()
-    for path in (folder / MODEL, *sorted((folder / MEMBERS).glob("*.safetensors"))):
+    for path in (folder / MODEL, *sorted((folder / MEMBERS).glob("*.safetensors")), *(folder / name for name in others)):
         whole.update(f"{path.relative_to(folder)} {digest(path)}\n".encode())
-    return whole.hexdigest()
+    return {WEIGHTS: whole.hexdigest()}
+
+
+def check_bound(path: Path, *others: str) -> None:
+    """Raises PolicyError where a file was written, with ``bound``, for other weights than lie beside it."""
+    with _opened(path) as file:
+        written = (file.metadata() or {}).get(WEIGHTS, "none")
+    own = bound(path.parent, *others)[WEIGHTS]
+    if written != own:
+        made_for = " and ".join(("weights", *others))
+        raise PolicyError(f"{path} was made for {made_for} with SHA-256 {written[:12]}; those in its folder have {own[:12]}")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], half: bool, metadata: dict[str, str] | None = None) -> None:
@@ -107,6 +139,13 @@ def check_shapes(path: Path, found: Mapping[str, tuple[int, ...]], expected: Map
             raise PolicyError(f"{path} holds {name} of shape {found[name]}; expected {shape}")
 
 
+def check_numbers(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raises PolicyError naming the first tensor of weights that no training writes: of integers, or with a number that is not finite."""
+    for name, tensor in tensors.items():
+        if not (tensor.is_floating_point() and tensor.isfinite().all()):
+            raise PolicyError(f"{path} holds {name} that is not floating and finite throughout; expected what training wrote")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
@@ -125,38 +164,35 @@ def refuse_pickles(folder: Path) -> None:
             raise PolicyError(f"{folder / name} is a pickle, which may hold code and is never opened; expected {MODEL} and no such file")
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """What was written beside the tensors of a file that ``read_tensors`` reads."""
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata() or {})
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file. Raises PolicyError."""
+def read_json[T](path: Path, form: type[T]) -> T:
+    """What a JSON file holds, in that form. Raises PolicyError naming the first entry of another type."""
     if not path.is_file():
         raise PolicyError(f"{path} is missing; expected a JSON file of the policy")
     try:
-        value = json.loads(path.read_text())
-    except (ValueError, OSError) as error:
+        return msgspec.json.decode(path.read_bytes(), type=form)
+    except msgspec.ValidationError as error:
+        raise PolicyError(f"{path} has an entry of a wrong type ({error})") from error
+    except (msgspec.MsgspecError, ValueError, OSError, RecursionError) as error:
         raise PolicyError(f"{path} is not readable JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise PolicyError(f"{path} holds a {type(value).__name__}; expected a JSON object")
-    return value
 
 
-def write_manifest(folder: Path, content: Mapping[str, Any]) -> None:
+def read_manifest(folder: Path) -> Manifest:
+    """What ``write_manifest`` wrote. Raises PolicyError."""
+    return read_json(folder / MANIFEST, Manifest)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest last: it names every other file with its SHA-256."""
-    files = {name: digest(folder / name) for name in folder_files(folder)}
-    (folder / MANIFEST).write_text(json.dumps({**content, "files": files}, indent=1, sort_keys=True) + "\n")
+    named = msgspec.structs.replace(manifest, files={name: digest(folder / name) for name in folder_files(folder)})
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(named, order="sorted"), indent=1) + b"\n")
 
 
-def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+def check_files(folder: Path, manifest: Manifest) -> None:
     """Hold every file against the manifest. Raises PolicyError naming the first that is missing, changed or not named there."""
-    files = manifest.get("files", {})
     for name in folder_files(folder):
-        if name not in files:
+        if name not in manifest.files:
             raise PolicyError(f"{folder / name} is not named in {MANIFEST}; expected only files with their SHA-256 there")
-    for name, expected in files.items():
+    for name, expected in manifest.files.items():
         path = folder / name
         if not path.is_file():
             raise PolicyError(f"{path} is missing; expected the file with SHA-256 {expected[:12]}…")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.tasks import INSTRUCTIONS
+
 CAMERAS: tuple[str, ...] = ("front", "side", "top")
 IMAGE_SIZE = 128  #: pixels, square
 STATE_DIM = 9  #: of the co-sawing cell and of the Franka with its hand; a course says its own
@@ -14,17 +16,9 @@ ACTION_DIM = 7  #: dx, dy, dz in m, rotation vector (3) in rad, grip (1)
 HORIZON = 16
 STEP_S = 0.05  #: s between the actions of a chunk
 ACTION_SPACE = "cartesian_delta"
-INSTRUCTION = "Saw through the log at the line with your partner."
-
-PICK_PLACE = "Pick up the red cube and place it in the blue zone."
-LIFT = "Lift the red cube."
-REACH = "Reach the red cube with the gripper."
 
 _SENTENCES = (
-    INSTRUCTION,
-    PICK_PLACE,
-    LIFT,
-    REACH,
+    *INSTRUCTIONS.values(),
     "Reach the target with the gripper. Lift the cube from the table.",
     "Stop sawing, hold still, move left, move right, up, down, forward, back, push, pull, press, slow, faster.",
     "The robot and the person cut the wooden log with a two-handed saw along the projected line.",

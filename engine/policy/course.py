@@ -8,6 +8,9 @@ from engine.policy.mapping import Mapping
 from engine.policy.readings import Sights
 from engine.types import F32, F64
 
+LATENCY_S = 0.20  #: from exposure to the chunk's first use, as in a live run on two cores
+REPLAN_STEPS = 5  #: of 50 ms between two inferences
+
 
 class Episode(Protocol):
     """A simulated episode in steps of 50 ms. P = plant, S = state, n = joints."""
@@ -51,8 +54,8 @@ class Start:
     task: str
     seed: int
     duration: float | None = None  #: s; None = the task's own
-    latency_s: float = 0.20
-    replan_steps: int = 5
+    latency_s: float = LATENCY_S
+    replan_steps: int = REPLAN_STEPS
     spread: float = 1.0  #: above 1, the start lies outside the range trained on, up to so many times as far
     midway: bool = False  #: begin in the middle of the task
 
@@ -89,8 +92,6 @@ class Course:
     short_s: float | None = None  #: of most demonstrations; None = the task's own time
     long_s: float | None = None  #: of the others, of practice and of evaluation
     long_share: float = 0.3
-    latency_s: float = 0.20  #: from exposure to the chunk's first use, as in a live run on two cores
-    replan_steps: int = 5  #: of 50 ms between two inferences
     shake: Shake = Shake()
 
     @property
@@ -114,4 +115,4 @@ class Course:
 
     def start(self, task: str, seed: int, duration: float | None = None, spread: float = 1.0) -> Start:
         """A whole episode with a live run's latency and replanning."""
-        return Start(task, seed, self.long_s if duration is None else duration, self.latency_s, self.replan_steps, spread)
+        return Start(task, seed, self.long_s if duration is None else duration, spread=spread)

@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 
 from engine.policy import mapping, readings
-from engine.policy.compact import INSTRUCTION, LIFT, PICK_PLACE, REACH
 from engine.policy.course import Course, Episode, Painter, Shake, Start, Task
 from engine.policy.errors import PolicyError
 from engine.policy.readings import Reading, Sights
+from engine.tasks import INSTRUCTIONS, KINDS
 from engine.types import F32, F64
-
-TABLES = {"pickplace": "franka", "so101-sim": "so101"}  #: robot -> arm at the table
 
 ACTION_FLOOR = (0.01,) * 3 + (0.05,) * 3 + (0.1,)  #: m, rad, grip
 CUBE = tuple(Reading(f"cube_d{axis}", 0.0, 0.05) for axis in "xyz")  #: m, cube less tool
@@ -32,7 +30,7 @@ def cosaw() -> Course:
     return Course(
         robot="cosaw",
         name="compact",
-        tasks=(Task("saw", INSTRUCTION, wrong=PICK_PLACE),),
+        tasks=(_task("saw", "pickplace"),),
         mapping=mapping.COSAW,
         state_floor=(0.01,) * 3 + (0.02,) * 3 + (2.0,) * 3,  # m, m/s, N
         action_floor=ACTION_FLOOR,
@@ -54,9 +52,9 @@ def pickplace() -> Course:
         robot="pickplace",
         name="pickplace",
         tasks=(
-            Task("pickplace", PICK_PLACE, wrong=REACH, share=2.0),
-            Task("lift", LIFT, wrong=REACH),
-            Task("reach", REACH, wrong=PICK_PLACE),
+            _task("pickplace", "reach", 2.0),
+            _task("lift", "reach"),
+            _task("reach", "pickplace"),
         ),
         mapping=mapping.FRANKA,
         state_floor=(0.05,) * 7 + (0.005,) * 2,  # rad, m
@@ -78,7 +76,7 @@ def so101() -> Course:
     return Course(
         robot="so101-sim",
         name="so101",
-        tasks=(Task("lift", LIFT, wrong=REACH, share=1.5), Task("reach", REACH, wrong=LIFT)),
+        tasks=(_task("lift", "reach", 1.5), _task("reach", "lift")),
         mapping=mapping.SO101,
         state_floor=(0.05,) * 6,  # rad
         action_floor=ACTION_FLOOR,
@@ -92,6 +90,11 @@ def so101() -> Course:
         long_share=0.0,
         shake=Shake(push_chance=0.02, push_spread=(0.02, 0.02, 0.015)),
     )
+
+
+def _task(name: str, wrong: str, share: float = 1.0) -> Task:
+    """A task by its usual sentence, and one whose sentence asks for something else."""
+    return Task(name, INSTRUCTIONS[name], wrong=INSTRUCTIONS[wrong], share=share)
 
 
 def _saw(start: Start) -> Episode:
@@ -111,10 +114,10 @@ def _at_table(arm: str, start: Start) -> Episode:
 
 @cache
 def _stage(robot: str) -> Any:
-    if robot in TABLES:
+    if KINDS[robot].arm:
         from adapters.mujoco.tabletop.stage import TableStage
 
-        return TableStage(TABLES[robot])
+        return TableStage(KINDS[robot].arm)
     from adapters.mujoco.scene import CellStage
 
     return CellStage()
@@ -136,10 +139,10 @@ def _look(robot: str, seed: int, strength: float) -> F32:
 
 
 def _joint_limits(robot: str) -> tuple[tuple[float, float], ...]:
-    if robot in TABLES:
+    if KINDS[robot].arm:
         from adapters.mujoco.tabletop.arms import arm
 
-        return arm(TABLES[robot]).joint_limits
+        return arm(KINDS[robot].arm).joint_limits
     from adapters.mujoco import layout
 
     return layout.JOINT_LIMITS

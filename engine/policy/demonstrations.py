@@ -1,18 +1,22 @@
 """The expert's episodes as training data: collected by many processes, drawn in batches, kept on the training device."""
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine import workers as processes
 from engine.policy.course import Course
+from engine.policy.errors import PolicyError
 from engine.policy.practice import Samples
 from engine.types import F32
 
@@ -32,13 +36,19 @@ class Demonstrations:
     succeeded: NDArray[np.bool_]  #: (episodes,)
 
 
-def mapped(work: Callable[[Any], Any], given: Sequence[Any], workers: int) -> Iterator[Any]:
-    """``work`` of each of ``given``, in order: in this process with fewer than two workers, else spread over new processes."""
+def mapped(work: Callable[[Any], Any], given: Sequence[Any], workers: int) -> Generator[Any, None, None]:
+    """``work`` of each of ``given``, in order: in this process with fewer than two workers, else spread over new processes.
+
+    Raises PolicyError if one of them dies.
+    """
     if workers < 2:
         yield from map(work, given)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(work, given, chunksize=1)
+    try:
+        with processes.pool(workers) as pool:
+            yield from pool.map(work, given)
+    except BrokenProcessPool as error:
+        raise PolicyError("a worker process has ended, perhaps for want of memory; use fewer workers") from error
 
 
 def paced(done: int, whole: int, since: float) -> str:
@@ -77,9 +87,12 @@ def save(path: Path, data: Demonstrations) -> None:
 
 
 def load(path: Path) -> Demonstrations:
-    """Read back what ``save`` wrote."""
-    with np.load(path) as file:
-        return Demonstrations(**{name: file[name] for name in Demonstrations.__dataclass_fields__})
+    """Read back what ``save`` wrote. Raises PolicyError."""
+    try:
+        with np.load(path) as file:
+            return Demonstrations(**{name: file[name] for name in Demonstrations.__dataclass_fields__})
+    except (BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError) as error:
+        raise PolicyError(f"{path} is damaged ({error}); remove it, and its episodes are played again") from error
 
 
 def spreads(data: Demonstrations, course: Course) -> dict[str, dict[str, Tensor]]:

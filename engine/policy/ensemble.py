@@ -59,7 +59,6 @@ class Ensemble:
         self.statistics = statistics
         self.mapping = mapping
         self.step_s = mapping.step_s
-        self.joint_limits = joint_limits
         self.perturbed = perturbed  #: how many of the perturbations each inference runs
         self.device = torch.device(info.device)
         self.members, self.heads, self.sight = members, heads, sight
@@ -187,7 +186,10 @@ class Ensemble:
         with memory.kept_within(self.members, self.device):
             for number in range(WARM_UP_PASSES):
                 progress(f"warming up, pass {number + 1} of {WARM_UP_PASSES}")
-                self.predict(images, state, self.instruction if instruction is None else instruction, perturb, recorded=True)
+                words = self.instruction if instruction is None else instruction
+                chunks = self.predict(images, state, words, perturb, recorded=True).chunks
+                if not np.isfinite(chunks).all():
+                    raise PolicyError(f"{self.info.name} answers black pictures with actions that are not finite")
         progress(memory.in_use(self.members, self.device))
 
     def infer(self, frames: Frames, instruction: str, id: int, previous: Inference | None, now_ns: Callable[[], int]) -> Inference:

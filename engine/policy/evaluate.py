@@ -4,6 +4,7 @@ All variants of all tasks play at once in one crew of processes, on the same see
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy, deepcopy
 from dataclasses import asdict, is_dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from engine.policy import rollout, studio
 from engine.policy.course import Course, Task
 from engine.policy.ensemble import Ensemble
 from engine.policy.experts import StackedExperts
-from engine.policy.intervals import auroc, bootstrap, share, wilson
+from engine.policy.intervals import auroc, bootstrap, mean, share, wilson
 from engine.policy.loading import Options, load
 from engine.policy.rollout import Lead, Played, Trial
 from engine.types import F64, SIGNALS
@@ -39,7 +40,7 @@ def evaluate(
     ``flow_steps`` adds the ensemble at other numbers of flow steps. Raises PolicyError.
     """
     ensemble = loaded(course, path, device, progress)
-    others = {steps: _flowing(path, course, device, steps) for steps in flow_steps}
+    others = {steps: _flowing(ensemble, steps) for steps in flow_steps}
     seeds = range(seed, seed + episodes)
     plan = [
         (task, name, Trial(replace(course.start(task.name, number), spread=spread if name.startswith("far") else 1.0), lead))
@@ -102,16 +103,17 @@ def summary(outcomes: Sequence[Any]) -> dict[str, Any]:
 
 
 def disagreement(near: Sequence[Played], far: Sequence[Played]) -> dict[str, Any]:
-    """How well the epistemic signal tells starts outside the trained range from starts within it."""
+    """How well the epistemic signal tells starts outside the trained range from starts within it; bootstrap over seeds."""
     found: dict[str, Any] = {}
-    for name, value in (("first_chunk", _first), ("episode_mean", _mean)):
-        low, high = (np.array([value(one.signals[:, EPISTEMIC]) for one in runs if len(one.signals)]) for runs in (near, far))
-        low, high = low[np.isfinite(low)], high[np.isfinite(high)]
+    for name, value in (("first_chunk", _first), ("episode_mean", mean)):
+        pairs = np.array([[value(one.signals[:, EPISTEMIC]) for one in pair] for pair in zip(near, far, strict=True)])
+        pairs = pairs[np.isfinite(pairs).all(axis=1)]
+        middle = np.median(pairs, axis=0).tolist() if len(pairs) else [None, None]
         found[name] = {
-            "auroc": auroc(low, high),
-            "auroc_ci95": list(bootstrap(auroc, low, high)),
-            "near_median": float(np.median(low)) if len(low) else None,
-            "far_median": float(np.median(high)) if len(high) else None,
+            "auroc": auroc(*pairs.T),
+            "auroc_ci95": list(bootstrap(lambda rows: auroc(*rows.T), pairs)),
+            "near_median": middle[0],
+            "far_median": middle[1],
         }
     return found
 
@@ -149,11 +151,6 @@ def lines(tree: dict[str, Any]) -> list[str]:
     return found
 
 
-def _of(task: Task, played: dict[tuple[str, str], list[Played]]) -> dict[str, list[Played]]:
-    """The runs of one task by who led them."""
-    return {name: runs for (of, name), runs in played.items() if of == task.name}
-
-
 def _task_report(task: Task, played: dict[str, list[Played]]) -> dict[str, Any]:
     outcomes = {name: [one.outcome for one in runs] for name, runs in played.items()}
     report: dict[str, Any] = {
@@ -167,18 +164,15 @@ def _task_report(task: Task, played: dict[str, list[Played]]) -> dict[str, Any]:
     return report
 
 
-def _flowing(path: str, course: Course, device: str, steps: int) -> Ensemble:
-    ensemble = loaded(course, path, device)
-    for experts in ensemble.members.experts:
+def _flowing(ensemble: Ensemble, steps: int) -> Ensemble:
+    """The same at another number of flow steps."""
+    other = copy(ensemble)
+    other.members = deepcopy(ensemble.members)
+    for experts in other.members.experts:
         assert isinstance(experts, StackedExperts)
         experts.flow_steps = steps
-    return ensemble
+    return other
 
 
 def _first(values: F64) -> float:
-    return float(values[0])
-
-
-def _mean(values: F64) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    return float(values[0]) if len(values) else float("nan")

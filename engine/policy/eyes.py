@@ -4,23 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from engine.policy import checkpoint, courses, demonstrations, studio
-from engine.policy.building import features_shape
 from engine.policy.course import Course
-from engine.policy.errors import PolicyError
 from engine.policy.heads import Heads
-from engine.policy.loading import load
-from engine.policy.prefix import Prefix
+from engine.policy.loading import Options, load
+from engine.policy.smoothing import Sight
 from engine.policy.watching import Watch, Watched, watch
 from engine.types import F32, F64
-
-NOMINAL_SHARE = 0.2  #: of the episodes
 
 
 @dataclass(frozen=True)
@@ -33,6 +28,7 @@ class Eyes:
     shape: tuple[int, int]  #: (T, W)
     state: int  #: S, of the policy; the features do not depend on it
     heads: Heads | None  #: its own
+    sight: Sight | None  #: its own, once calibrated
     draw: studio.Draw
     device: str
 
@@ -43,29 +39,28 @@ class Eyes:
         return self.prefix(images, self.instruction, nothing)[2]  # type: ignore[no-any-return]
 
 
-def opened(folder: Path, device: str) -> tuple[Eyes, dict[str, Any]]:
+def opened(folder: Path, device: str) -> tuple[Eyes, checkpoint.Manifest]:
     """The eyes of the policy in a folder, and its manifest. Raises PolicyError."""
-    ensemble = load(str(folder), device)
-    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
-    robot = str(manifest.get("robot", "cosaw"))
-    if robot != "cosaw":
-        raise PolicyError(f"{folder / checkpoint.MANIFEST} is a policy for '{robot}', where no person is to be seen; expected 'cosaw'")
-    course = courses.course(robot)
+    course = courses.cosaw()
+    ensemble = load(str(folder), device, robot=course.robot, options=Options(dtype="float32"))
     images = {name: torch.zeros(1, h, w, c, dtype=torch.uint8) for name, (c, h, w) in ensemble.sizes.items()}
     batch = ensemble.prepare(images, torch.zeros(1, course.state_size), ensemble.instruction)
-    tokens = batch["observation.language.tokens"][0][batch["observation.language.attention_mask"][0]]
-    policy = ensemble.member(0)
+    tokens = batch["observation.language.tokens"][0][batch["observation.language.attention_mask"][0]].to(device)
+    pictures = torch.stack([batch[f"observation.images.{name}"] for name in ensemble.sizes], dim=1)
+    prefix = ensemble.members.prefixes[0]
+    shape = prefix(pictures, tokens, torch.zeros(1, course.state_size, device=device))[2].shape
     found = Eyes(
         course=course,
-        prefix=Prefix(policy).to(device).eval().requires_grad_(False),
-        instruction=tokens.to(device),
-        shape=features_shape(policy),
+        prefix=prefix,
+        instruction=tokens,
+        shape=(shape[1], shape[2]),
         state=course.state_size,
         heads=ensemble.heads,
+        sight=ensemble.sight,
         draw=studio.drawer(course, device),
         device=device,
     )
-    return found, manifest
+    return found, checkpoint.read_manifest(folder)
 
 
 def new_heads(eyes: Eyes) -> Heads:
@@ -81,13 +76,6 @@ def watched(eyes: Eyes, watches: Sequence[Watch], workers: int, progress: Callab
         if number % max(1, len(watches) // 5) == 0:
             progress(f"{what}: {number} of {len(watches)} episodes")
     return found
-
-
-def painted(eyes: Eyes, count: int, seed: int, strength: float | None = None) -> F32:
-    """(count, L) a look for each episode: all of one strength, or of any, some of them nominal."""
-    rng = np.random.default_rng([seed, 14])
-    strengths = np.full(count, strength) if strength is not None else rng.random(count) * (rng.random(count) >= NOMINAL_SHARE)
-    return np.stack([eyes.course.look(seed + i, float(each)) for i, each in enumerate(strengths)])
 
 
 @torch.no_grad()

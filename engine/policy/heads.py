@@ -101,10 +101,8 @@ class Heads(nn.Module):
         return found | dict(zip(self.sights.flags, flags, strict=True))
 
 
-def from_manifest(described: Any, tokens: int, width: int, where: str) -> Heads | None:
-    """Untrained heads for what a manifest's ``heads`` says; None for a list of names, heads of a form without doubt. Raises PolicyError."""
-    if isinstance(described, list):
-        return None
+def from_manifest(described: Any, tokens: int, width: int, where: str) -> Heads:
+    """Untrained heads for what a manifest's ``heads`` says. Raises PolicyError."""
     try:
         sights = Sights.from_description(described)
     except (ValueError, TypeError) as error:

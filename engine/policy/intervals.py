@@ -43,6 +43,12 @@ def bootstrap(statistic: Callable[..., float], *groups: F64, draws: int = DRAWS)
     return float(low), float(high)
 
 
+def mean(values: F64) -> float:
+    """Of the finite values; NaN where none is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
 def share(pairs: F64) -> float:
     """Sum of the first column of ``pairs`` (n, 2) over the sum of the second; NaN where that is nothing."""
     mine, theirs = pairs.sum(axis=0)

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.policy import calibration, eyes, intervals, smoothing
+from engine.limits import Limits
+from engine.policy import calibration, eyes, intervals, smoothing, studio
 from engine.policy.errors import PolicyError
 from engine.policy.eyes import Eyes
 from engine.policy.heads import Heads
@@ -23,6 +24,7 @@ from engine.types import F32, F64
 LIGHTS = (("nominal", 0.0), ("far", 1.0), ("farther", 1.5))  #: strength of the looks; training draws up to 1
 FREE_M = 0.60  #: m, from where a hand is as far off as in nominal sawing
 DRAWS = 200  #: bootstrap resamplings of the episodes
+LIMITS = Limits()
 Rows = NDArray[np.int64]
 
 
@@ -100,11 +102,15 @@ def scores(seen: Seen) -> F64:
 
 
 def bounded(told: Sequences, smoother: Smoother) -> dict[str, float]:
-    """The figures that ``calibration.BOUNDS`` speaks of, the worse of raw and smoothed; without those that nothing is known for."""
+    """The figures that ``calibration.BOUNDS`` speaks of; without those that nothing is known for.
+
+    Of doubt the worse of raw and smoothed. What tells moments apart is the smoothed: the lower of both scores counts, so one has to.
+    """
     hand, human, stuck = (told.truth(name) for name in smoothing.NEEDED)
-    near = np.where(hand < calibration.NEAR, hand, np.nan)
-    found: dict[str, list[float]] = {}
-    for seen in (raw(told), smoothed(smoother, told)):
+    near = calibration.near(hand)
+    later = smoothed(smoother, told)
+    found = {"human_auroc": [_auroc(later.human, human)], "stuck_auroc": [_auroc(later.stuck, stuck)]}
+    for seen in (raw(told), later):
         found.setdefault("hand_coverage", []).append(calibration.coverage(seen.hand, seen.deviation, hand))
         found.setdefault("hand_coverage_near", []).append(calibration.coverage(seen.hand, seen.deviation, near))
         found.setdefault("human_ece", []).append(-calibration.ece(seen.human, human))
@@ -117,8 +123,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Errors, calibration and scores on unseen seeds, in nominal light and tints and in such far from it, by figure. Raises PolicyError."""
     looking, manifest = eyes.opened(folder, device)
-    sight = smoothing.read(folder, manifest, looking.heads)
-    if looking.heads is None or sight is None:
+    sight = looking.sight
+    if looking.heads is None or sight is None or manifest.sight is None:
         raise PolicyError(f"{folder} has no calibrated sight; train it first: sawhorse train sight {folder}")
     watches = [Watch(seed + i, seconds, danger=i % 2 == 1, absent=0.15) for i in range(episodes)]
     found = eyes.watched(looking, watches, workers, progress, "episodes")
@@ -127,11 +133,11 @@ def evaluate(
         "episodes": episodes,
         "seed": seed,
         "in_force": sight.state == vision.IN_FORCE,
-        "calibration": manifest["sight"]["calibration"],
+        "calibration": manifest.sight.calibration,
     }
     for name, strength in LIGHTS:
         progress(f"{name} light and tints")
-        told = sequences(looking, looking.heads, found, eyes.painted(looking, episodes, seed + 7, strength))
+        told = sequences(looking, looking.heads, found, studio.looks(looking.course, episodes, seed + 7, strength))
         result[name] = measured(told, sight.smoother)
     return result
 
@@ -163,10 +169,9 @@ def measured(told: Sequences, smoother: Smoother) -> dict[str, Any]:
 
 def _of_seen(seen: Seen, told: Sequences) -> dict[str, Callable[[Rows], float]]:
     hand, human, stuck = (told.truth(name) for name in smoothing.NEEDED)
-    near = np.where(hand < calibration.NEAR, hand, np.nan)
-    error = seen.hand - hand
+    near = calibration.near(hand)
     return {
-        "hand_error_m": partial(_mean, np.abs(error)),
+        "hand_error_m": partial(_mean, np.abs(seen.hand - hand)),
         "hand_error_near_m": partial(_mean, np.abs(seen.hand - near)),
         "hand_coverage": lambda rows: calibration.coverage(seen.hand[rows], seen.deviation[rows], hand[rows]),
         "hand_coverage_near": lambda rows: calibration.coverage(seen.hand[rows], seen.deviation[rows], near[rows]),
@@ -183,10 +188,10 @@ def _of_score(score: F64, told: Sequences) -> dict[str, Callable[[Rows], float]]
     usual = (human == 1.0) & (stuck == 0.0) & (hand >= FREE_M)
     close = hand < vision.HAND_STOP
     return {
-        "nominal_slowed": partial(_mean, np.where(usual, score < 0.75, np.nan)),
-        "nominal_stopped": partial(_mean, np.where(usual, score < 0.5, np.nan)),
+        "nominal_slowed": partial(_mean, np.where(usual, score < LIMITS.slow_below, np.nan)),
+        "nominal_stopped": partial(_mean, np.where(usual, score < LIMITS.stop_below, np.nan)),
         "nominal_score": partial(_mean, np.where(usual, score, np.nan)),
-        "hand_missed": partial(_mean, np.where(close, score >= 0.5, np.nan)),
+        "hand_missed": partial(_mean, np.where(close, score >= LIMITS.stop_below, np.nan)),
     }
 
 
@@ -209,12 +214,13 @@ def _covered(mean: F64, deviation: F64, truth: F64, rows: Rows) -> float:
 
 
 def _mean(values: F64, rows: Rows) -> float:
-    some = values[rows]
-    known = some[np.isfinite(some)]
-    return float(known.mean()) if len(known) else float("nan")
+    return intervals.mean(values[rows])
 
 
 def _auroc(score: F64, truth: F64) -> float:
+    """NaN where a known truth has no score."""
+    if not np.isfinite(score[np.isfinite(truth)]).all():
+        return np.nan
     return intervals.auroc(score[truth == 0.0], score[truth == 1.0])
 
 

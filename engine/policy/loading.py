@@ -8,19 +8,19 @@ from typing import Any
 
 import torch
 
-from engine.policy import building, checkpoint, heads, hub, mapping, memory, smoothing, statistics
-from engine.policy.building import read_config
+from engine.policy import building, checkpoint, devices, heads, hub, mapping, memory, smoothing, statistics
+from engine.policy.checkpoint import Manifest
 from engine.policy.ensemble import Ensemble
 from engine.policy.errors import PolicyError
 from engine.policy.experts import expert_state
 from engine.policy.heads import Heads
 from engine.policy.mapping import Offered
 from engine.policy.members import Members
+from engine.tasks import KINDS
 from engine.types import PolicyInfo
 
-__all__ = ["COMPACT", "Options", "PolicyError", "load", "parameters", "read_config"]
+__all__ = ["Options", "PolicyError", "load", "parameters"]
 
-COMPACT = checkpoint.shipped("cosaw")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -40,7 +40,7 @@ class _Base:
     """The first checkpoint, read but for its weights."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest | None  #: None where LeRobot alone wrote the folder
     config: Any
     table: mapping.Mapping
 
@@ -59,8 +59,9 @@ def load(
     A folder that LeRobot alone wrote loads as an ensemble of one. ``joint_limits`` (rad) make signal 18 computable; ``offered`` is held
     against what the policy takes.
     """
+    devices.check(device)
     if device.startswith("cuda"):
-        _check_cuda(device)
+        torch.cuda.set_device(torch.device(device).index or 0)  # what is recorded later is recorded on this thread's device
     base = _base(name_or_path, robot, options, progress, offered)
     folder, config = base.folder, base.config
     progress("reading processors")
@@ -73,13 +74,14 @@ def load(
         progress(f"reading member {number} of {1 + len(paths)}")
         policies.append(building.member(path, policies[0]))
     _check_different([folder / checkpoint.MODEL, *paths], policies)
-    kept = _statistics(base, options)
+    kept = _statistics(base, options, policies[0])
     chosen = options.dtype or ("bfloat16" if device.startswith("cuda") else "float32")
     sights = _heads(base, policies[0])
-    sight = smoothing.read(folder, base.manifest, sights)
+    manifest = base.manifest or Manifest()
+    sight = smoothing.read(folder, manifest, sights)
     members = _placed(policies, DTYPES[chosen], torch.device(device), progress)
     info = PolicyInfo(
-        name=str(base.manifest.get("name", folder.name)),
+        name=manifest.name or folder.name,
         action_space=base.table.action_space,
         members=members.size,
         parameters_m=parameters(members, sights) * 1e-6,
@@ -98,7 +100,7 @@ def load(
         processors,
         info,
         base.table,
-        str(base.manifest.get("instruction", "")),
+        manifest.instruction,
         joint_limits,
         (3 if device.startswith("cuda") else 1) if options.perturbed is None else options.perturbed,
         lambda number: _one(folder, config, paths, number),
@@ -124,30 +126,22 @@ def folder_of(name: str, robot: str | None, progress: Callable[[str], None]) -> 
     raise PolicyError(f"{path} is not a folder; expected 'compact', a folder with config.json and {checkpoint.MODEL}, or a hub id")
 
 
-def _check_cuda(device: str) -> None:
-    if not torch.cuda.is_available():
-        raise PolicyError(f"device '{device}' was asked for, but no CUDA device is there; use 'cpu'")
-    count, number = torch.cuda.device_count(), torch.device(device).index or 0
-    if number >= count:
-        raise PolicyError(f"device '{device}' was asked for, but there are {count} CUDA devices, counted from 0")
-    torch.cuda.set_device(number)  # what is recorded later is recorded on this thread's device
-
-
 def _base(name: str, robot: str | None, options: Options, progress: Callable[[str], None], offered: Offered | None) -> _Base:
     folder = folder_of(name, robot, progress)
     checkpoint.refuse_pickles(folder)
-    manifest: dict[str, Any] = {}
+    manifest = None
     path = folder / checkpoint.MANIFEST
     if path.exists():
         progress("checking files")
-        manifest = checkpoint.read_json(path)
+        manifest = checkpoint.read_manifest(folder)
         checkpoint.check_files(folder, manifest)
-        if robot is not None and manifest.get("robot", robot) != robot:
-            raise PolicyError(f"{path} was trained for the robot '{manifest['robot']}'; expected one for '{robot}'")
+        if robot is not None and manifest.robot not in ("", robot):
+            raise PolicyError(f"{path} was trained for the robot '{manifest.robot}'; expected one for '{robot}'")
     elif (folder / checkpoint.MEMBERS).exists() or (folder / checkpoint.HEADS).exists():
         raise PolicyError(f"{path} is missing; expected the file that names the ensemble's parts and their SHA-256")
-    config = read_config(folder, progress)
-    table = _table(path, manifest, robot, options)
+    progress("importing lerobot")
+    config = building.read_config(folder, progress)
+    table = _table(path, manifest or Manifest(), robot, options)
     sizes = building.picture_sizes(config)
     table.check(str(folder / "config.json"), sizes, tuple(config.robot_state_feature.shape), tuple(config.action_feature.shape))
     if offered is not None:
@@ -155,24 +149,21 @@ def _base(name: str, robot: str | None, options: Options, progress: Callable[[st
     return _Base(folder, manifest, config, table)
 
 
-def _table(path: Path, manifest: dict[str, Any], robot: str | None, options: Options) -> mapping.Mapping:
+def _table(path: Path, manifest: Manifest, robot: str | None, options: Options) -> mapping.Mapping:
     """The configuration's mapping, else the checkpoint's own, else the robot's usual one."""
     if options.mapping is not None:
         return mapping.from_json(options.mapping, "the setting mapping")
-    if "mapping" in manifest:
-        return mapping.from_json({"step_s": manifest.get("step_s"), **manifest["mapping"]}, str(path))
-    usual = mapping.BY_ROBOT[str(manifest.get("robot", robot or "cosaw"))]
-    space = manifest.get("action_space", usual.action_space)
-    if space != usual.action_space:
-        raise PolicyError(f"{path} has actions of '{space}'; expected '{usual.action_space}'")
-    return usual
+    if manifest.mapping is not None:
+        return mapping.from_json(manifest.mapping, str(path))
+    known = manifest.robot or robot or "cosaw"
+    if known not in KINDS:
+        raise PolicyError(f"{path} is for the robot '{known}' and brings no mapping; expected one, or the robot {' or '.join(KINDS)}")
+    return KINDS[known].mapping
 
 
 def _member_paths(base: _Base, options: Options, processors: tuple[Any, Any], progress: Callable[[str], None]) -> list[Path]:
     """The weights of every member but the first, each held against it as far as its other files tell."""
-    own = int(base.manifest.get("members", 1))
-    if own < 1:
-        raise PolicyError(f"{base.folder / checkpoint.MANIFEST} has {own} members; expected at least one")
+    own = 1 if base.manifest is None else base.manifest.members
     if own > 1 and options.members:
         raise PolicyError(f"{base.folder} is an ensemble of {own} already; expected ensemble.members only beside a single checkpoint")
     paths = [base.folder / checkpoint.MEMBERS / f"{number}.safetensors" for number in range(1, own)]
@@ -181,11 +172,12 @@ def _member_paths(base: _Base, options: Options, processors: tuple[Any, Any], pr
         if path.is_file() or path.suffix == ".safetensors":
             if path.suffix != ".safetensors":
                 raise PolicyError(f"{path} is no safetensors file; expected an action expert's weights in one, or a folder")
+            building.check_expert(path)
             paths.append(path)
             continue
         folder = folder_of(name, None, progress)
         checkpoint.refuse_pickles(folder)
-        config = read_config(folder, progress)
+        config = building.read_config(folder, progress)
         building.check_alike(folder / "config.json", config, base.folder / "config.json", base.config)
         pair = building.processors(folder, config, statistics=base.table.statistics)
         building.check_same_statistics([base.folder, folder], [processors, pair])
@@ -193,9 +185,10 @@ def _member_paths(base: _Base, options: Options, processors: tuple[Any, Any], pr
     return paths
 
 
-def _statistics(base: _Base, options: Options) -> statistics.Statistics:
+def _statistics(base: _Base, options: Options, policy: Any) -> statistics.Statistics:
     horizon, action = base.config.chunk_size, base.config.max_action_dim
-    kept = statistics.load(base.folder, horizon, action, ensemble=bool(base.manifest))
+    features = len(base.config.image_features) * building.features_shape(policy)[1]
+    kept = statistics.load(base.folder, horizon, action, features, ensemble=base.manifest is not None)
     if options.members:  # what was nominal for one member says nothing of several
         kept = statistics.Statistics(kept.noise, None, kept.familiarity)
     if options.samples is None or options.samples == len(kept.noise):
@@ -217,14 +210,13 @@ def _check_different(paths: list[Path], policies: list[Any]) -> None:
 
 
 def _heads(base: _Base, policy: Any) -> Heads | None:
-    described = base.manifest.get("heads")
-    if described is None:
+    if base.manifest is None or base.manifest.heads is None:
         return None
-    built = heads.from_manifest(described, *building.features_shape(policy), str(base.folder / checkpoint.MANIFEST))
-    if built is None:
-        return None
+    built = heads.from_manifest(base.manifest.heads, *building.features_shape(policy), str(base.folder / checkpoint.MANIFEST))
     expected = {name: tuple(tensor.shape) for name, tensor in built.state_dict().items()}
-    built.load_state_dict(checkpoint.read_tensors(base.folder / checkpoint.HEADS, expected))
+    tensors = checkpoint.read_tensors(base.folder / checkpoint.HEADS, expected)
+    checkpoint.check_numbers(base.folder / checkpoint.HEADS, tensors)
+    built.load_state_dict(tensors)
     return built.eval().requires_grad_(False)
 
 

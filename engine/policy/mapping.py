@@ -9,6 +9,7 @@ from collections.abc import Mapping as Named
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from engine.policy.errors import PolicyError
@@ -39,8 +40,7 @@ READINGS: dict[str, tuple[Callable[[Observation], F64], int]] = {
 }
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, array_like=True):
     """One named piece of the policy's state."""
 
     name: str
@@ -49,8 +49,7 @@ class Part:
     offset: float = 0.0
 
 
-@dataclass(frozen=True)
-class Component:
+class Component(msgspec.Struct, frozen=True, array_like=True):
     """One number of the policy's action."""
 
     name: str
@@ -67,8 +66,7 @@ class Offered:
     joints: int
 
 
-@dataclass(frozen=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole mapping of one policy to one robot."""
 
     cameras: dict[str, str]  #: the policy's name -> the robot's name
@@ -150,14 +148,7 @@ class Mapping:
 
     def as_json(self) -> dict[str, Any]:
         """What ``from_json`` reads back."""
-        return {
-            "cameras": dict(self.cameras),
-            "state": [[part.name, part.size, part.scale, part.offset] for part in self.state],
-            "action_space": self.action_space,
-            "action": [[one.name, one.scale, one.offset] for one in self.action],
-            "statistics": self.statistics,
-            "step_s": self.step_s,
-        }
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
 
 
 def canonical(space: str, names: Sequence[str]) -> list[str]:
@@ -168,22 +159,16 @@ def canonical(space: str, names: Sequence[str]) -> list[str]:
 
 def from_json(value: Named[str, Any], where: str) -> Mapping:
     """The table that a manifest or the configuration writes down. Raises PolicyError naming what is wrong in it."""
-    needed, optional = ("cameras", "state", "action_space", "action"), ("statistics", "step_s")
-    for name in value:
-        if name not in needed + optional:
-            raise PolicyError(f"{where} has '{name}'; expected {', '.join(needed + optional)}")
-    for name in needed:
-        if name not in value:
-            raise PolicyError(f"{where} lacks '{name}'; expected {', '.join(needed)}")
+    rows = value.get("action")
+    written = {"action": [[row] if isinstance(row, str) else row for row in rows]} if isinstance(rows, list | tuple) else {}
     try:
-        cameras = {str(name): str(camera) for name, camera in value["cameras"].items()}
-        state = tuple(Part(str(row[0]), int(row[1]), *map(float, row[2:])) for row in value["state"])
-        action = tuple(Component(row) if isinstance(row, str) else Component(str(row[0]), *map(float, row[1:])) for row in value["action"])
-        space, step_s = str(value["action_space"]), float(value.get("step_s") or STEP_S)
-    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        table = msgspec.convert({**value, **written}, Mapping)
+    except msgspec.ValidationError as error:
         raise PolicyError(
-            f"{where} is no mapping ({error}); expected cameras = {{policy's = robot's}}, state = [[name, size], ...], action = [names]"
+            f"{where} is no mapping ({error}); expected cameras = {{policy's = robot's}}, state = [[name, size], ...], action_space, "
+            "action = [names], and perhaps statistics and step_s"
         ) from error
+    cameras, state, space, action, step_s = table.cameras, table.state, table.action_space, table.action, table.step_s
     names = [one.name for one in action]
     if space not in SPACES:
         raise PolicyError(f"{where} has actions of '{space}'; expected {' or '.join(SPACES)}")
@@ -199,7 +184,7 @@ def from_json(value: Named[str, Any], where: str) -> Mapping:
     scales = [(one.scale, one.offset) for one in state] + [(one.scale, one.offset) for one in action]
     if not np.isfinite(scales).all() or any(scale == 0.0 for scale, _ in scales):
         raise PolicyError(f"{where} has a scale that is 0 or no number")
-    return Mapping(cameras, state, space, action, str(value.get("statistics") or ""), step_s)
+    return table
 
 
 def shrunk(image: U8, height: int, width: int) -> U8 | None:
@@ -228,4 +213,3 @@ COSAW = Mapping(
 FRANKA = Mapping(_THREE, (Part("joint_position", 7), Part("fingers", 2)), "cartesian_delta", _CARTESIAN)
 #: the sixth number is the jaw in rad, 0.70 open and -0.10 closed
 SO101 = Mapping(_THREE, (Part("joint_position", 5), Part("gripper", 1, -0.80, 0.70)), "cartesian_delta", _CARTESIAN)
-BY_ROBOT = {"cosaw": COSAW, "pickplace": FRANKA, "so101-sim": SO101}  #: of a checkpoint that brings no mapping of its own

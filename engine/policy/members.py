@@ -32,6 +32,11 @@ class Answer(NamedTuple):
     also: tuple[Tensor, ...] = ()  #: what the caller computes from the features
 
 
+def ran_out(error: BaseException) -> bool:
+    """Whether memory was lacking, for which torch has no class of error on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+
+
 def prefix_difference(first: dict[str, Tensor], other: dict[str, Tensor]) -> str | None:
     """The first tensor outside what is a member's own that is not bit for bit the same in both; None if all are shared."""
     for name, tensor in first.items():
@@ -146,9 +151,9 @@ class Members(nn.Module):
                 experts.fused = fast
             try:
                 return (_captured if images.is_cuda else _traced)(step, inputs)
-            except torch.OutOfMemoryError:
-                raise
             except Exception as error:  # compilers raise many kinds
+                if ran_out(error):
+                    raise
                 slower = "goes uncompiled" if fast else "runs unrecorded"
                 tell(
                     f"the pass could not be {'compiled' if fast else 'recorded'} and {slower} ({str(error).strip().partition(chr(10))[0]})"

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from engine.policy.errors import PolicyError
-from engine.policy.members import Members
+from engine.policy.members import Members, ran_out
 
 WORKING = 0.25  #: of the weights' size, for what is computed with them
 COPIES = 2  #: of what is read: LeRobot's policy, and what the engine makes of it
@@ -68,7 +68,9 @@ def kept_within(members: Members, device: torch.device) -> Iterator[None]:
     """Running out of memory inside is a PolicyError that says what would fit."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
         free, total = free_and_total(device)
         held = members.bytes if next(members.parameters()).device.type == device.type else 0
         room = min(would_fit(sizes_of(members), free + held), members.size - 1)

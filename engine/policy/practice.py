@@ -4,13 +4,15 @@ Numpy only, so that a worker starts fast; the simulated worlds are imported when
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
-from engine.policy.course import Course, Episode, Start
+from engine import workers
+from engine.policy.course import LATENCY_S, REPLAN_STEPS, Course, Episode, Start
 from engine.policy.readings import Sights
 from engine.types import F32, F64
 
@@ -73,7 +75,7 @@ def demonstrate(course: Course, given: tuple[str, int]) -> Samples:
     """
     task, seed = given
     rng = np.random.default_rng([seed, 11])
-    steps, latency = (course.replan_steps, course.latency_s) if rng.random() < 0.4 else (2, float(rng.uniform(0.0, 0.1)))
+    steps, latency = (REPLAN_STEPS, LATENCY_S) if rng.random() < 0.4 else (2, float(rng.uniform(0.0, 0.1)))
     seconds = course.long_s if rng.random() < course.long_share else course.short_s
     midway = bool(rng.random() < course.shake.midway_share)
     episode = course.begin(Start(task, seed, seconds, latency, steps, midway=midway))
@@ -106,6 +108,13 @@ def shaken(course: Course, episode: Episode, steps: int, rng: np.random.Generato
         episode.follow(executed, steps)
 
 
+@dataclass(frozen=True)
+class Failed:
+    """What a worker raised."""
+
+    text: str
+
+
 class Hands:
     """Some episodes side by side, each led by the chunks it is handed."""
 
@@ -136,8 +145,18 @@ class Hands:
 
 
 def serve(connection: Connection, course: Course, starts: Sequence[Start]) -> None:
-    """Run ``Hands`` at the other end of a pipe: ``(method, arguments)`` in, the result out, until ``None`` comes."""
-    hands = Hands(course, starts)
-    while (message := connection.recv()) is not None:
-        method, arguments = message
-        connection.send(getattr(hands, method)(*arguments))
+    """Run ``Hands`` at the other end of a pipe: ``(method, arguments)`` in, the result out, until the pipe is closed.
+
+    What is raised goes out as ``Failed``.
+    """
+    workers.begin()
+    hands: Hands | None = None
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            method, arguments = connection.recv()
+            try:
+                hands = hands or Hands(course, starts)
+                answer = getattr(hands, method)(*arguments)
+            except Exception as error:
+                answer = Failed(f"{type(error).__name__}: {error}")
+            connection.send(answer)

@@ -133,6 +133,7 @@ class Prefix(nn.Module):
         ids = [inner.fake_image_token, inner.global_image_token] if config.add_image_special_tokens else []
         self._see: Any = _see
         self._ask: Any = _ask
+        self._offer: Any = _offer
         self._read: Any = _read
         self.register_buffer("special", torch.tensor(ids, dtype=torch.long, device=device), persistent=False)
 
@@ -140,17 +141,23 @@ class Prefix(nn.Module):
         """The same with each kind of layer compiled, once for all of its kind and each length of instruction; or no longer."""
         torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, LENGTHS)
         made: Any = partial(torch.compile, dynamic=False) if whether else lambda step: step
-        self._see, self._ask, self._read = made(_see), made(_ask), made(_read)
+        self._see, self._ask, self._offer, self._read = made(_see), made(_ask), made(_offer), made(_read)
         return self
 
     def joined(self) -> "Prefix":
-        """The same with the weights of equal inputs laid side by side, for inference only: the policy can no longer be trained or asked."""
+        """The same with the weights of equal inputs laid side by side and without those that ``forward`` does not read.
+
+        For inference only: the policy can no longer be trained or asked.
+        """
         self.states = deepcopy(self.states)
         for layer in self.vision.encoder.layers:
             _join(layer.self_attn, ("q_proj", "k_proj", "v_proj"))
-        for layer in self.text.layers:
+        for layer in self.text.layers[:-1]:
             _join(layer.self_attn, ("q_proj", "k_proj", "v_proj"))
             _join(layer.mlp, ("gate_proj", "up_proj"))
+        last = self.text.layers[-1]
+        _join(last.self_attn, ("k_proj", "v_proj"))
+        del last.self_attn.q_proj, last.self_attn.o_proj, last.post_attention_layernorm, last.mlp, self.text.norm
         return self
 
     def image_tokens(self, images: Tensor) -> Tensor:
@@ -193,12 +200,14 @@ class Prefix(nn.Module):
         table = turns(torch.arange(length + count, device=x.device).clamp(max=length), self.head_dim)
         sees = None if count == 1 else torch.cat((x.new_ones(count, length), torch.eye(count, device=x.device)), dim=1) > 0
         keys, values = [], []
-        for number, layer in enumerate(self.text.layers):
+        for layer in self.text.layers[:-1]:
             q, k, v = self._ask(layer, x, self.heads, self.key_heads, table)
             keys.append(k)
             values.append(v)
-            if number < len(self.text.layers) - 1:
-                x = self._read(layer, x, q, k, v, length, sees)
+            x = self._read(layer, x, q, k, v, length, sees)
+        k, v = self._offer(self.text.layers[-1], x, self.key_heads, table)
+        keys.append(k)
+        values.append(v)
         return torch.stack(keys), torch.stack(values), torch.cat([x[:, part] for part in where], dim=1)
 
 
@@ -226,6 +235,12 @@ def _ask(layer: Any, x: Tensor, heads: int, key_heads: int, table: tuple[Tensor,
     """Queries, keys and values of one layer of the text model."""
     q, k, v = _products(layer.self_attn, ("q_proj", "k_proj", "v_proj"), layer.input_layernorm(x))
     return rotated(split(q, heads), table), rotated(split(k, key_heads), table), split(v, key_heads)
+
+
+def _offer(layer: Any, x: Tensor, key_heads: int, table: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Keys and values of the last, whose queries nobody reads."""
+    k, v = _products(layer.self_attn, ("k_proj", "v_proj"), layer.input_layernorm(x))
+    return rotated(split(k, key_heads), table), split(v, key_heads)
 
 
 def _read(layer: Any, x: Tensor, q: Tensor, k: Tensor, v: Tensor, length: int, sees: Tensor | None) -> Tensor:

@@ -1,9 +1,9 @@
 """Closed-loop episodes: physics in worker processes, pictures and the ensemble in batches here, whoever leads each of them."""
 
 import math
-import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine import workers as processes
 from engine.policy import practice
 from engine.policy.compact import CAMERAS, IMAGE_SIZE, STEP_S
-from engine.policy.course import Course, Start
+from engine.policy.course import REPLAN_STEPS, Course, Start
 from engine.policy.demonstrations import paced
 from engine.policy.ensemble import Ensemble
+from engine.policy.errors import PolicyError
 from engine.policy.practice import Samples, Seen
 from engine.policy.studio import Draw
 from engine.signals import Pass, Tracker, perturbation
 from engine.types import F32, F64, SIGNALS
 
 PERTURBED = tuple(range(perturbation.COUNT))
+PERIOD_S = REPLAN_STEPS * STEP_S  #: between two inferences
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +66,10 @@ class Played:
 
 
 class Crew:
-    """``practice.Hands`` spread over worker processes, which play at the same time."""
+    """``practice.Hands`` spread over worker processes, which play at the same time. Raises PolicyError if one of them fails."""
 
     def __init__(self, course: Course, starts: Sequence[Start], workers: int) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = processes.Workers()
         self._count, self._workers = len(starts), min(workers, len(starts))
         self._ends, self._processes = [], []
         for number in range(self._workers):
@@ -78,9 +81,16 @@ class Crew:
             self._processes.append(process)
 
     def _all(self, method: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
-        for end, given in zip(self._ends, arguments, strict=True):
-            end.send((method, given))
-        return [end.recv() for end in self._ends]
+        try:
+            for end, given in zip(self._ends, arguments, strict=True):
+                end.send((method, given))
+            answers = [end.recv() for end in self._ends]
+        except (EOFError, OSError) as error:
+            raise PolicyError("a worker process has ended, perhaps for want of memory; use fewer workers") from error
+        for answer in answers:
+            if isinstance(answer, practice.Failed):
+                raise PolicyError(f"a worker process failed with {answer.text}")
+        return answers
 
     def _each(self, method: str) -> list[Any]:
         """One answer an episode, in the order of the starts."""
@@ -102,9 +112,11 @@ class Crew:
         return self._each("outcomes")
 
     def close(self) -> None:
-        """The processes end."""
+        """The processes end, whatever they are at."""
         for end, process in zip(self._ends, self._processes, strict=True):
-            end.send(None)
+            end.close()
+            process.terminate()
+        for process in self._processes:
             process.join()
 
 
@@ -203,21 +215,20 @@ def run(
     for i, trial in enumerate(trials):
         rows.setdefault((trial.lead, trial.start.task), []).append(i)
     groups = [_Group(lead, members, course) for (lead, _), members in rows.items()]
-    hands: practice.Hands | Crew = practice.Hands(course, starts) if workers < 2 else Crew(course, starts, workers)
-    period, seconds = course.replan_steps * STEP_S, hands.durations()
-    rounds = math.ceil(max(seconds) / period - 1e-9)
     films = _Films(len(trials))
-    began, number = time.monotonic(), 0
-    observed = hands.observe()
-    while any(one is not None for one in observed):
-        hands.follow(films.step(groups, observed, draw, looks, round(number * period * 1e9)))
+    with closing(practice.Hands(course, starts) if workers < 2 else Crew(course, starts, workers)) as hands:
+        seconds = hands.durations()
+        rounds = math.ceil(max(seconds) / PERIOD_S - 1e-9)
+        began, number = time.monotonic(), 0
         observed = hands.observe()
-        number += 1
-        if number % max(1, rounds // 10) == 0:
-            over = sum(one is None for one in observed)
-            progress(f"{len(trials)} episodes, {over} over; step {paced(number, rounds, began)}")
-    outcomes = hands.outcomes()
-    hands.close()
+        while any(one is not None for one in observed):
+            hands.follow(films.step(groups, observed, draw, looks, round(number * PERIOD_S * 1e9)))
+            observed = hands.observe()
+            number += 1
+            if number % max(1, rounds // 10) == 0:
+                over = sum(one is None for one in observed)
+                progress(f"{len(trials)} episodes, {over} over; step {paced(number, rounds, began)}")
+        outcomes = hands.outcomes()
     return [
         Played(outcome, seconds[i], films.seen[i], np.array(films.signals[i]).reshape(-1, len(SIGNALS)), np.array(films.readings[i]))
         for i, outcome in enumerate(outcomes)

@@ -24,7 +24,7 @@ class Ceilings:
 
 @dataclass(frozen=True)
 class Work:
-    """The least that must be done: every weight read once a use, only products counted."""
+    """The least that must be done: every weight read once a use, only products counted, none whose outcome is the same at every pass."""
 
     flops: float
     bytes: float
@@ -62,8 +62,9 @@ def parts(members: Members, cameras: int, words: int, observations: int, streams
     for prefix, experts in zip(members.prefixes, members.experts, strict=True):
         assert isinstance(prefix, Prefix)
         assert isinstance(experts, ReadyExperts)
-        tokens = len(prefix.places) // prefix.connector.scale_factor**2 * cameras + words + 1
-        found += [_prefix(prefix, cameras, tokens, observations), _denoising(experts, tokens, observations, streams)]
+        tokens = len(prefix.places) // prefix.connector.scale_factor**2 * cameras + words
+        found.append(_prefix(prefix, cameras, tokens, observations))
+        found.append(_denoising(experts, tokens + 1, observations, streams))
     return found
 
 
@@ -71,11 +72,11 @@ def _prefix(prefix: Prefix, cameras: int, tokens: int, observations: int) -> Wor
     patches, text = len(prefix.places), prefix.text.config
     shuffled = patches // prefix.connector.scale_factor**2
     seen = cameras * (_linear(prefix.vision) * patches + _linear(prefix.connector) * shuffled)
-    read = _linear(prefix.text.layers) * tokens
+    own = len(prefix.states)
+    read = _linear(prefix.text.layers) * (tokens + own)
     width = prefix.vision.config.hidden_size
-    attention = 2 * cameras * patches**2 * width * len(prefix.vision.encoder.layers) + 2 * tokens**2 * text.hidden_size * len(
-        prefix.text.layers
-    )
+    attention = 2 * cameras * patches**2 * width * len(prefix.vision.encoder.layers)
+    attention += 2 * (tokens**2 + own * (tokens + 1)) * text.hidden_size * (len(prefix.text.layers) - 1)
     size = sum(parameter.nbytes for name, parameter in prefix.named_parameters() if "embed_tokens" not in name)
     return Work(2.0 * observations * (seen + read + attention), size)
 
@@ -87,7 +88,7 @@ def _linear(module: nn.Module) -> int:
 def _denoising(experts: ReadyExperts, tokens: int, observations: int, streams: int) -> Work:
     rows, steps = streams * experts.horizon, experts.flow_steps
     once = {key: weight for key, weight in experts.weights.items() if key.startswith("cross")}
-    every = {key: weight for key, weight in experts.weights.items() if key not in once}
+    every = {key: weight for key, weight in experts.weights.items() if key not in once and not key.startswith("action_time_mlp_in")}
     products = sum(weight[0].numel() for weight in every.values() if weight.ndim == 3)
     seen = [tokens + experts.horizon * itself for itself in experts.itself]
     attention = 2 * experts.heads * experts.head_dim * sum(seen)

@@ -6,19 +6,20 @@ from functools import partial
 import numpy as np
 
 from engine.policy import compact
+from engine.tasks import KINDS
 from engine.types import F32, F64, SIGNALS, Frames, Inference, PolicyInfo
 
 MAGNITUDE = SIGNALS.index("magnitude")
 SCALE = 0.1  #: m, an action of unit magnitude
-ARMS = {"pickplace": "franka", "so101-sim": "so101"}  #: robot: which arm it is at the table
 
 
 def expert_of(robot: str, task: str) -> Callable[[F64], F32]:
     """What turns a plant vector (P,) of a simulated robot into the chunk (16, 7) of its expert."""
-    if robot in ARMS:
+    arm = KINDS[robot].arm
+    if arm:
         from adapters.mujoco.tabletop.expert import expert_chunk
 
-        return partial(expert_chunk, ARMS[robot], task)
+        return partial(expert_chunk, arm, task)
     from adapters.mujoco import expert
 
     return expert.expert_chunk

@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.policy import calibration, checkpoint, eyes, judging
+from engine.policy import calibration, checkpoint, eyes, judging, smoothing, studio
+from engine.policy.checkpoint import Calibrated, Manifest
 from engine.policy.demonstrations import draw_pictures, varied
 from engine.policy.eyes import Eyes
 from engine.policy.fitting import Fit, descend
 from engine.policy.heads import Heads
 from engine.policy.judging import Sequences
+from engine.policy.readings import Sights
 from engine.policy.smoothing import NEEDED, Smoother
 from engine.policy.watching import Watch
 
@@ -63,7 +66,7 @@ def train(folder: Path, plan: Plan, progress: Callable[[str], None]) -> dict[str
     judged = _sequences(looking, heads, JUDGING_SEED, half, plan, progress, "judging")
     figures = judging.bounded(judged, smoother)
     _write(folder, manifest, heads, smoother, figures, plan)
-    wanting = calibration.found_wanting(figures, calibration.BOUNDS)
+    wanting = calibration.found_wanting(figures)
     progress(f"judged: {json.dumps(figures)}")
     return {"figures": figures, "bounds": calibration.BOUNDS, "in_force": not wanting, "wanting": wanting}
 
@@ -71,7 +74,7 @@ def train(folder: Path, plan: Plan, progress: Callable[[str], None]) -> dict[str
 def _sequences(looking: Eyes, heads: Heads, seed: int, count: int, plan: Plan, progress: Callable[[str], None], what: str) -> Sequences:
     watches = [Watch(seed + i, plan.seconds, danger=i < DANGER * count, absent=ABSENT, shaken=i % 2 == 0) for i in range(count)]
     found = eyes.watched(looking, watches, plan.workers, progress, what)
-    return judging.sequences(looking, heads, found, eyes.painted(looking, count, seed))
+    return judging.sequences(looking, heads, found, studio.looks(looking.course, count, seed))
 
 
 def _fit_heads(looking: Eyes, heads: Heads, plan: Plan, progress: Callable[[str], None]) -> None:
@@ -83,9 +86,7 @@ def _fit_heads(looking: Eyes, heads: Heads, plan: Plan, progress: Callable[[str]
     found = eyes.watched(looking, watches, plan.workers, progress, "heads")
     poses = np.concatenate([one.poses for one in found])
     labels = torch.from_numpy(np.concatenate([one.labels for one in found])).to(plan.device)
-    paint = eyes.painted(looking, 4 * plan.episodes, HEADS_SEED)
-    paint = paint[np.random.default_rng(HEADS_SEED).integers(len(paint), size=len(poses))]
-    pictures = draw_pictures(looking.draw, poses, paint, plan.device, progress)
+    pictures = draw_pictures(looking.draw, poses, studio.looks(looking.course, len(poses), HEADS_SEED), plan.device, progress)
     generator = torch.Generator(device=plan.device).manual_seed(4)
     half = torch.autocast(plan.device.split(":")[0], dtype=torch.bfloat16, enabled=plan.device.startswith("cuda"), cache_enabled=False)
 
@@ -107,8 +108,7 @@ def _calibrate_heads(heads: Heads, settle: Sequences) -> None:
     names = [reading.name for reading in heads.sights.readings]
     stretches = [calibration.stretch(means[:, i], deviations[:, i], settle.truth(name)) for i, name in enumerate(names)]
     hand, truth = names.index("hand_distance"), settle.truth("hand_distance")
-    near = np.where(truth < calibration.NEAR, truth, np.nan)
-    stretches[hand] = max(stretches[hand], calibration.stretch(means[:, hand], deviations[:, hand], near))
+    stretches[hand] = max(stretches[hand], calibration.stretch(means[:, hand], deviations[:, hand], calibration.near(truth)))
     heads.stretch.copy_(torch.tensor(stretches))
     heads.soften.fill_(calibration.temperature(zones, settle.truth("zone")))
     lines = [calibration.platt(flags[:, i], settle.truth(name)) for i, name in enumerate(heads.sights.flags)]
@@ -142,22 +142,23 @@ def _calibrate_smoother(smoother: Smoother, settle: Sequences) -> None:
     """Set what makes the smoother's doubt believable; it is new, so nothing is applied yet."""
     seen = judging.smoothed(smoother, settle)
     hand, human, stuck = (settle.truth(name) for name in NEEDED)
-    near = np.where(hand < calibration.NEAR, hand, np.nan)
-    smoother.stretch.fill_(max(calibration.stretch(seen.hand, seen.deviation, truth) for truth in (hand, near)))
+    smoother.stretch.fill_(max(calibration.stretch(seen.hand, seen.deviation, truth) for truth in (hand, calibration.near(hand))))
     lines = [calibration.platt(judging.logit(seen.human), human), calibration.platt(judging.logit(seen.stuck), stuck)]
     smoother.slope.copy_(torch.tensor([slope for slope, _ in lines]))
     smoother.shift.copy_(torch.tensor([shift for _, shift in lines]))
 
 
-def _write(folder: Path, manifest: dict[str, Any], heads: Heads, smoother: Smoother, figures: dict[str, float], plan: Plan) -> None:
+def _write(folder: Path, manifest: Manifest, heads: Heads, smoother: Smoother, figures: dict[str, float], plan: Plan) -> None:
     """Heads and smoother in place of what the folder had, the manifest last."""
-    for name, module in ((checkpoint.HEADS, heads), (checkpoint.SIGHT, smoother)):
-        part = folder / f"{name}.part"
-        checkpoint.write_tensors(part, module.state_dict(), half=False)
-        part.replace(folder / name)
-    sight = {
-        "calibration": figures,
-        "bounds": {name: list(bound) for name, bound in calibration.BOUNDS.items()},
-        "trained_on": {"episodes": plan.episodes, "sequences": plan.sequences, "steps": plan.steps, "turns": plan.turns},
-    }
-    checkpoint.write_manifest(folder, {**manifest, "heads": heads.sights.described(), "sight": sight})
+    part = folder / f"{checkpoint.HEADS}.part"
+    checkpoint.write_tensors(part, heads.state_dict(), half=False)
+    part.replace(folder / checkpoint.HEADS)
+    smoothing.write(folder, smoother)
+    checkpoint.write_manifest(folder, described(manifest, heads.sights, figures, plan))
+
+
+def described(manifest: Manifest, sights: Sights, figures: dict[str, float], plan: Plan) -> Manifest:
+    """The manifest of a policy with other heads and sight, without what it told of those before."""
+    trained_on = {"episodes": plan.episodes, "sequences": plan.sequences, "steps": plan.steps, "turns": plan.turns}
+    training = {name: value for name, value in manifest.training.items() if name != "head_errors"}
+    return msgspec.structs.replace(manifest, heads=sights.described(), sight=Calibrated(figures, trained_on), training=training)

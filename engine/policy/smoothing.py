@@ -1,9 +1,7 @@
 """What is seen, smoothed over time by a small causal GRU, and the vision scores that the raw look and the smoothed one lead to."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +14,7 @@ from engine.safety import vision
 
 NEEDED = ("hand_distance", "human", "stuck")  #: what the score is made of
 HIDDEN = 16
+POSITIVE = ("stretch", "soften", "slope")  #: what calibration sets, of heads and smoother
 LONGEST_S = 1.0  #: between two looks; after a longer pause the past counts no more
 FINE = 5.0  #: by which the change from look to look is enlarged: a stroke's is a small share of what a reading ranges over
 Memory = tuple[Tensor, Tensor]  #: (1, N, HIDDEN) of the GRU, (N, R) means of the look before
@@ -127,25 +126,38 @@ class Sight:
         return values | smooth | _vision(now, (later, smooth["human_smooth"], smooth["stuck_smooth"]))
 
 
-def read(folder: Path, manifest: Mapping[str, Any], heads: Heads | None) -> Sight | None:
+def write(folder: Path, smoother: Smoother) -> None:
+    """Write a smoother into a policy's folder, bound to the weights and heads that lie there."""
+    part = folder / f"{checkpoint.SIGHT}.part"
+    checkpoint.write_tensors(part, smoother.state_dict(), half=False, metadata=checkpoint.bound(folder, checkpoint.HEADS))
+    part.replace(folder / checkpoint.SIGHT)
+
+
+def read(folder: Path, manifest: checkpoint.Manifest, heads: Heads | None) -> Sight | None:
     """What a policy's folder says of its sight; None where it was never calibrated. Raises PolicyError.
 
-    Sight whose calibration does not keep its bounds is there and disabled.
+    Sight whose calibration does not keep ``calibration.BOUNDS`` is there and disabled; it holds for the weights and heads it was
+    written for and for no others.
     """
-    described = manifest.get("sight")
-    if heads is None or described is None:
+    if heads is None or manifest.sight is None:
         return None
-    where = folder / checkpoint.MANIFEST
-    if not isinstance(described, dict) or not all(isinstance(described.get(name), dict) for name in ("calibration", "bounds")):
-        raise PolicyError(f"{where} describes a sight without calibration and bounds; expected what `sawhorse train sight` wrote")
     smoother = Smoother(heads)
     expected = {name: tuple(tensor.shape) for name, tensor in smoother.state_dict().items()}
-    smoother.load_state_dict(checkpoint.read_tensors(folder / checkpoint.SIGHT, expected))
-    try:
-        wanting = calibration.found_wanting(described["calibration"], described["bounds"])
-    except (TypeError, ValueError) as error:
-        raise PolicyError(f"{where} describes bounds of the sight's calibration that are no pairs of numbers ({error})") from error
-    return Sight(heads, smoother, vision.DISABLED if wanting or not described["bounds"] else vision.IN_FORCE)
+    path = folder / checkpoint.SIGHT
+    checkpoint.check_bound(path, checkpoint.HEADS)
+    smoother.load_state_dict(checkpoint.read_tensors(path, expected))
+    _check_numbers(folder / checkpoint.HEADS, heads)
+    _check_numbers(path, smoother)
+    wanting = calibration.found_wanting(manifest.sight.calibration)
+    return Sight(heads, smoother, vision.DISABLED if wanting else vision.IN_FORCE)
+
+
+def _check_numbers(path: Path, module: nn.Module) -> None:
+    """Raises PolicyError naming the first tensor with a number that makes no doubt or probability."""
+    for name, tensor in module.state_dict().items():
+        if not torch.isfinite(tensor).all() or (name in POSITIVE and not (tensor > 0.0).all()):
+            kind = "positive and finite" if name in POSITIVE else "finite"
+            raise PolicyError(f"{path} holds {name} that is not {kind}; expected what training wrote")
 
 
 def _probability(logit: float) -> float:

@@ -6,18 +6,18 @@ They hold for the weights they were found with and for no others: the file names
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.policy import checkpoint
 from engine.policy.errors import PolicyError
 from engine.signals.familiarity import Familiarity
-from engine.signals.nominal import Nominal
-from engine.types import F64
+from engine.signals.nominal import LEVELS, Nominal
+from engine.types import F64, SIGNALS
 
 SEED = 7  #: of the noise bank
 DEFAULT_SAMPLES = 4  #: noise samples for a checkpoint that brings no noise bank
-WEIGHTS = "weights"  #: name in the file of the SHA-256 it belongs to
 NOMINAL = ("nominal.table", "nominal.p95")
 FAMILIARITY = ("familiarity.mean", "familiarity.components", "familiarity.precision")
 
@@ -45,34 +45,38 @@ def save(folder: Path, statistics: Statistics) -> None:
         known = statistics.familiarity
         arrays |= zip(FAMILIARITY, (known.mean, known.components, known.precision), strict=True)
     tensors = {"noise": statistics.noise.float()} | {name: torch.from_numpy(array).float() for name, array in arrays.items()}
-    checkpoint.write_tensors(folder / checkpoint.SIGNALS, tensors, half=False, metadata={WEIGHTS: checkpoint.weights_hash(folder)})
+    checkpoint.write_tensors(folder / checkpoint.SIGNALS, tensors, half=False, metadata=checkpoint.bound(folder))
 
 
-def load(folder: Path, horizon: int, action: int, ensemble: bool) -> Statistics:
+def load(folder: Path, horizon: int, action: int, features: int, ensemble: bool) -> Statistics:
     """Read back what ``save`` wrote. Raises PolicyError, also where the weights are others than those it was written for.
 
-    Without ``ensemble``, a folder that LeRobot alone wrote, there may be none: then no signal has a nominal value to be compared with.
+    ``features`` is how many pooled ones an inference has. Without ``ensemble``, a folder that LeRobot alone wrote, there may be none: then
+    no signal has a nominal value to be compared with.
     """
     path = folder / checkpoint.SIGNALS
     if not ensemble and not path.exists():
         return Statistics(noise_bank(DEFAULT_SAMPLES, horizon, action))
+    checkpoint.check_bound(path)
     found = checkpoint.read_tensors(path)
-    bound, weights = checkpoint.read_metadata(path).get(WEIGHTS, "none"), checkpoint.weights_hash(folder)
-    if bound != weights:
-        raise PolicyError(f"{path} was made for weights with SHA-256 {bound[:12]}; those in its folder have {weights[:12]}")
     noise = found.get("noise")
-    if noise is None or noise.ndim != 3 or tuple(noise.shape[1:]) != (horizon, action):
+    if noise is None or noise.ndim != 3 or not len(noise) or tuple(noise.shape[1:]) != (horizon, action):
         shape = "none" if noise is None else tuple(noise.shape)
         raise PolicyError(f"{path} holds a noise bank of shape {shape}; expected (samples, {horizon}, {action})")
-    arrays = {name: tensor.double().numpy() for name, tensor in found.items() if name != "noise"}
-    nominal = Nominal(*_group(path, arrays, NOMINAL)) if NOMINAL[0] in arrays else None
-    familiarity = Familiarity(*_group(path, arrays, FAMILIARITY)) if FAMILIARITY[0] in arrays else None
-    return Statistics(noise, nominal, familiarity)
-
-
-def _group(path: Path, arrays: dict[str, F64], names: tuple[str, ...]) -> list[F64]:
-    """The arrays of these names. Raises PolicyError naming the first that is missing."""
-    for name in names:
-        if name not in arrays:
-            raise PolicyError(f"{path} lacks tensor {name}, which belongs with {names[0]}")
-    return [arrays[name] for name in names]
+    shapes = {name: tuple(tensor.shape) for name, tensor in found.items()}
+    expected = {"noise": shapes["noise"]}
+    if not shapes.keys().isdisjoint(NOMINAL):
+        expected |= {NOMINAL[0]: (len(SIGNALS), len(LEVELS)), NOMINAL[1]: (len(SIGNALS),)}
+    if not shapes.keys().isdisjoint(FAMILIARITY):
+        mean, components, precision = FAMILIARITY
+        dimensions = (*shapes.get(components, ()), 0)[0]
+        expected |= {mean: (features,), components: (dimensions, features), precision: (dimensions, dimensions)}
+    checkpoint.check_shapes(path, shapes, expected)
+    arrays = {name: tensor.double().numpy() for name, tensor in found.items()}
+    nominal = Nominal(*(arrays[name] for name in NOMINAL)) if NOMINAL[0] in arrays else None
+    never = None if nominal is None else np.isnan(nominal.p95)  # valid in training
+    for name, array in arrays.items():
+        if not (np.isfinite(array).T | (never if name in NOMINAL else False)).all():
+            raise PolicyError(f"{path} holds {name} that is not finite; expected what training wrote")
+    familiarity = Familiarity(*(arrays[name] for name in FAMILIARITY)) if FAMILIARITY[0] in arrays else None
+    return Statistics(noise.float(), nominal, familiarity)

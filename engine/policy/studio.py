@@ -17,8 +17,10 @@ DISTINCT_LOOKS = 4000
 NOMINAL_SHARE = 0.2
 
 
-def looks(course: Course, count: int, seed: int) -> F32:
-    """(count, L) colours, light and camera placement drawn at random, some far from nominal, some near; a share of them nominal."""
+def looks(course: Course, count: int, seed: int, strength: float | None = None) -> F32:
+    """(count, L) colours, light and camera placement drawn at random, all of one strength or of any; of those a share is nominal."""
+    if strength is not None:
+        return np.stack([course.look(seed + i, strength) for i in range(count)])
     rng = np.random.default_rng([seed, 12])
     drawn = np.stack([course.look(seed + i, float(rng.random())) for i in range(min(count, DISTINCT_LOOKS))])
     rows = drawn[rng.integers(len(drawn), size=count)]

@@ -1,13 +1,14 @@
 """From nothing to a shipped ensemble, top to bottom: demonstrations, prefix, practice, five experts, statistics, files.
 
 Stages leave their results in a folder ``<out>.work`` beside the policy; a run that is started again with ``resume`` takes up after the
-last stage that finished.
+last stage that finished. The policy itself is put in its place whole, once it is known to lead.
 """
 
 import json
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from msgspec import structs
 from torch import Tensor
 
-from engine.policy import checkpoint, compact, demonstrations, evaluate, practice, rollout, statistics, studio
+from engine.policy import checkpoint, compact, demonstrations, devices, evaluate, practice, rollout, statistics, studio
 from engine.policy.building import features_shape
 from engine.policy.course import Course
 from engine.policy.demonstrations import Demonstrations
@@ -37,6 +39,7 @@ SAMPLES = 4  #: noise samples a member
 FAMILIAR_DIMENSIONS = 32
 DISAGREEMENT_MIN = 1e-3  #: median epistemic signal over nominal work; below it the members are one policy and training has failed
 DEMONSTRATION_SEEDS, PRACTICE_SEEDS, NOMINAL_SEEDS = 1_000_000, 2_000_000, 3_000_000
+WRITTEN = "written"  #: what in the work folder holds the hash of the policy that came of it
 PRACTICE_RATE = 4e-4  #: of the descent that goes on with the practice
 
 Progress = Callable[[str], None]
@@ -61,6 +64,7 @@ class Plan:
 def train(out: Path, plan: Plan, resume: bool = False, progress: Progress = print) -> Ensemble:
     """Train a course's ensemble on its expert and write it to ``out``, ready for ``load(str(out))``. Raises PolicyError."""
     tell = _timed(progress)
+    devices.check(plan.device)
     work = _begun(out, plan, resume)
     torch.set_float32_matmul_precision("high")
     course, vlm = plan.course, work / checkpoint.VLM
@@ -98,26 +102,59 @@ def train(out: Path, plan: Plan, resume: bool = False, progress: Progress = prin
     tell("statistics of the training features")
     familiar = familiarity.fit(_features(policy, material, plan), FAMILIAR_DIMENSIONS)
     kept = statistics.Statistics(statistics.noise_bank(SAMPLES, compact.HORIZON, course.action_size), None, familiar)
-    write_policy(out, course, policy, experts, heads, kept, spreads, plan.size, {})
-    ensemble = evaluate.loaded(course, str(out), plan.device, tell)
-    usual = _led(ensemble, plan, draw, NOMINAL_SEEDS, plan.nominal, watched=True, painted=False, tell=tell)
-    values = np.concatenate([played.signals for played in usual])
-    disagreement = float(np.nanmedian(values[:, 0]))
-    if not disagreement > DISAGREEMENT_MIN:
-        raise PolicyError(f"{experts_file}: the members hardly disagree (median epistemic signal {disagreement:.2g}); training has failed")
-    report = {
-        "demonstrations": len(data.succeeded),
-        "observations": len(material.states),
-        "expert_success_shaken": float(data.succeeded.mean()),
-        "nominal": evaluate.summary([played.outcome for played in usual]),
-        "epistemic_median": disagreement,
-        "head_errors": head_errors(usual, heads),
-    }
-    tell(json.dumps(report))
-    write_policy(
-        out, course, policy, experts, heads, replace(kept, nominal=nominal.fit(values, np.isfinite(values))), spreads, plan.size, report
-    )
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        part = Path(folder) / "policy"
+        write_policy(part, course, policy, experts, heads, kept, spreads, plan.size, {})
+        ensemble = evaluate.loaded(course, str(part), plan.device, tell)
+        played = _led(ensemble, plan, draw, NOMINAL_SEEDS, plan.nominal, watched=True, painted=False, tell=tell)
+        usual, told = _usual(played)
+        disagreement = told["epistemic_median"]
+        if not disagreement > DISAGREEMENT_MIN:
+            raise PolicyError(
+                f"{experts_file}: the members hardly disagree (median epistemic signal {disagreement:.2g}); training has failed"
+            )
+        report = {
+            "demonstrations": len(data.succeeded),
+            "observations": len(material.states),
+            "expert_success_shaken": float(data.succeeded.mean()),
+            **told,
+            "head_errors": head_errors(played, heads),
+        }
+        tell(json.dumps(report))
+        write_policy(part, course, policy, experts, heads, replace(kept, nominal=usual), spreads, plan.size, report)
+        (work / WRITTEN).write_text(checkpoint.folder_hash(part))
+        if out.exists():
+            out.rename(Path(folder) / "before")
+        part.rename(out)
     return evaluate.loaded(course, str(out), plan.device, tell)
+
+
+def signals(folder: Path, plan: Plan, progress: Progress = print) -> dict[str, Any]:
+    """Fit what is nominal anew to ``plan.nominal`` undisturbed episodes led by the ensemble in ``folder``, and write it there.
+
+    Weights, noise bank and training features stay. Returns what the manifest then says of the episodes. Raises PolicyError.
+    """
+    tell = _timed(progress)
+    manifest = checkpoint.read_manifest(folder)
+    ensemble = evaluate.loaded(plan.course, str(folder), plan.device, tell)
+    draw = studio.drawer(plan.course, plan.device)
+    usual, told = _usual(_led(ensemble, plan, draw, NOMINAL_SEEDS, plan.nominal, watched=True, painted=False, tell=tell))
+    if usual is None:
+        raise PolicyError(f"{folder}: none of {plan.nominal} undisturbed episodes succeeded, so nothing tells what is nominal")
+    statistics.save(folder, replace(ensemble.statistics, nominal=usual))
+    checkpoint.write_manifest(folder, structs.replace(manifest, training={**manifest.training, **told}))
+    return told
+
+
+def _usual(played: list[Played]) -> tuple[nominal.Nominal | None, dict[str, Any]]:
+    """What is nominal by the episodes that succeeded, None if none did; and what the manifest says of all."""
+    good = [one.signals for one in played if one.outcome.success]
+    values = np.concatenate(good) if good else None
+    report = {
+        "nominal": {**evaluate.summary([one.outcome for one in played]), "interval_s": rollout.PERIOD_S},
+        "epistemic_median": float(np.nanmedian(np.concatenate([one.signals for one in played])[:, 0])),
+    }
+    return None if values is None else nominal.fit(values, np.isfinite(values)), report
 
 
 def demonstrate(out: Path, plan: Plan, resume: bool = False, progress: Progress = print) -> int:
@@ -135,8 +172,12 @@ def head_errors(played: list[Played], heads: Heads) -> dict[str, float]:
 def _begun(out: Path, plan: Plan, resume: bool) -> Path:
     """The work folder of ``out``. Raises PolicyError where something else lies there."""
     work = out.with_name(f"{out.name}.work")
-    if out.exists() and not resume and any(out.iterdir()):
-        raise PolicyError(f"{out} is not empty; choose another folder, or resume")
+    if out.exists() and any(out.iterdir()):
+        if not resume:
+            raise PolicyError(f"{out} is not empty; choose another folder, or resume")
+        written = work / WRITTEN
+        if not written.exists() or written.read_text() != checkpoint.folder_hash(out):
+            raise PolicyError(f"{out} is not what the training in {work} wrote; choose another folder")
     work.mkdir(parents=True, exist_ok=True)
     begun = work / "robot"
     if begun.exists() and begun.read_text() != plan.course.robot:
@@ -167,8 +208,8 @@ def _demonstrated(work: Path, plan: Plan, tell: Progress) -> Demonstrations:
         tell(f"demonstrations: {plan.episodes} episodes of the expert on {plan.workers} processes")
         tasks = [task.name for task in plan.course.dealt(plan.episodes)]
         given = [(task, DEMONSTRATION_SEEDS + number) for number, task in enumerate(tasks)]
-        shown = demonstrations.mapped(partial(practice.demonstrate, plan.course), given, plan.workers)
-        demonstrations.save(path, demonstrations.joined(plan.course, tasks, shown, tell))
+        with closing(demonstrations.mapped(partial(practice.demonstrate, plan.course), given, plan.workers)) as shown:
+            demonstrations.save(path, demonstrations.joined(plan.course, tasks, shown, tell))
     return demonstrations.load(path)
 
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.policy.course import Course, Shake
+from engine.policy.course import LATENCY_S, Course, Shake
 from engine.policy.practice import label_row, shaken
 from engine.types import F32, F64
 
 STEPS = 2  #: of 50 ms between two moments: 10 Hz, about as often as a live policy looks
-LATENCY_S = 0.20
 SCATTERED_SHARE = 0.7  #: of the moments of a scattered episode, in which the free hand is put somewhere else
 LOST_SHARE = 0.5  #: of the episodes with nobody there, in which somebody is there before and after
 CALM = Shake(push_chance=0.0, halt_chance=0.0, midway_share=0.0)

@@ -45,16 +45,13 @@ def write_policy(
         checkpoint.write_tensors(out / checkpoint.MEMBERS / f"{number}.safetensors", experts.member_state(number), half=True)
     checkpoint.write_tensors(out / checkpoint.HEADS, heads.state_dict(), half=True)
     statistics.save(out, kept)
-    content = {
-        "name": course.name,
-        "robot": course.robot,
-        "members": experts.members,
-        "heads": heads.sights.described(),
-        "mapping": course.mapping.as_json(),
-        "action_space": course.mapping.action_space,
-        "step_s": compact.STEP_S,
-        "instruction": course.tasks[0].instruction,
-        "instructions": {task.name: task.instruction for task in course.tasks},
-        "training": report,
-    }
-    checkpoint.write_manifest(out, content)
+    manifest = checkpoint.Manifest(
+        name=course.name,
+        robot=course.robot,
+        members=experts.members,
+        heads=heads.sights.described(),
+        mapping=course.mapping.as_json(),
+        instruction=course.tasks[0].instruction,
+        training=report,
+    )
+    checkpoint.write_manifest(out, manifest)

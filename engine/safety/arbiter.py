@@ -61,7 +61,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         robot=state.robot,
         cell=state.cell,
         bearable=state.bearable,
-        seen=validity.seen(inputs),
+        seen=validity.seen(inputs, state.seen),
         page=inputs.stop_page,
         latch=inputs.stop_latch,
         arm_request=inputs.arm_request,

@@ -15,7 +15,7 @@ GRIPPER_OVER = 0.2  #: share of a gripper's travel by which a reading may lie be
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The newest of everything that counts upward, as of the tick before; zeros before the first."""
+    """The newest of everything that counts upward, as of the tick before, and whether there is a gripper; zeros before the first."""
 
     tick: int = -1
     t_ns: int = 0
@@ -27,9 +27,10 @@ class Seen:
     person_seq: int = 0
     person_t_ns: int = 0
     person_exposed_ns: tuple[int, ...] = UNSEEN
+    gripper: bool = False  #: a gripper was read at least once
 
 
-def seen(inputs: Inputs) -> Seen:
+def seen(inputs: Inputs, before: Seen = Seen()) -> Seen:
     """What the next tick is compared with."""
     return Seen(
         tick=inputs.tick,
@@ -42,6 +43,7 @@ def seen(inputs: Inputs) -> Seen:
         person_seq=inputs.person_seq,
         person_t_ns=inputs.person_t_ns,
         person_exposed_ns=inputs.person_exposed_ns if len(inputs.person_exposed_ns) == len(PARTS) else UNSEEN,
+        gripper=before.gripper or inputs.gripper == inputs.gripper,
     )
 
 
@@ -61,13 +63,13 @@ def observation(inputs: Inputs, before: Seen, limits: Limits) -> Layer:
         return stopping(Reason.OBSERVATION_REORDERED, margin, old)
     if not fresh(old, limits.observation_age_max):
         return stopping(Reason.OBSERVATION_STALE, margin, old)
-    if not _measured(inputs):
+    if not _measured(inputs, before):
         return stopping(Reason.OBSERVATION_NOT_FINITE, margin, old)
     return Layer(margin=margin, age=old)
 
 
-def _measured(inputs: Inputs) -> bool:
-    """Whether every figure of the reading has its shape, is finite, and the pose holds a unit quaternion."""
+def _measured(inputs: Inputs, before: Seen) -> bool:
+    """Whether every figure of the reading has its shape, is finite, and the pose holds a unit quaternion; a gripper stays one."""
     joints = (inputs.q, inputs.dq, inputs.tau)
     sixes = (inputs.twist, inputs.wrench)
     if any(len(values) != len(inputs.q) for values in joints) or any(len(values) != 6 for values in sixes):
@@ -75,7 +77,8 @@ def _measured(inputs: Inputs) -> bool:
     if not all(finite(values) for values in (*joints, inputs.pose, *sixes)) or not finite((inputs.manipulability,)):
         return False
     gripper = inputs.gripper
-    return unit(inputs.pose) and (gripper != gripper or -GRIPPER_OVER <= gripper <= 1.0 + GRIPPER_OVER)
+    absent = gripper != gripper and not before.gripper
+    return unit(inputs.pose) and (absent or -GRIPPER_OVER <= gripper <= 1.0 + GRIPPER_OVER)
 
 
 def perception(inputs: Inputs, before: Seen, required: tuple[int, ...], limits: Limits) -> Layer:

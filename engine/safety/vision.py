@@ -16,7 +16,9 @@ BLIND = (Reason.VISION_MISSING, Reason.VISION_STALE)  #: stop at once; what is s
 
 DEVIATIONS = 2.0  #: by which the hand's distance is taken to be less than its mean
 HAND_CLEAR = 0.45  #: m from the blade, from where on the hand does not count; 0.65 m and more in nominal sawing
-HAND_STOP = 0.20  #: m, score 0.5: what a hand of 0.7 m/s covers while the pictures grow old
+#: m, score 0.5: what a hand of 0.7 m/s covers in 0.29 s. A hand of ``Limits.hand_speed``, or in pictures of up to
+#: ``Limits.inference_age_max``, may be at the blade before this layer knows: for those separation answers, by a sensor of its own
+HAND_STOP = 0.20
 CAUTION_SCORE = 0.60  #: what an unseen person or a stuck saw leaves
 HUMAN_SURE, HUMAN_DOUBTFUL = 0.90, 0.50  #: probability from which a person counts as seen, and up to which as not
 STUCK_LIKELY, STUCK_SURE = 0.50, 0.90

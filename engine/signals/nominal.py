@@ -1,4 +1,8 @@
-"""What is usual: each signal's distribution over nominal work, so that a raw value can be read as "0.97 of nominal"."""
+"""What is usual: each signal's distribution over nominal work, so that a raw value can be read as "0.97 of nominal".
+
+Signals that set an inference beside the ones before (overlap, drift, trend, mismatch) grow with the time between them: their quantiles
+hold for inferences as far apart as those they were fitted to, ``training.nominal.interval_s`` in the policy's manifest.
+"""
 
 from dataclasses import dataclass
 
@@ -24,7 +28,7 @@ class Nominal:
         return np.divide(values, self.p95, out=np.full(values.shape, np.nan), where=usable)  # type: ignore[no-any-return]
 
     def quantile(self, values: F64, valid: NDArray[np.bool_]) -> F64:
-        """(..., 18) share of nominal inferences below the value; NaN where invalid or unknown."""
+        """(..., 18) share of nominal inferences at or below the value, between whole percents interpolated; NaN where there is none."""
         shares = np.full(values.shape, np.nan)
         for i in np.flatnonzero(np.isfinite(self.p95)):
             shares[..., i] = np.interp(values[..., i], self.table[i], LEVELS)

@@ -1,16 +1,14 @@
 """Processes that play plans, one scene a task, and a file of what they found that a later run goes on from."""
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import msgspec
 
+from engine import workers as processes
 from engine.study.plan import Outcome, Plan
 
 Tell = Callable[[str], None]
@@ -78,37 +76,14 @@ def _played(plans: Sequence[Plan], workers: int) -> Iterator[Outcome]:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
     try:
-        yield pool.submit(_play, plans[0]).result()  # alone: it compiles the cameras' kernels, which the others then find compiled
-        coming: list[Future[Outcome]] = [pool.submit(_play, plan) for plan in plans[1:]]
-        for future in as_completed(coming):
-            yield future.result()
+        with processes.pool(workers) as pool:
+            yield pool.submit(_play, plans[0]).result()  # alone: it compiles the cameras' kernels, which the others then find compiled
+            coming: list[Future[Outcome]] = [pool.submit(_play, plan) for plan in plans[1:]]
+            for future in as_completed(coming):
+                yield future.result()
     except BrokenProcessPool as error:
         raise StudyError("A process that played scenes was ended from outside, perhaps for want of memory: use fewer workers.") from error
-    finally:
-        ours = set(multiprocessing.active_children()) - others
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in ours:
-            process.terminate()
-        for process in ours:
-            process.join()
-
-
-def _begin() -> None:
-    """A worker's start: an interrupt is its parent's to handle, only the parent writes to stdout, and no worker outlives it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.dup2(2, 1)
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """However it ends: a signal may leave it no time to end its workers."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _play(plan: Plan) -> Outcome:

@@ -9,12 +9,15 @@ from adapters.mujoco import episode, expert, layout
 from adapters.mujoco.episode import Episode
 from engine.policy import courses
 from engine.policy.practice import demonstrate
-from engine.types import F32, Zone
+from engine.types import Zone
 
 
 @pytest.mark.parametrize("seed", [3, 41, 1001])
 def test_the_expert_saws_ten_millimetres_on_the_line_in_time(seed: int) -> None:
-    outcome = episode.run(seed)
+    running = Episode(seed)
+    while not running.done:
+        running.follow(running.expert())
+    outcome = running.outcome()
     assert outcome.success
     assert outcome.depth_m >= episode.SUCCESS_DEPTH
     assert outcome.lateral_m < 0.005
@@ -22,10 +25,10 @@ def test_the_expert_saws_ten_millimetres_on_the_line_in_time(seed: int) -> None:
 
 
 def test_a_policy_that_stays_where_it_is_fails() -> None:
-    def idle(_: Episode) -> F32:
-        return np.zeros((16, 7), np.float32)
-
-    outcome = episode.run(3, idle, duration=6.0)
+    running = Episode(3, duration=6.0)
+    while not running.done:
+        running.follow(np.zeros((16, 7), np.float32))
+    outcome = running.outcome()
     assert not outcome.success
     assert outcome.depth_m == 0.0
 

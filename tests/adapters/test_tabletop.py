@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from adapters.base import AdapterError, Robot
-from adapters.mujoco import pickplace
-from adapters.mujoco.tabletop import expert, setting, truth
+from adapters.mujoco.tabletop import entry, expert, setting, truth
 from adapters.mujoco.tabletop.arms import arm as named
 from adapters.mujoco.tabletop.episode import Episode
 from adapters.mujoco.tabletop.franka import FRANKA
@@ -15,6 +14,7 @@ from adapters.mujoco.tabletop.robot import COMMAND_TIMEOUT, Tabletop
 from engine.types import F32, F64, Command
 
 TICK = 0.01
+STILL = 0.002  #: m
 OPEN: F32 = np.zeros((16, 7), np.float32)
 
 
@@ -125,9 +125,35 @@ def test_a_stop_outlasts_commands_until_the_robot_resumes(category: int) -> None
     assert float(robot.tool()[0][1] - stood[1]) > 0.02
 
 
+def moved(robot: Tabletop, command: Command | None, ticks: int = 40) -> float:
+    """m that the tool moves in so many ticks under one command sent each tick; None = silence."""
+    before = robot.tool()[0]
+    for _ in range(ticks):
+        if command is not None:
+            robot.command(command)
+        robot.advance(TICK)
+    return math.dist(robot.tool()[0][:3], before[:3])
+
+
+@pytest.mark.parametrize("arm", ["franka", "so101"])
+def test_commanded_brakes_hold_through_silence_and_stops_whatever_pose_is_commanded(arm: str) -> None:
+    robot = Episode(arm, "reach", 5).robot
+    up = robot.tool()[0] + np.array([0.0, 0.0, 0.05, 0, 0, 0, 0])
+    assert moved(robot, told(up, math.nan, brakes=True)) < STILL
+    assert moved(robot, told(up, math.nan)) > 0.03
+    down = robot.tool()[0] - np.array([0.0, 0.0, 0.05, 0, 0, 0, 0])
+    assert moved(robot, told(down, math.nan, brakes=True), 1) < STILL
+    assert moved(robot, None) < STILL
+    robot.stop(0)
+    assert moved(robot, told(down, math.nan)) < STILL
+    assert moved(robot, None) < STILL
+    robot.resume()
+    assert moved(robot, told(down, math.nan)) > 0.03
+
+
 def test_it_is_a_robot_and_says_what_it_does_not_know() -> None:
     robot: Robot
-    robot, rig = pickplace.build(4, 64, "lift")
+    robot, rig = entry.build("pickplace", "franka", 4, 64, "lift")
     with pytest.raises(AdapterError, match="not connected"):
         robot.read(0)
     robot.connect()
@@ -138,7 +164,7 @@ def test_it_is_a_robot_and_says_what_it_does_not_know() -> None:
     assert seen.links.shape == (4, 3)
     assert rig.names == ("front", "side", "top")
     with pytest.raises(AdapterError, match="knows no task cut; choose one of pickplace, lift, reach"):
-        pickplace.build(4, 64, "cut")
+        entry.build("pickplace", "franka", 4, 64, "cut")
     with pytest.raises(ValueError, match="no arm ur5"):
         named("ur5")
 

@@ -109,7 +109,9 @@ def test_an_engine_that_cannot_run_is_an_error_with_its_own_sentence(
 def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.policy.contest.ROUNDS_MIN", 1)
     monkeypatch.setattr("engine.policy.contest.OURS", 1)
+    monkeypatch.setattr("engine.policy.roofline.TRIES", 2)
     monkeypatch.setattr(ensemble, "WHOLE", 1)
+    monkeypatch.setattr(ensemble, "EXPOSURES", 1)
     chosen = {"model": "compact", "device": "cpu", "members": 2, "perturbations": 1}
     found = by_name(ensemble.measure(settings, 0.0, quiet, **chosen))  # type: ignore[arg-type]
     assert found["speed of that, 1 runs of 2 × (1 + 1)"].bar == 3
@@ -122,6 +124,16 @@ def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkey
     share = next(one for name, one in found.items() if name.startswith("share of the roofline"))
     assert 0 < share.value < 130
     assert {"arithmetic of 2 × (1 + 1), at least", "weights read for 2 × (1 + 1), at least", "a large copy, measured"} <= found.keys()
+
+
+def test_the_ensemble_that_is_raced_is_the_robots_own(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str, device: str, tell: object, robot: str | None = None) -> None:
+        raise PolicyError(f"{name} of {robot}")
+
+    monkeypatch.setattr("engine.policy.loading.load", load)
+    monkeypatch.setattr(ensemble, "exposures", lambda settings: [])
+    with pytest.raises(PolicyError, match="compact of pickplace"):
+        ensemble.measure(settings.model_copy(update={"robot": "pickplace"}), 0.0, quiet, model="compact")
 
 
 @pytest.mark.parametrize(

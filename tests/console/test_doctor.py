@@ -92,7 +92,7 @@ def test_an_edited_policy_file_is_named(tmp_path: Path) -> None:
     from engine.policy import checkpoint
 
     (tmp_path / "config.json").write_text("{}")
-    checkpoint.write_manifest(tmp_path, {"members": 1})
+    checkpoint.write_manifest(tmp_path, checkpoint.Manifest())
     assert cell.policy_files(str(tmp_path), "cosaw").status == "ok"
     (tmp_path / "config.json").write_text("{ }")
     found = cell.policy_files(str(tmp_path), "cosaw")

@@ -49,7 +49,8 @@ async def test_the_first_frame_does_not_wait_for_the_engine(opened: Open) -> Non
         await bench.show(scenes.loading())
         assert "LOADING MODEL" in bench.text()
         assert "importing torch" in bench.text()
-        assert "PLACEHOLDER" in bench.text()
+        assert " LOADING  NOT SAFETY-RATED" in bench.text()
+        assert "PLACEHOLDER" not in bench.text()
 
 
 async def test_resizing_to_almost_nothing_and_back_keeps_the_state(opened: Open) -> None:
@@ -132,7 +133,7 @@ async def test_no_color_wins_over_the_theme(opened: Open, monkeypatch: pytest.Mo
 
 async def test_what_was_covered_while_the_theme_changed_comes_back_in_the_new_one(opened: Open) -> None:
     looks: list[list[list[tuple[str, str]]]] = []
-    for keys in (("t",), ("w", "t", "w")):
+    for keys in (("t", "w", "w"), ("w", "t", "w")):
         async with opened(scenes.running(), (120, 34)) as bench:
             for key in keys:
                 await bench.press(key)

@@ -172,6 +172,15 @@ async def test_a_session_is_written_as_a_tar_that_unpacks_to_a_whole_session(sto
     assert verify(tmp_path / "elsewhere" / "20251122-160231-0c42").ok
 
 
+@pytest.mark.parametrize(("width", "task"), [(76, False), (116, False), (156, True)])
+def test_a_robot_is_named_in_full_and_its_task_where_there_is_room(width: int, task: bool) -> None:
+    one = Summary(session="/s/a", id="20251121-160231-0c41", robot="so101-sim", task="lift", policy="compact")
+    head, line = plain(table_rows([one], 0, {}, 0, width, 5))
+    assert line.index("so101-sim ") == head.index("robot")
+    assert (" lift " in line) is task
+    assert len(line) <= width
+
+
 @pytest.mark.parametrize("width", [76, 116])
 def test_columns_stand_under_their_headings(width: int) -> None:
     one = Summary(

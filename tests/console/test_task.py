@@ -1,23 +1,32 @@
 """What the screen shows of a robot without a saw: its task, its gripper, and nothing of a partner or a cut."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import msgspec
 import pytest
 import scenes
 from bench import SIZES, Open
+from click.testing import CliRunner
 
-from console.keymap import ARROWS, GRIPS, HOLDS, possible
+from console.commands.run import run
+from console.keymap import ARROWS, GRIPS, HOLDS, Keymap, possible
 from console.rows import plain
+from console.screens.help import help_rows
+from console.view import LIMITS
 from console.widgets.cut import cut_rows
 from console.widgets.energy import energy_rows, work_line
 from console.widgets.gains import gains_rows
+from console.widgets.header import header_rows
 from console.widgets.hold import hold_line, hold_rows
 from console.widgets.person import person_rows
 from console.widgets.state import explanation, next_step
-from console.widgets.stopped import holds
+from console.widgets.stopped import holds, way_back
 from console.widgets.task import task_rows
 from console.widgets.why import why_rows
+from engine.exits import USAGE
 from engine.limits import Limits
-from engine.tasks import LIMITS
+from engine.tasks import KINDS
 from engine.types import NO_ENERGY, Mode, Snapshot
 
 OF_A_SAW = ("partner", "stroke", "across", "blade", "kerf", "CUT", "SAW", "cut ", "pull", "nan")
@@ -51,11 +60,11 @@ def test_servos_have_no_tank_and_no_spring_of_their_own() -> None:
     assert "no energy tank" in said
     assert "by its servos" in said
     held = scenes.stopped(latched=False)
-    assert holds(msgspec.structs.replace(held, energy=NO_ENERGY), Limits(**LIMITS["so101-sim"])) == "every axis holds, by its servos"
+    assert holds(msgspec.structs.replace(held, energy=NO_ENERGY), Limits(**KINDS["so101-sim"].limits)) == "every axis holds, by its servos"
 
 
 def test_a_robot_that_nobody_holds_is_said_to_hold_every_axis() -> None:
-    assert holds(scenes.stopped(latched=False), Limits(**LIMITS["pickplace"])).startswith("every axis holds, at")
+    assert holds(scenes.stopped(latched=False), Limits(**KINDS["pickplace"].limits)).startswith("every axis holds, at")
 
 
 def test_keys_of_the_partner_and_the_line_are_not_offered_and_the_gripper_s_are_while_jogging() -> None:
@@ -80,3 +89,80 @@ async def test_the_screen_holds_the_task_at_every_size(opened: Open, size: tuple
         assert "51 % closed" in screen
         assert "CUT / PARTNER" not in screen
         assert " pull" not in screen
+
+
+def gripping(make: Callable[[], Snapshot]) -> Snapshot:
+    """A stop of an arm at a table with a cube in its gripper."""
+    table, stop = make(), scenes.stopped(latched=False)
+    return msgspec.structs.replace(table, decision=stop.decision, events=stop.events, command=stop.command)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("make", [scenes.table, scenes.servos])
+async def test_after_a_stop_it_says_what_the_gripper_does(opened: Open, size: tuple[int, int], make: Callable[[], Snapshot]) -> None:
+    async with opened(gripping(make), size) as bench:
+        said = " ".join(bench.text().replace("│", " ").split())
+        assert "WHY IT STOPPED" in said
+        assert "gripper stays at 51 %" in said
+        assert "G lets it move" in said
+
+
+def test_the_way_back_in_a_jog_mode_ends_with_an_arrow() -> None:
+    jogging = scenes.jogged(gripping(scenes.table), Mode.JOG_XYZ)
+    assert way_back(jogging, LIMITS)[-1][1] == "an arrow held moves it"
+    assert way_back(gripping(scenes.table), LIMITS)[-1][1] == "G lets it move"
+
+
+def test_nobody_holds_anything_to_run_at_a_table() -> None:
+    said = " ".join(plain(person_rows(scenes.seen(scenes.table()), 27, 5)))
+    assert "not sensed: no sensor follows the person" in said
+    assert "hold to run" not in said
+    assert "tool" not in said
+    assert "hold to run" in " ".join(plain(person_rows(scenes.seen(scenes.unsensed()), 27, 5)))
+
+
+@pytest.mark.parametrize(("height", "width"), [(30, 40), (13, 34), (4, 30), (1, 30)])
+def test_servos_are_shown_no_spring(height: int, width: int) -> None:
+    rows = plain(gains_rows(scenes.seen(scenes.servos()), width, height))
+    assert len(rows) <= height
+    said = "\n".join(rows)
+    assert "speed" in said
+    assert not [word for word in ("K ", "D ", "F ", "N/m", "tank", "N m") if word in said]
+
+
+def test_the_task_stands_in_the_lines_of_a_small_screen() -> None:
+    view = scenes.seen(scenes.servos())
+    assert "so101-sim sim  lift  compact" in "".join(plain(header_rows(view, 80)))
+    assert "Lift the red cube." in "".join(plain(work_line(view, 80)))
+
+
+def test_what_the_model_sees_of_a_thing_stands_in_one_row() -> None:
+    ways = {f"{thing}_d{axis}": 0.01 * i for thing in ("cube", "zone") for i, axis in enumerate("xyz", 1)}
+    table = scenes.table()
+    brief = msgspec.structs.replace(table.inference, heads={**ways, "cube_dx_sd": 0.004, "holding": 0.97})  # type: ignore[type-var]
+    said = [line for line in plain(task_rows(scenes.seen(msgspec.structs.replace(table, inference=brief)), 34, 12)) if "sees" in line]
+    assert [" ".join(line.split()) for line in said] == ["sees cube +10 +20 +30 mm ± 4", "sees zone +10 +20 +30 mm", "sees holding 0.970"]
+    assert max(map(len, said)) <= 34
+
+
+def test_the_keys_at_a_table_are_its_own() -> None:
+    said = "\n".join(plain(help_rows(Keymap(), "live", 80, saw=False)))
+    for fact in ("TASK, XYZ, TOOL, JOINT", "opens the gripper", "closes the gripper", "Jog −y · joint −"):
+        assert fact in said
+    assert not [word for word in ("partner", "PARTNER", "saw", "SAW", "CUT", "Line", "Log") if word in said]
+
+
+async def test_a_camera_without_room_and_a_theme_are_told(opened: Open) -> None:
+    async with opened(scenes.table(), SIZES[0]) as bench:
+        await bench.press("v")
+        assert "No room for a picture" in bench.text()
+        await bench.press("t")
+        assert "Theme: light." in bench.text()
+
+
+def test_the_demonstration_of_another_robot_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    result = CliRunner().invoke(run, ["--demo", "--headless", "--robot", "so101-sim", "--store", str(store)])
+    assert result.exit_code == USAGE
+    assert result.output == "sawhorse: The demonstration is of cosaw only: leave out --demo, or --robot so101-sim.\n"
+    assert not store.exists()

@@ -1,6 +1,7 @@
 """What each widget says of a snapshot, read as text."""
 
 import math
+import re
 from collections.abc import Callable
 
 import msgspec
@@ -168,16 +169,16 @@ def test_a_slow_or_old_inference_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("make", "shown"),
-    [(scenes.running, ""), (scenes.placeholder, "PLACEHOLDER"), (scenes.loading, "PLACEHOLDER · model loading"), (scenes.disarmed, "")],
+    [(scenes.running, ""), (scenes.placeholder, "PLACEHOLDER"), (scenes.loading, "LOADING"), (scenes.disarmed, "")],
 )
 def test_placeholder_is_shown_unless_the_real_model_drives(make: object, shown: str) -> None:
     snapshot: Snapshot = make()  # type: ignore[operator]
     assert placeholder(snapshot) == shown
     for width in (60, 80, 120):
         rows = header_rows(seen(snapshot), width)
-        assert ("PLACEHOLDER" in text(rows)) is bool(shown)
+        assert ("PLACEHOLDER" in text(rows)) is (shown == "PLACEHOLDER")
         assert "NOT SAFETY-RATED" in text(rows)
-        assert not shown or any("PLACEHOLDER" in part and role == "placeholder" for part, role in rows[0])
+        assert not shown or any(shown in part and role == "placeholder" for part, role in rows[0])
 
 
 def test_a_model_that_failed_is_a_placeholder_too() -> None:
@@ -323,6 +324,29 @@ def test_arming_names_robot_policy_force_and_session() -> None:
     for fact in ("cosaw (simulated)", "compact×5 cpu", "60 N", "20251124T160231-0c41", "Hold Enter"):
         assert fact in shown
     assert "C clears it" in text(arm_rows(seen(scenes.stopped()), 116))
+
+
+def test_arming_names_the_task_and_what_was_said_at_the_design_width() -> None:
+    shown = text(arm_rows(seen(scenes.table()), 76))
+    for fact in ("pickplace Pick up the red cube and place it in the blue zone.", "session 0c41"):
+        assert fact in shown
+    loading = text(arm_rows(seen(scenes.loading()), 76))
+    assert "policy loading" in loading
+    assert "NONE" not in loading
+
+
+@pytest.mark.parametrize("late", [0.9, 123.4, 4321.0])
+def test_no_number_touches_the_word_before_it(late: float) -> None:
+    snapshot = scenes.running()
+    slow = msgspec.structs.replace(
+        snapshot,
+        loop=msgspec.structs.replace(snapshot.loop, late_p99_ms=late),
+        inference=msgspec.structs.replace(snapshot.inference, age=late / 1e3),
+        frame_age=late / 1e3,
+    )
+    view = seen(slow)
+    told = text([loop_note(view), inference_note(view), *brief_rows(view, 80)])
+    assert re.search(r"(p99|age|frame)[\d.]", told) is None
 
 
 @pytest.mark.parametrize("size", [(58, 18), (40, 10), (20, 5), (20, 1), (1, 1)])

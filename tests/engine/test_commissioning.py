@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from adapters.mujoco import world
-from engine.commissioning import REGIONS, UNTOUCHABLE, CommissioningError, commissioned, load_body, load_cell
+from engine.commissioning import REGIONS, UNTOUCHABLE, CommissioningError, cell_of, commissioned, load_body, load_cell
 from engine.limits import Limits
 from engine.safety.cell import Cell
+from engine.tasks import KINDS
 
 BODY = Path("engine/safety/body.toml").resolve()
 CELL = Path("adapters/mujoco/cosaw.toml").resolve()
@@ -105,6 +106,27 @@ def test_a_region_too_many_is_refused(tmp_path: Path) -> None:
 def test_limits_that_the_cell_cannot_keep_are_refused(limits: Limits, words: str) -> None:
     with pytest.raises(CommissioningError, match=re.escape(words)):
         commissioned(None, None, limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(tilt_max=7.0), "limits.tilt_max = 7.0 rad must be from 0.02 to 0.3 rad"),
+        (Limits(stroke_yield=0.001), "limits.stroke_yield = 0.001 m/s must be more than limits.rest_speed = 0.01 m/s"),
+        (Limits(stroke_yield=0.02, rest_speed=0.03), "limits.stroke_yield = 0.02 m/s must be more than limits.rest_speed = 0.03 m/s"),
+        (Limits(workspace_min=(0.05, -0.5, 0.0)), "limits.workspace_min[2] = 0.0 m must be from 0.05 to 1.3 m"),
+    ],
+)
+def test_the_saw_s_partner_is_not_configured_away(limits: Limits, words: str) -> None:
+    with pytest.raises(CommissioningError, match=re.escape(words)):
+        cell_of("cosaw", None, None, limits)
+
+
+@pytest.mark.parametrize("robot", ["pickplace", "so101-sim"])
+def test_no_other_robot_gives_way(robot: str) -> None:
+    cell_of(robot, None, None, Limits(**KINDS[robot].limits))
+    with pytest.raises(CommissioningError, match=f"for the robot {robot}: nobody holds the other end"):
+        cell_of(robot, None, None, Limits(**KINDS[robot].limits | {"stroke_yield": 0.1}))
 
 
 def test_a_sensor_is_there_or_not(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from annotated_types import Interval
 
 from engine.config import ConfigError, Settings, load, origins
 from engine.limits import Limits
-from engine.tasks import INSTRUCTIONS, LIMITS, ROBOTS, TASKS
+from engine.tasks import INSTRUCTIONS, KINDS, ROBOTS
 
 HINTS = get_type_hints(Limits, include_extras=True)
 NUMBERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is Annotated]
@@ -86,9 +86,12 @@ def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: py
         ({"ensemble": {"perturbd": 1}}, "did you mean 'perturbed'?"),
         (
             {"ensemble": {"perturbed": 4}},
-            "perturbed = 4 from flag --ensemble.perturbed is not allowed: it must be at least 0 and at most 3.",
+            "perturbed = 4 from flag --ensemble.perturbed is not allowed: it must be at least 1 and at most 3.",
         ),
-        ({"mapping": {"cameras": {"a": "front"}}}, "is not allowed: it lacks 'state'; expected cameras, state, action_space, action."),
+        (
+            {"mapping": {"cameras": {"a": "front"}}},
+            "it is no mapping (Object missing required field `state`); expected cameras",
+        ),
         ({"device": "gpu"}, "device = 'gpu' from flag --device is not allowed: use cpu, cuda or cuda:N with N from 0 to 99."),
         ({"device": "cuda:9999999999999"}, "device = 'cuda:9999999999999' from flag --device is not allowed: use cpu, cuda or cuda:N with"),
         ({"device": "cuda:\u0661"}, "use cpu, cuda or cuda:N with N from 0 to 99."),
@@ -234,14 +237,14 @@ def test_settings_survive_the_way_to_the_engine_process() -> None:
 
 @pytest.mark.parametrize("robot", ROBOTS)
 def test_task_instruction_and_limits_follow_the_robot_unless_they_are_set(robot: str) -> None:
-    for task in TASKS[robot]:
+    for task in KINDS[robot].tasks:
         settings = load({"robot": robot, "task": task})
         assert settings.instruction == INSTRUCTIONS[task]
-        assert settings.limits == Limits(**LIMITS[robot])
-    assert load({"robot": robot}).task == TASKS[robot][0]
+        assert settings.limits == Limits(**KINDS[robot].limits)
+    assert load({"robot": robot}).task == KINDS[robot].tasks[0]
     own = load({"robot": robot, "instruction": "Wave.", "limits": {"force_max": 12.0}})
     assert own.instruction == "Wave."
-    assert own.limits == Limits(**LIMITS[robot] | {"force_max": 12.0})
+    assert own.limits == Limits(**KINDS[robot].limits | {"force_max": 12.0})
     assert Settings.model_validate_json(own.model_dump_json()) == own
 
 

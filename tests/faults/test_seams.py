@@ -153,7 +153,8 @@ CHUNKS: dict[str, Callable[[Inference], Inference]] = {
     "horizon": chunks(lambda c: c[:, :, :3]),
     "no horizon": chunks(lambda c: c[:, :, :0]),
     "three axes": chunks(lambda c: c[0]),
-    "no motion": chunks(lambda c: c[..., :5]),
+    "fewer actions": chunks(lambda c: c[..., :5]),
+    "no action": chunks(lambda c: c[..., :0]),
     "no step": lambda inference: msgspec.structs.replace(inference, step_s=0.0),
     "NaN step": lambda inference: msgspec.structs.replace(inference, step_s=float("nan")),
     "pose": lambda inference: msgspec.structs.replace(inference, base_pose=np.zeros(6)),
@@ -168,6 +169,13 @@ def test_what_is_no_chunk_is_told_and_never_followed(policies: Policies, how: st
     assert policies.loop.fault == Reason.CHUNK_WRONG
     assert len(policies.faults) == 1
     assert policies.answer() is not None
+    assert policies.loop.fault == Reason.OK
+
+
+def test_five_joints_without_a_gripper_are_a_chunk(policies: Policies) -> None:
+    found = policies.answer(chunks(lambda c: c[..., :5]))
+    assert found is not None
+    assert found.chunks.shape[3] == 5
     assert policies.loop.fault == Reason.OK
 
 

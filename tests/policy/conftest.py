@@ -174,9 +174,7 @@ def plain(folder: Path) -> Path:
 
 def resign(folder: Path) -> None:
     """Write the manifest again, as if training had made the spoiled files."""
-    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
-    manifest.pop("files")
-    checkpoint.write_manifest(folder, manifest)
+    checkpoint.write_manifest(folder, checkpoint.read_manifest(folder))
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

@@ -8,6 +8,7 @@ import torch
 from engine.policy import compact
 from engine.policy.ensemble import Ensemble
 from engine.policy.loading import load
+from engine.tasks import INSTRUCTIONS
 from tests.policy.conftest import frames
 
 
@@ -15,7 +16,7 @@ def lerobot_chunks(ensemble: Ensemble, seed: int) -> np.ndarray:
     """(E, B, H, A) by LeRobot's own ``predict_action_chunk`` and processors, one member and one noise sample after another."""
     shown = frames(seed)
     images = {name: torch.from_numpy(image)[None] for name, image in shown.images.items()}
-    batch = ensemble.prepare(images, torch.from_numpy(ensemble.mapping.state_of(shown.observation))[None], compact.INSTRUCTION)
+    batch = ensemble.prepare(images, torch.from_numpy(ensemble.mapping.state_of(shown.observation))[None], INSTRUCTIONS["saw"])
     rows = []
     for member in range(ensemble.info.members):
         policy = ensemble.member(member)
@@ -26,7 +27,7 @@ def lerobot_chunks(ensemble: Ensemble, seed: int) -> np.ndarray:
 
 
 def test_every_member_equals_lerobots_predict_action_chunk(ensemble: Ensemble) -> None:
-    inference = ensemble.infer(frames(1), compact.INSTRUCTION, 1, None, lambda: 0)
+    inference = ensemble.infer(frames(1), INSTRUCTIONS["saw"], 1, None, lambda: 0)
     expected = lerobot_chunks(ensemble, 1)
     assert inference.chunks.shape == expected.shape == (3, 2, compact.HORIZON, compact.ACTION_DIM)
     np.testing.assert_allclose(inference.chunks, expected, atol=1e-5)
@@ -36,7 +37,7 @@ def test_every_member_equals_lerobots_predict_action_chunk(ensemble: Ensemble) -
 def test_the_shipped_ensemble_equals_lerobot_too() -> None:
     shipped = load("compact")
     assert shipped.info.members == 5
-    inference = shipped.infer(frames(2), compact.INSTRUCTION, 1, None, lambda: 0)
+    inference = shipped.infer(frames(2), INSTRUCTIONS["saw"], 1, None, lambda: 0)
     np.testing.assert_allclose(inference.chunks, lerobot_chunks(shipped, 2), atol=1e-5)
 
 
@@ -44,16 +45,16 @@ def test_a_batch_equals_its_observations_one_by_one(ensemble: Ensemble) -> None:
     shown = [frames(seed) for seed in (3, 4)]
     images = {name: torch.from_numpy(np.stack([f.images[name] for f in shown])) for name in compact.CAMERAS}
     states = torch.from_numpy(np.stack([ensemble.mapping.state_of(f.observation) for f in shown]))
-    together = ensemble.predict(images, states, compact.INSTRUCTION)
+    together = ensemble.predict(images, states, INSTRUCTIONS["saw"])
     for i, one in enumerate(shown):
-        alone = ensemble.infer(one, compact.INSTRUCTION, 1, None, lambda: 0)
+        alone = ensemble.infer(one, INSTRUCTIONS["saw"], 1, None, lambda: 0)
         np.testing.assert_allclose(together.chunks[i], alone.chunks, atol=1e-5)
 
 
 def test_a_policy_saved_and_loaded_is_the_same_policy(untrained: Path, ensemble: Ensemble, tmp_path: Path) -> None:
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-    from engine.policy.loading import read_config
+    from engine.policy.building import read_config
 
     plain = SmolVLAPolicy.from_pretrained(untrained, config=read_config(untrained), strict=True)
     first = ensemble.member(0).state_dict()

@@ -1,20 +1,30 @@
 """A policy that does not fit is refused with a sentence that names the file and what was expected."""
 
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_model
+from safetensors.torch import load_file, save_file, save_model
 
 from engine.policy import building, checkpoint, compact
 from engine.policy.ensemble import Ensemble
-from engine.policy.loading import COMPACT, PolicyError, load, read_config
+from engine.policy.loading import Options, PolicyError, load
 from engine.policy.mapping import Offered
+from engine.tasks import INSTRUCTIONS
 from tests.policy.conftest import resign, retouch, rewrite
 
 NORMALISER = "policy_preprocessor_step_5_normalizer_processor.safetensors"
 UNNORMALISER = "policy_postprocessor_step_0_unnormalizer_processor.safetensors"
+
+
+@pytest.fixture
+def described(untrained: Path, tmp_path: Path) -> Path:
+    """A copy of the untrained policy without its weights, to spoil."""
+    weights = shutil.ignore_patterns(checkpoint.MODEL, checkpoint.MEMBERS)
+    return Path(shutil.copytree(untrained, tmp_path / "policy", ignore=weights))
 
 
 # what there is not
@@ -44,13 +54,57 @@ def test_no_member_is_refused(folder: Path, plain: Path) -> None:
         load(str(plain))
 
 
-def test_an_ensemble_of_none_is_refused(folder: Path) -> None:
-    rewrite(folder / checkpoint.MANIFEST, lambda manifest: manifest.update(members=0))
-    with pytest.raises(PolicyError, match=r"ensemble.json has 0 members; expected at least one"):
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"members": 0}, r"Expected `int` >= 1 - at `\$.members`"),
+        ({"members": 17}, r"Expected `int` <= 16 - at `\$.members`"),
+        ({"members": "five"}, r"Expected `int`, got `str` - at `\$.members`"),
+        ({"members": None}, r"Expected `int`, got `null` - at `\$.members`"),
+        ({"files": {"config.json": 3}}, r"Expected `str`, got `int` - at `\$.files\[...\]`"),
+        ({"name": ["a"]}, r"at `\$.name`"),
+        ({"robot": 7}, r"at `\$.robot`"),
+        ({"instruction": {}}, r"at `\$.instruction`"),
+        ({"mapping": 3}, r"at `\$.mapping`"),
+        ({"heads": 3}, r"at `\$.heads`"),
+        ({"sight": 3}, r"at `\$.sight`"),
+    ],
+)
+def test_an_entry_of_a_wrong_type_in_the_manifest_is_one_sentence(folder: Path, entry: dict[str, Any], sentence: str) -> None:
+    rewrite(folder / checkpoint.MANIFEST, lambda manifest: manifest.update(entry))
+    with pytest.raises(PolicyError, match=rf"ensemble.json has an entry of a wrong type \(.*{sentence}"):
         load(str(folder))
 
 
+def test_a_manifest_for_an_unknown_robot_must_bring_its_mapping(folder: Path) -> None:
+    rewrite(folder / checkpoint.MANIFEST, lambda manifest: (manifest.update(robot="arm9"), manifest.pop("mapping")))
+    with pytest.raises(PolicyError, match=r"ensemble.json is for the robot 'arm9' and brings no mapping"):
+        load(str(folder))
+
+
+@pytest.mark.parametrize("steps", [[3], [None], 3, [{"registry_name": 3}]])
+def test_steps_of_the_processors_that_are_none_are_one_sentence(plain: Path, steps: Any) -> None:
+    rewrite(plain / "policy_preprocessor.json", lambda one: one.update(steps=steps))
+    with pytest.raises(PolicyError, match=r"policy_preprocessor.json has an entry of a wrong type"):
+        load(str(plain))
+
+
+def test_json_nested_without_end_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / checkpoint.MANIFEST).write_text('{"training": ' + '{"a": ' * 100_000)
+    with pytest.raises(PolicyError, match=r"ensemble.json is not readable JSON"):
+        checkpoint.read_manifest(tmp_path)
+
+
 # files
+
+
+def test_the_hash_of_a_policy_is_over_its_manifest_too(tmp_path: Path) -> None:
+    hashes = set()
+    for name, content in (("config.json", "{}"), ("ensemble.json", "{}"), ("ensemble.json", '{"name": "b"}'), ("vlm/ensemble.json", "{}")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+        hashes.add(checkpoint.folder_hash(tmp_path))
+    assert len(hashes) == 4
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "members/2.safetensors", "heads.safetensors", "vlm/tokenizer.json", "config.json"])
@@ -149,6 +203,32 @@ def test_other_cameras_are_refused_with_both_lists(plain: Path) -> None:
         load(str(plain))
 
 
+@pytest.mark.parametrize("shape", [(3, 128), (1, 128, 128), (3, 0, 128), (3, 128, -1)])
+def test_pictures_that_are_none_are_refused(described: Path, shape: tuple[int, ...]) -> None:
+    rewrite(described / "config.json", lambda config: config["input_features"]["observation.images.side"].update(shape=shape))
+    with pytest.raises(PolicyError, match=rf"camera 'side' of shape {re.escape(str(shape))}; expected 3 channels, height and width"):
+        building.read_config(described)
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"chunk_size": 0, "n_action_steps": 0}, "has chunk_size = 0; expected 1 to 1000"),
+        ({"chunk_size": 1001}, "has chunk_size = 1001; expected 1 to 1000"),
+        ({"num_steps": 0}, "has num_steps = 0; expected 1 to 50"),
+        ({"num_steps": 51}, "has num_steps = 51; expected 1 to 50"),
+        ({"min_period": 0.0}, "has min_period = 0.0 and max_period = 4.0; expected the first above 0"),
+        ({"max_period": -4.0}, "has min_period = 0.004 and max_period = -4.0; expected"),
+        ({"resize_imgs_with_padding": [0, 128]}, r"has resize_imgs_with_padding = \(0, 128\); expected two sides of 1 to 2048"),
+        ({"resize_imgs_with_padding": [128, 2049]}, r"has resize_imgs_with_padding = \(128, 2049\); expected"),
+    ],
+)
+def test_what_nothing_can_be_computed_with_is_refused_before_it_is_built(described: Path, entry: dict[str, Any], sentence: str) -> None:
+    rewrite(described / "config.json", lambda config: config.update(entry))
+    with pytest.raises(PolicyError, match=f"config.json {sentence}"):
+        building.read_config(described)
+
+
 def test_another_action_width_is_refused(plain: Path) -> None:
     rewrite(plain / "config.json", lambda config: config["output_features"]["action"].update(shape=[6]))
     with pytest.raises(PolicyError, match=r"action of shape \(6,\); expected \(7,\)"):
@@ -181,10 +261,20 @@ def test_missing_statistics_are_named(plain: Path, file: str, feature: str) -> N
         load(str(plain))
 
 
-def test_statistics_that_are_no_numbers_are_refused(plain: Path) -> None:
-    retouch(plain / UNNORMALISER, lambda one: one["action.mean"].fill_(torch.inf))
-    with pytest.raises(PolicyError, match=r"has action.mean that is not a number"):
-        load(str(plain))
+@pytest.mark.parametrize(
+    ("file", "change", "sentence"),
+    [
+        (UNNORMALISER, lambda one: one["action.mean"].fill_(torch.inf), "has action.mean that is not a number"),
+        (UNNORMALISER, lambda one: one["action.std"][3:4].fill_(torch.nan), "has action.std that is not a number"),
+        (UNNORMALISER, lambda one: one["action.std"][3:4].zero_(), "has action.std that is not above 0 throughout"),
+        (NORMALISER, lambda one: one["observation.state.std"].neg_(), "has observation.state.std that is not above 0 throughout"),
+        (UNNORMALISER, lambda one: one.pop("action.std"), r"lacks action.std; expected it of shape \(7,\)"),
+    ],
+)
+def test_statistics_that_scale_to_nothing_are_refused(described: Path, file: str, change: Any, sentence: str) -> None:
+    retouch(described / file, change)
+    with pytest.raises(PolicyError, match=sentence):
+        building.processors(described, building.read_config(described))
 
 
 def test_statistics_of_another_shape_are_refused_with_both(plain: Path) -> None:
@@ -213,6 +303,29 @@ def test_of_tensors_that_share_their_memory_a_file_may_hold_one(tmp_path: Path) 
     assert torch.equal(read.answer.weight, kept.words.weight)
 
 
+@pytest.mark.parametrize("spoiled", [torch.tensor([[1.0, torch.nan]]), torch.tensor([[-torch.inf, 1.0]]), torch.tensor([[1, 2]])])
+def test_weights_that_are_no_finite_floating_numbers_are_named(tmp_path: Path, spoiled: torch.Tensor) -> None:
+    path = tmp_path / "one.safetensors"
+    save_file({"weight": spoiled, "bias": torch.zeros(1)}, path)
+    with pytest.raises(PolicyError, match=r"one.safetensors holds weight that is not floating and finite throughout"):
+        building.whole(path, torch.nn.Linear(2, 1))
+
+
+@pytest.mark.parametrize("name", ["members/1.safetensors", "heads.safetensors"])
+def test_the_weights_of_every_member_and_of_the_heads_are_finite(folder: Path, name: str) -> None:
+    retouch(folder / name, lambda one: next(iter(one.values())).fill_(torch.nan))
+    resign(folder)
+    with pytest.raises(PolicyError, match=rf"{name} holds .* that is not floating and finite throughout"):
+        load(str(folder))
+
+
+def test_a_file_among_the_members_that_holds_more_than_an_expert_is_refused(plain: Path, untrained: Path) -> None:
+    path = untrained / checkpoint.MODEL
+    with pytest.raises(PolicyError, match=r"model.safetensors holds model.vlm.*, which is of no action expert; expected the folder"):
+        load(str(plain), options=Options(members=(str(path),)))
+    building.check_expert(untrained / checkpoint.MEMBERS / "1.safetensors")
+
+
 # what ships
 
 
@@ -220,12 +333,13 @@ def test_the_shipped_files_load_through_lerobots_own_api() -> None:
     from lerobot.policies.factory import make_pre_post_processors
     from lerobot.policies.smolvla.modeling_smolvla import SmolVLAPolicy
 
-    config = read_config(COMPACT)
-    policy = SmolVLAPolicy.from_pretrained(COMPACT, config=config, strict=True)
+    folder = checkpoint.shipped("cosaw")
+    config = building.read_config(folder)
+    policy = SmolVLAPolicy.from_pretrained(folder, config=config, strict=True)
     overrides = {"tokenizer_processor": {"tokenizer_name": config.vlm_model_name}}
-    before, after = make_pre_post_processors(config, pretrained_path=str(COMPACT), preprocessor_overrides=overrides)
+    before, after = make_pre_post_processors(config, pretrained_path=str(folder), preprocessor_overrides=overrides)
     shown = {f"observation.images.{name}": torch.rand(3, compact.IMAGE_SIZE, compact.IMAGE_SIZE) for name in compact.CAMERAS}
-    chunk = after(policy.predict_action_chunk(before({**shown, "observation.state": torch.zeros(9), "task": compact.INSTRUCTION})))
+    chunk = after(policy.predict_action_chunk(before({**shown, "observation.state": torch.zeros(9), "task": INSTRUCTIONS["saw"]})))
     assert chunk.shape == (1, compact.HORIZON, compact.ACTION_DIM)
     assert torch.isfinite(chunk).all()
 

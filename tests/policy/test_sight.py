@@ -9,18 +9,22 @@ import pytest
 import torch
 
 from engine.loops import gather
-from engine.policy import calibration, checkpoint, heads, seeing, smoothing
+from engine.policy import calibration, checkpoint, heads, judging, seeing, smoothing
+from engine.policy.checkpoint import Calibrated, Manifest
 from engine.policy.errors import PolicyError
 from engine.policy.heads import Heads
+from engine.policy.judging import Sequences
 from engine.policy.readings import COSAW, Reading, Sights
 from engine.policy.smoothing import Sight, Smoother
 from engine.policy.watching import Watch, watch
 from engine.safety import vision
-from engine.types import Inputs
+from engine.types import F64, Inputs
 from tests.policy.conftest import frames
 
 TOKENS, WIDTH = 6, 8
 SECOND = 1_000_000_000
+GOOD = {"hand_coverage": 0.9, "hand_coverage_near": 0.85, "human_ece": 0.01, "stuck_ece": 0.02, "human_auroc": 0.99, "stuck_auroc": 0.8}
+SIGHTED = Manifest(sight=Calibrated(GOOD))
 
 
 @pytest.fixture
@@ -36,6 +40,13 @@ def outputs(fresh: Heads) -> torch.Tensor:
     return found.detach().reshape(4, 10, -1)
 
 
+def kept_sight(folder: Path, heads: Heads, smoother: Smoother) -> None:
+    """A folder with as little as sight is bound to: weights of a base, and heads."""
+    checkpoint.write_tensors(folder / checkpoint.MODEL, {"weight": torch.zeros(3)}, half=False)
+    checkpoint.write_tensors(folder / checkpoint.HEADS, heads.state_dict(), half=False)
+    smoothing.write(folder, smoother)
+
+
 def labels(count: int) -> torch.Tensor:
     rows = torch.zeros(count, len(COSAW.labels))
     rows[:, COSAW.labels.index("hand_distance")] = 0.7
@@ -47,13 +58,14 @@ def test_sights_come_back_from_json_and_bad_ones_are_refused() -> None:
     assert Sights.from_description(json.loads(json.dumps(COSAW.described()))) == COSAW
     assert COSAW.labels[-3:] == ("zone", "stuck", "human")
     assert Sights((Reading("a", 0.0, 1.0),), flags=("holding",)).labels == ("a", "holding")
-    for bad in ({}, {"readings": [["a", 0.0]], "zones": [], "flags": []}, {"readings": [["a", 0.0, -1.0]], "zones": [], "flags": []}):
+    for bad in (
+        ["line_y"],
+        {},
+        {"readings": [["a", 0.0]], "zones": [], "flags": []},
+        {"readings": [["a", 0.0, -1.0]], "zones": [], "flags": []},
+    ):
         with pytest.raises(PolicyError, match="describes heads"):
             heads.from_manifest(bad, TOKENS, WIDTH, "ensemble.json")
-
-
-def test_heads_of_the_form_without_doubt_are_not_misread() -> None:
-    assert heads.from_manifest(["line_y", "hand_distance"], TOKENS, WIDTH, "ensemble.json") is None
 
 
 def test_what_is_not_known_teaches_nothing(fresh: Heads) -> None:
@@ -108,6 +120,8 @@ def test_calibration_on_worked_cases() -> None:
     assert calibration.coverage(np.array([0.1, 1.0, 4.0, 0.0]), np.full(4, 0.5), truth) == pytest.approx(2 / 3)
     assert math.isnan(calibration.coverage(truth, truth, np.full(4, np.nan)))
     assert calibration.ece(np.array([0.9, 0.9, 0.1, 0.1]), np.array([1.0, 0.0, 0.0, 0.0])) == pytest.approx(0.25)
+    assert calibration.ece(np.array([np.nan, 0.5]), np.array([np.nan, 1.0])) == pytest.approx(0.5)
+    assert all(math.isnan(calibration.ece(np.array([bad, 0.5]), np.array([1.0, 1.0]))) for bad in (math.nan, math.inf, -0.1))
     normal = np.random.default_rng(5).normal(size=4000)
     assert calibration.stretch(np.zeros(4000), np.full(4000, 0.5), normal) == pytest.approx(2.0, rel=0.08)
     sure = np.where(normal > 0.0, 4.0, -4.0)
@@ -121,11 +135,46 @@ def test_calibration_on_worked_cases() -> None:
 
 
 def test_a_bound_that_nothing_is_known_for_is_not_kept() -> None:
-    good = {"hand_coverage": 0.9, "hand_coverage_near": 0.85, "human_ece": 0.01, "stuck_ece": 0.02}
-    assert calibration.found_wanting(good, calibration.BOUNDS) == []
-    assert calibration.found_wanting(good | {"human_ece": 0.2}, calibration.BOUNDS) == ["human_ece"]
-    del good["stuck_ece"]
-    assert calibration.found_wanting(good, calibration.BOUNDS) == ["stuck_ece"]
+    assert calibration.found_wanting(GOOD) == []
+    assert calibration.found_wanting(GOOD | {"human_ece": 0.2, "stuck_auroc": math.nan}) == ["human_ece", "stuck_auroc"]
+    assert calibration.found_wanting({name: value for name, value in GOOD.items() if name != "stuck_ece"}) == ["stuck_ece"]
+
+
+def sequences(fresh: Heads, human: F64, stuck: F64) -> Sequences:
+    """(40, 50) moments with a known hand, which the heads tell well, and flags that they tell with these probabilities."""
+    rng = np.random.default_rng(8)
+    columns, count = COSAW.labels, 2000
+    truth = np.zeros((count, len(columns)), dtype=np.float32)
+    truth[:, columns.index("hand_distance")] = rng.uniform(0.1, 0.8, count)
+    truth[:, columns.index("human")] = rng.random(count) < 0.925
+    truth[:, columns.index("stuck")] = rng.random(count) < 0.03
+    hand = [reading.name for reading in COSAW.readings].index("hand_distance")
+    outputs = torch.zeros(count, 2 * len(COSAW.readings) + len(COSAW.zones) + 2)
+    means, doubt, _, flags = fresh.parts(outputs)
+    error = 0.3 * torch.randn(count, generator=torch.Generator().manual_seed(9))
+    means[:, hand] = (torch.from_numpy(truth[:, columns.index("hand_distance")]) - fresh.centre[hand]) / fresh.scale[hand] + error
+    doubt[:, hand] = 2.0 * math.log(0.3)
+    for name, told in (("human", human), ("stuck", stuck)):
+        chance = np.where(truth[:, columns.index(name)] == 1.0, told[1], told[0])
+        flags[:, COSAW.flags.index(name)] = torch.from_numpy(judging.logit(chance)).float()
+    times = np.tile(np.arange(50) * 0.1, (40, 1))
+    return Sequences(fresh, torch.cat(fresh.parts(outputs), dim=1).reshape(40, 50, -1), truth.reshape(40, 50, -1), times)
+
+
+def test_probabilities_that_never_change_tell_nobody_apart_however_well_calibrated(fresh: Heads) -> None:
+    seeing_well = judging.bounded(sequences(fresh, np.array([0.01, 0.999]), np.array([0.01, 0.9])), Smoother(fresh))
+    assert calibration.found_wanting(seeing_well) == []
+    blind = judging.bounded(sequences(fresh, np.array([0.925, 0.925]), np.array([0.03, 0.03])), Smoother(fresh))
+    assert calibration.found_wanting(blind) == ["human_auroc", "stuck_auroc"]
+    assert blind["human_auroc"] == 0.5
+
+
+def test_a_probability_that_is_no_number_is_no_separation(fresh: Heads) -> None:
+    told = sequences(fresh, np.array([0.01, 0.999]), np.array([0.01, 0.9]))
+    told.outputs[0, 0] = math.nan
+    assert {"human_auroc", "stuck_auroc", "human_ece", "stuck_ece"} <= set(
+        calibration.found_wanting(judging.bounded(told, Smoother(fresh)))
+    )
 
 
 def test_an_untrained_smoother_repeats_the_heads(fresh: Heads, outputs: torch.Tensor) -> None:
@@ -177,30 +226,63 @@ def test_a_look_that_is_no_number_scores_least_and_leaves_no_trace(fresh: Heads,
     assert sight.look(outputs[0, 0], SECOND + 2)["vision_raw"] == first["vision_raw"]
 
 
-def described(folder: Path, smoother: Smoother, **changed: object) -> dict[str, object]:
-    checkpoint.write_tensors(folder / checkpoint.SIGHT, smoother.state_dict(), half=False)
-    good = {"hand_coverage": 0.9, "hand_coverage_near": 0.85, "human_ece": 0.01, "stuck_ece": 0.02}
-    return {"sight": {"calibration": good, "bounds": dict(calibration.BOUNDS), **changed}}
-
-
 def test_sight_is_in_force_only_while_its_calibration_keeps_its_bounds(fresh: Heads, tmp_path: Path) -> None:
-    well = described(tmp_path, Smoother(fresh))
-    states = [
-        sight.state
-        for sight in (
-            smoothing.read(tmp_path, well, fresh),
-            smoothing.read(tmp_path, described(tmp_path, Smoother(fresh), calibration={"hand_coverage": 0.5}), fresh),
-            smoothing.read(tmp_path, described(tmp_path, Smoother(fresh), bounds={}), fresh),
-        )
-        if sight is not None
-    ]
-    assert states == [vision.IN_FORCE, vision.DISABLED, vision.DISABLED]
-    assert smoothing.read(tmp_path, {}, fresh) is None
-    assert smoothing.read(tmp_path, well, None) is None
-    wrong: tuple[object, ...] = ("yes", {"calibration": {}}, {"calibration": {}, "bounds": {"human_ece": 3}})
-    for bad in wrong:
-        with pytest.raises(PolicyError, match="describes"):
-            smoothing.read(tmp_path, {"sight": bad}, fresh)
+    def state(**figures: float) -> int | None:
+        """As a checkpoint loads that states these figures, and bounds of its own that they keep."""
+        sight = {"calibration": figures, "bounds": {name: [0.0, 1.0] for name in figures}}
+        (tmp_path / checkpoint.MANIFEST).write_text(json.dumps({"sight": sight}))
+        found = smoothing.read(tmp_path, checkpoint.read_manifest(tmp_path), fresh)
+        return None if found is None else found.state
+
+    kept_sight(tmp_path, fresh, Smoother(fresh))
+    assert state(**GOOD) == vision.IN_FORCE
+    assert state(**GOOD | {"human_ece": 0.9}) == state(**GOOD | {"stuck_auroc": 0.5}) == state(a=1.0) == state() == vision.DISABLED
+    assert smoothing.read(tmp_path, Manifest(), fresh) is None
+    assert smoothing.read(tmp_path, checkpoint.read_manifest(tmp_path), None) is None
+    for bad in ("yes", {}, {"calibration": {"human_ece": "low"}}):
+        (tmp_path / checkpoint.MANIFEST).write_text(json.dumps({"sight": bad}))
+        with pytest.raises(PolicyError, match=r"ensemble\.json .*\$\.sight"):
+            checkpoint.read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("name", [checkpoint.MODEL, "members/1.safetensors", checkpoint.HEADS])
+def test_sight_holds_for_its_weights_and_heads_and_no_others(fresh: Heads, tmp_path: Path, name: str) -> None:
+    kept_sight(tmp_path, fresh, Smoother(fresh))
+    checkpoint.write_tensors(tmp_path / name, {"weight": torch.ones(3)}, half=False)
+    with pytest.raises(PolicyError, match=r"sight.safetensors was made for weights and heads.safetensors with SHA-256 [0-9a-f]{12}; "):
+        smoothing.read(tmp_path, SIGHTED, fresh)
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize(("part", "name"), [(0, "stretch"), (0, "soften"), (0, "slope"), (1, "stretch"), (1, "slope")])
+def test_a_calibration_that_makes_no_doubt_is_refused(fresh: Heads, tmp_path: Path, part: int, name: str, bad: float) -> None:
+    smoother = Smoother(fresh)
+    (fresh, smoother)[part].get_buffer(name)[0] = bad
+    kept_sight(tmp_path, fresh, smoother)
+    with pytest.raises(PolicyError, match=rf"{('heads', 'sight')[part]}.safetensors holds {name} that is not positive and finite"):
+        smoothing.read(tmp_path, SIGHTED, fresh)
+
+
+def test_weights_of_the_smoother_that_are_no_numbers_are_refused(fresh: Heads, tmp_path: Path) -> None:
+    smoother = Smoother(fresh)
+    torch.nn.init.constant_(smoother.out.bias, math.nan)
+    kept_sight(tmp_path, fresh, smoother)
+    with pytest.raises(PolicyError, match=r"sight.safetensors holds out.bias that is not finite"):
+        smoothing.read(tmp_path, SIGHTED, fresh)
+
+
+def test_the_shipped_policy_sees_well_enough_to_count() -> None:
+    sight = checkpoint.read_manifest(checkpoint.shipped("cosaw")).sight
+    assert sight is not None
+    assert calibration.found_wanting(sight.calibration) == []
+
+
+def test_other_heads_leave_nothing_told_of_those_before() -> None:
+    before = Manifest(name="a", heads={"readings": []}, training={"head_errors": {"depth": 0.1}, "observations": 3})
+    after = seeing.described(before, COSAW, GOOD, seeing.Plan())
+    assert (after.name, after.heads, after.training) == ("a", COSAW.described(), {"observations": 3})
+    assert after.sight is not None
+    assert after.sight.calibration == GOOD
 
 
 def test_watched_episodes_tell_the_truth_of_what_is_drawn() -> None:
@@ -237,6 +319,7 @@ def test_sight_is_taught_to_a_policy_and_its_folder_stays_whole(untrained: Path,
     assert set(told) <= set(Inputs.__struct_fields__)
     assert gather.sight(ensemble.info, None) == {"vision_state": 2}
     assert gather.sight(None, None) == {}
-    manifest = checkpoint.read_json(folder / checkpoint.MANIFEST)
-    assert manifest["heads"] == COSAW.described()
-    assert set(manifest["sight"]["calibration"]) <= set(calibration.BOUNDS)
+    manifest = checkpoint.read_manifest(folder)
+    assert manifest.heads == COSAW.described()
+    assert manifest.sight is not None
+    assert set(manifest.sight.calibration) <= set(calibration.BOUNDS)

@@ -1,21 +1,32 @@
 """Training learns, its statistics are LeRobot's, and the whole pipeline runs from the cell to a loadable folder."""
 
 import json
+import multiprocessing
+import os
+import shutil
+import signal
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 import torch
 
-from engine.policy import checkpoint, compact, courses, evaluate, fitting, practice, train
+from engine import workers as processes
+from engine.policy import checkpoint, compact, courses, demonstrations, evaluate, fitting, practice, rollout, train
 from engine.policy.building import features_shape
+from engine.policy.course import Start
 from engine.policy.ensemble import Ensemble
 from engine.policy.experts import StackedExperts
 from engine.policy.fitting import Fit, Material
 from engine.policy.heads import Heads
 from engine.policy.intervals import auroc, bootstrap, share, wilson
 from engine.policy.loading import PolicyError, load
+from engine.policy.practice import Samples
+from engine.policy.prefix import Prefix
+from engine.policy.rollout import Lead, Played, Trial
 
 
 def silent(text: str) -> None:
@@ -43,8 +54,6 @@ def material(count: int) -> Material:
 
 def test_the_flow_loss_is_lerobots() -> None:
     """Same noise, same times, same loss: LeRobot's ``VLAFlowMatching.forward`` against the stacked one."""
-    from engine.policy.prefix import Prefix
-
     folder = checkpoint.shipped("cosaw") / checkpoint.VLM
     policy = compact.new_policy(folder, compact.Size(), seed=4)
     rng = torch.Generator().manual_seed(1)
@@ -123,6 +132,103 @@ def test_separation_and_its_interval_on_worked_cases() -> None:
     assert below < auroc(near, far) < above < 1.0
 
 
+def played(success: bool, signals: float, inferences: int = 60) -> Played:
+    """An episode all of whose signals have one value."""
+    from adapters.mujoco.episode import Outcome
+
+    outcome = Outcome(seed=1, success=success, depth_m=0.0, lateral_m=0.0, stuck=False, strokes=0)
+    return Played(outcome, 1.0, [], np.full((inferences, 18), signals), np.zeros((inferences, 0), np.float32))
+
+
+def test_far_starts_are_set_beside_the_near_ones_of_the_same_seeds() -> None:
+    near = [played(True, value) for value in (1.0, 2.0, 3.0)]
+    apart = evaluate.disagreement(near, [played(True, value) for value in (4.0, 5.0, 6.0)])["episode_mean"]
+    assert (apart["auroc"], apart["auroc_ci95"], apart["near_median"], apart["far_median"]) == (1.0, [1.0, 1.0], 2.0, 5.0)
+    # both of a seed are drawn together: where every seed tells the same, drawing seeds anew changes nothing
+    same = evaluate.disagreement(near, near)["first_chunk"]
+    assert same["auroc"] == 0.5
+    assert same["auroc_ci95"] == [0.5, 0.5]
+    unknown = evaluate.disagreement([*near, played(True, 9.0)], [*near, played(True, np.nan)])["first_chunk"]
+    assert unknown["near_median"] == 2.0
+    assert evaluate.disagreement(near[:1], [played(True, 1.0, inferences=0)])["first_chunk"]["near_median"] is None
+
+
+def test_what_is_nominal_is_told_by_the_episodes_that_succeeded() -> None:
+    usual, report = train._usual([played(True, 1.0), played(False, 50.0)])
+    assert usual is not None
+    assert usual.p95.tolist() == [1.0] * 18
+    assert report["nominal"]["successes"] == 1
+    assert report["nominal"]["interval_s"] == 0.25
+    assert train._usual([played(False, 50.0)])[0] is None
+
+
+def dead(start: Start) -> NoReturn:
+    """A world that takes its process with it."""
+    os._exit(1)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_that_dies_is_told_in_a_sentence_and_leaves_no_other() -> None:
+    with pytest.raises(PolicyError, match=r"a worker process has ended.*use fewer workers"):
+        list(demonstrations.mapped(os._exit, [1, 1, 1], workers=2))
+    assert not multiprocessing.active_children()
+    for begin, told in ((dead, r"a worker process has ended.*use fewer workers"), (str.upper, "failed with TypeError: descriptor 'upper'")):
+        broken = replace(courses.cosaw(), begin=begin)  # type: ignore[arg-type]
+        trials = [Trial(broken.start("saw", seed), Lead()) for seed in (1, 2)]
+        with pytest.raises(PolicyError, match=told):
+            rollout.run(broken, trials, lambda poses, looks: torch.zeros(0), workers=2)
+        assert not multiprocessing.active_children()
+
+
+def test_an_interrupt_never_reaches_a_worker_not_even_while_it_starts() -> None:
+    with processes.pool(1) as pool:
+        coming = pool.submit(abs, -3)
+        (worker,) = multiprocessing.active_children()
+        assert worker.pid is not None
+        for _ in range(3):
+            os.kill(worker.pid, signal.SIGINT)
+        assert coming.result() == 3
+
+
+def test_damaged_demonstrations_are_told_in_a_sentence(tmp_path: Path) -> None:
+    samples = Samples(*(np.zeros((2, 3), np.float32) for _ in range(4)), succeeded=True)
+    path = tmp_path / "demonstrations.npz"
+    demonstrations.save(path, demonstrations.joined(courses.cosaw(), ["saw"], [samples], silent))
+    whole = path.read_bytes()
+    assert len(demonstrations.load(path).states) == 2
+    for damaged in (
+        b"",
+        b"no archive",
+        whole[: len(whole) // 2],
+        whole.replace(b"states.npy", b"stated.npy"),
+        whole.replace(b"descr", b"dxscr"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(PolicyError, match="is damaged"):
+            demonstrations.load(path)
+
+
+def test_a_folder_that_this_training_did_not_write_is_not_resumed(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes").write_text("mine")
+    with pytest.raises(PolicyError, match="is not what the training in"):
+        train.train(tmp_path / "other", TINY, resume=True, progress=silent)
+    assert not (tmp_path / "other.work").exists()
+
+
+def test_a_device_that_is_not_there_is_told_before_anything_is_played(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="there is no device 'tpu'"):
+        train.train(tmp_path / "policy", replace(TINY, device="tpu"), progress=silent)
+    assert not list(tmp_path.iterdir())
+
+
+def test_work_that_is_left_half_done_leaves_no_process() -> None:
+    found = demonstrations.mapped(abs, range(-1000, 0), workers=2)
+    assert next(found) == 1000
+    found.close()
+    assert not multiprocessing.active_children()
+
+
 def test_a_share_is_bootstrapped_by_seed() -> None:
     pairs = np.array([[1.0, 2.0], [3.0, 6.0], [2.0, 4.0]])
     assert share(pairs) == 0.5
@@ -148,14 +254,30 @@ def test_the_experts_shaken_episode_is_labelled_by_the_expert_itself() -> None:
 
 
 COURSE = replace(courses.cosaw(), short_s=2.0, long_s=0.5, long_share=0.0)
-TINY = train.Plan(COURSE, episodes=2, steps=2, expert_steps=2, practice=2, nominal=2, batch=4, workers=1)
+TINY = train.Plan(COURSE, episodes=2, steps=1, expert_steps=1, practice=1, nominal=1, batch=2, workers=1)
+
+
+Lesson = tuple[Any, StackedExperts, Material]  #: what ``fit_experts`` was given
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ensemble]:
+def lessons() -> list[Lesson]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, lessons: list[Lesson]) -> tuple[Path, Ensemble]:
     """A folder made by the whole pipeline, far too small to be good at anything."""
     out = tmp_path_factory.mktemp("training") / "tiny"
-    return out, train.train(out, TINY, progress=silent)
+
+    def kept(policy: Any, experts: StackedExperts, shown: Material, *more: Any, **named: Any) -> list[list[float]]:
+        losses = fitting.fit_experts(policy, experts, shown, *more, **named)
+        lessons.append((policy, experts, shown))
+        return losses
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(train, "fit_experts", kept)
+        return out, train.train(out, TINY, progress=silent)
 
 
 def test_the_pipeline_leaves_a_policy_that_loads_and_says_what_it_was_trained_on(trained: tuple[Path, Ensemble]) -> None:
@@ -181,14 +303,104 @@ def test_a_work_folder_of_another_robot_is_refused(trained: tuple[Path, Ensemble
         train.train(trained[0], replace(TINY, course=courses.pickplace()), resume=True, progress=silent)
 
 
+def test_a_training_that_fails_leaves_no_policy(trained: tuple[Path, Ensemble], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "failed"
+    shutil.copytree(trained[0].with_name("tiny.work"), tmp_path / "failed.work")
+    monkeypatch.setattr(train, "_led", lambda *given, **named: [played(True, 0.0)])
+    with pytest.raises(PolicyError, match="training has failed"):
+        train.train(out, TINY, resume=True, progress=silent)
+    assert not out.exists()
+    assert not list(tmp_path.rglob(checkpoint.MANIFEST))
+
+
+def test_an_expert_in_training_sees_what_lerobot_shows_it_at_inference(
+    trained: tuple[Path, Ensemble], lessons: list[Lesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each member's loss in a step is LeRobot's ``VLAFlowMatching.forward`` on the same batch, with state and words in its context."""
+    policy, experts, shown = lessons[0]
+    shown = replace(shown, states=torch.randn(shown.states.shape, generator=torch.Generator().manual_seed(3)))
+    before = deepcopy(experts)
+    inputs: list[tuple[torch.Tensor, ...]] = []
+    told: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+    forward, flow_loss = Prefix.forward, fitting.flow_loss
+
+    def looked(self: Prefix, *given: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        inputs.append(given)
+        return forward(self, *given)
+
+    def lost(*given: Any) -> torch.Tensor:
+        drawn = given[-1].get_state()
+        losses = flow_loss(*given)
+        told.append((given[3], drawn, losses.detach()))
+        return losses
+
+    monkeypatch.setattr(Prefix, "forward", looked)
+    monkeypatch.setattr(fitting, "flow_loss", lost)
+    fitting.fit_experts(policy, deepcopy(experts), shown, Fit(1, batch=3, noises=1), seed=4, progress=silent)
+    (images, tokens, states), (actions, drawn, losses) = inputs[0], told[0]
+    generator = torch.Generator()
+    generator.set_state(drawn)
+    shape = (train.MEMBERS, len(actions), 1)
+    noise = torch.randn(*shape, *actions.shape[1:], generator=generator)[:, :, 0]
+    time = (torch.rand(shape, generator=generator) ** (2.0 / 3.0) * 0.999 + 0.001)[:, :, 0]
+    mask, words = torch.ones(len(actions), dtype=torch.bool), tokens.expand(len(actions), -1)
+    pictures = list((images * 2.0 - 1.0).unbind(dim=1))
+    member = deepcopy(policy)
+    for number in range(train.MEMBERS):
+        member.load_state_dict(before.member_state(number), strict=False)
+
+        def expected(state: torch.Tensor, known: torch.Tensor, number: int = number) -> torch.Tensor:
+            given = (pictures, [mask] * len(pictures), words, known, state, actions, noise[number], time[number])
+            with torch.no_grad():
+                loss: torch.Tensor = member.model.forward(*given)
+            return (loss * shown.weight).mean(dim=(1, 2))
+
+        every = torch.ones_like(words, dtype=torch.bool)
+        torch.testing.assert_close(losses[number], expected(states, every), atol=1e-5, rtol=1e-5)
+        blind, deaf = expected(torch.zeros_like(states), every), expected(states, every & (torch.arange(len(tokens)) < len(tokens) - 4))
+        assert (losses[number] - blind).abs().max() > 1e-4, "the state would not be missed"
+        assert (losses[number] - deaf).abs().max() > 1e-4, "the last words would not be missed"
+
+
 def test_an_evaluation_sets_the_policy_beside_what_it_must_beat(trained: tuple[Path, Ensemble]) -> None:
     found = evaluate.evaluate(COURSE, str(trained[0]), episodes=2, workers=1, flow_steps=(1,), progress=silent)
     report = found["tasks"]["saw"]
     names = ["ensemble", "expert", "one member", "black pictures", "wrong instruction", "far", "far expert", "1 flow steps"]
     assert list(report["success"]) == names
-    for one in report["success"].values():
-        assert one["episodes"] == 2
-        assert one["success_ci95"][0] <= one["success"] <= one["success_ci95"][1] + 1e-9
-    assert report["disagreement"]["first_chunk"]["auroc"] in (0.0, 0.25, 0.5, 0.75, 1.0)
-    assert len(evaluate.lines(found)) > len(names)
+    for spread, name in ((1.0, "expert"), (evaluate.SPREAD, "far expert")):
+        outcomes = []
+        for seed in (evaluate.SEED, evaluate.SEED + 1):
+            episode = COURSE.begin(replace(COURSE.start("saw", seed), spread=spread))
+            while not episode.done:
+                episode.follow(episode.expert())
+            outcomes.append(episode.outcome())
+        assert report["success"][name] == evaluate.summary(outcomes)
+    blades = {name: report["success"][name]["median"]["lateral_m"] for name in names}
+    assert len(set(blades.values())) == len(names), f"two variants are one: {blades}"
+    shown = evaluate.lines(found)
+    assert [name for name in names for line in shown if line.startswith(f"{name:20} ")] == names
+    assert sum(line.startswith("cut rate") for line in shown) == 1
     json.dumps(found)
+
+
+def test_nominal_signals_are_fitted_anew_and_all_else_stays(
+    trained: tuple[Path, Ensemble], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(shutil.copytree(trained[0], tmp_path / "policy"))
+    before, hashes = load(str(out)).statistics, checkpoint.read_manifest(out).files
+    monkeypatch.setattr(train, "_led", lambda *given, **named: [played(False, 50.0)])
+    with pytest.raises(PolicyError, match="none of 2 undisturbed episodes succeeded"):
+        train.signals(out, TINY, silent)
+    assert checkpoint.read_manifest(out).files == hashes
+    monkeypatch.setattr(train, "_led", lambda *given, **named: [played(True, 3.0)])
+    train.signals(out, TINY, silent)
+    after, manifest = load(str(out)).statistics, checkpoint.read_manifest(out)
+    assert after.nominal is not None
+    assert after.nominal.p95.tolist() == [3.0] * 18
+    assert torch.equal(after.noise, before.noise)
+    assert before.familiarity is not None
+    assert after.familiarity is not None
+    assert np.array_equal(after.familiarity.precision, before.familiarity.precision)
+    assert {name for name, digest in manifest.files.items() if digest != hashes[name]} == {checkpoint.SIGNALS}
+    assert manifest.training["nominal"]["successes"] == 1
+    assert manifest.training["demonstrations"] == 2

@@ -10,6 +10,7 @@ import torch
 from engine.policy import compact
 from engine.policy.ensemble import Ensemble
 from engine.policy.loading import PolicyError
+from engine.tasks import INSTRUCTIONS
 from engine.types import U8
 from tests.policy.conftest import frames
 
@@ -20,7 +21,7 @@ def picture(rgb: tuple[int, int, int]) -> U8:
 
 def batch_of(ensemble: Ensemble, image: U8) -> dict[str, torch.Tensor]:
     images = {name: torch.from_numpy(image)[None] for name in compact.CAMERAS}
-    return ensemble.prepare(images, torch.zeros(1, compact.STATE_DIM), compact.INSTRUCTION)
+    return ensemble.prepare(images, torch.zeros(1, compact.STATE_DIM), INSTRUCTIONS["saw"])
 
 
 def test_bytes_become_fractions_of_full_scale(ensemble: Ensemble) -> None:
@@ -33,7 +34,7 @@ def test_bytes_become_fractions_of_full_scale(ensemble: Ensemble) -> None:
 def test_pictures_that_are_fractions_already_are_refused(ensemble: Ensemble) -> None:
     images = {name: torch.rand(1, compact.IMAGE_SIZE, compact.IMAGE_SIZE, 3) for name in compact.CAMERAS}
     with pytest.raises(PolicyError, match="needs camera 'front' as uint8"):
-        ensemble.prepare(images, torch.zeros(1, compact.STATE_DIM), compact.INSTRUCTION)
+        ensemble.prepare(images, torch.zeros(1, compact.STATE_DIM), INSTRUCTIONS["saw"])
 
 
 def test_colours_stay_red_green_blue(ensemble: Ensemble) -> None:
@@ -61,11 +62,11 @@ def test_a_missing_camera_is_refused_with_both_shapes(ensemble: Ensemble) -> Non
     shown = frames(1)
     left = {name: image for name, image in shown.images.items() if name != "top"}
     with pytest.raises(PolicyError, match=r"needs camera 'top' as uint8 \(128, 128, 3\); the pictures are \{'front': \(128, 128, 3\)"):
-        ensemble.infer(msgspec.structs.replace(shown, images=left), compact.INSTRUCTION, 1, None, lambda: 0)
+        ensemble.infer(msgspec.structs.replace(shown, images=left), INSTRUCTIONS["saw"], 1, None, lambda: 0)
 
 
 def test_cameras_are_told_apart_by_name_and_not_by_their_order(ensemble: Ensemble) -> None:
     shown = frames(1)
     turned = msgspec.structs.replace(shown, images=dict(reversed(shown.images.items())))
-    one, other = (ensemble.infer(seen, compact.INSTRUCTION, 1, None, lambda: 0).chunks for seen in (shown, turned))
+    one, other = (ensemble.infer(seen, INSTRUCTIONS["saw"], 1, None, lambda: 0).chunks for seen in (shown, turned))
     np.testing.assert_array_equal(one, other)

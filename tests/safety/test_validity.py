@@ -67,6 +67,17 @@ def test_one_number_that_is_none_spoils_the_reading(make, name, bad):
         assert validity.observation(tick, before(make), LIMITS).reason == Reason.OBSERVATION_NOT_FINITE
 
 
+def test_a_gripper_that_was_read_once_has_to_be_read_from_then_on(make):
+    none = validity.seen(make.inputs(98))
+    assert validity.observation(make.inputs(99), none, LIMITS).reason == Reason.OK
+    seen = validity.seen(make.inputs(98, gripper=0.5))
+    for tick in (99, 100):
+        lost = make.inputs(tick, gripper=math.nan)
+        assert validity.observation(lost, seen, LIMITS).reason == Reason.OBSERVATION_NOT_FINITE
+        seen = validity.seen(lost, seen)
+    assert validity.observation(make.inputs(101, gripper=0.5), seen, LIMITS).reason == Reason.OK
+
+
 def test_the_first_tick_needs_a_time(make):
     assert validity.observation(make.inputs(0), Seen(), LIMITS).reason == Reason.OK
     assert validity.observation(make.inputs(0, t_ns=0, obs_t_ns=1), Seen(), LIMITS).reason == Reason.CLOCK_STEPPED

@@ -23,6 +23,7 @@ def written(out: Path, plans: list[Plan], **changes: object) -> Path:
         (["safety", "--without", "separaton"], 2, "did you mean 'separation'?"),
         (["safety", "--policy", "scriptd"], 2, "did you mean 'scripted'?"),
         (["sawing", "--device", "gpu"], 2, "use cpu, cuda or cuda:N"),
+        (["policy", "--device", "tpu"], 2, "use cpu, cuda or cuda:N"),
         (["safety", "--policy", "scripted", "--out", "."], 3, "cannot be used"),
     ],
 )
@@ -31,6 +32,44 @@ def test_bad_input_gets_one_sentence(arguments: list[str], code: int, words: str
     assert result.exit_code == code, result.output
     assert words in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["policy", "--seed", "-5"], ["policy", "--spread", "nan"], ["policy", "--spread", "inf"], ["sight", "--seconds", "nan"]],
+)
+def test_a_number_that_no_episode_can_have_is_a_mistake_of_usage(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, ["evaluate", *arguments])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{arguments[1]}'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "module", "told"),
+    [
+        (
+            ["train", "policy", "here"],
+            "courses.course",
+            "interrupted; the stages that finished are in here.work, go on with the same command",
+        ),
+        (["train", "signals", "here"], "courses.course", "interrupted; here is as it was."),
+        (["train", "sight", "here"], "eyes.opened", "interrupted; here is as it was."),
+        (["evaluate", "policy"], "courses.course", "interrupted."),
+        (["evaluate", "sight"], "eyes.opened", "interrupted."),
+        (["bench", "sim"], "", "interrupted."),
+    ],
+)
+def test_an_interrupt_ends_in_one_sentence_that_says_what_was_kept(
+    arguments: list[str], module: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"engine.policy.{module}" if module else "engine.bench.measure", interrupt)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 130
+    assert result.output.startswith(f"sawhorse: {told}")
+    assert len(result.output.splitlines()) == 1
 
 
 def test_scenes_that_are_all_there_are_reported_without_playing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ tool goes where it is sent, the fingers close at their speed, and a held cube co
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
@@ -50,7 +51,7 @@ class Wish:
 def wish(arm: Arm, task: str, now: Truth) -> Wish:
     """What the rule wants now."""
     if task == "reach":
-        return Wish(_over(arm, now, table_truth.target(arm, now)), 0.0)
+        return Wish(_over(now.tool[:3], table_truth.target(arm, now)), 0.0)
     if task == "pickplace" and lies_in_zone(arm, now):
         return _leave(arm, now)
     if table_truth.holds(arm, now):
@@ -58,9 +59,9 @@ def wish(arm: Arm, task: str, now: Truth) -> Wish:
     return _fetch(arm, now)
 
 
-def _over(arm: Arm, now: Truth, goal: Point) -> Point:
+def _over(tool: Sequence[float], goal: Point) -> Point:
     """The way to a place over the cube: never through it."""
-    x, y, z = now.tool[:3]
+    x, y, z = tool
     if z < goal[2] - 0.02 and math.dist((x, y), goal[:2]) > FUNNEL[0]:
         return x, y, goal[2] + 0.02
     return goal

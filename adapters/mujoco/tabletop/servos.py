@@ -79,10 +79,13 @@ class Servos:
 
     def command(self, command: Command) -> None:
         m = self.memory
-        m.stands, m.goal = False, command.pose_d
         m.stiffness, m.force, m.torque = command.stiffness_d, command.force_max, command.torque_max
         if math.isfinite(command.gripper_d):
             m.jaw_d = jaw_at(min(1.0, max(0.0, command.gripper_d)))
+        if command.brakes:
+            self.brake()
+        else:
+            m.stands, m.goal = False, command.pose_d
 
     def hold(self) -> None:
         m = self.memory

@@ -90,10 +90,9 @@ def holds(arm: Arm, truth: Truth) -> bool:
 
 
 def labels(arm: Arm, truth: Truth) -> dict[str, float]:
-    """The auxiliary targets, SI: the cube, the zone and the place to reach as the tool sees them, base axes; whether the cube is held."""
+    """The auxiliary targets, SI: the cube and the zone as the tool sees them, base axes; whether the cube is held."""
     x, y, z = truth.tool[:3]
     a, b, c = truth.cube
-    p, q, r = target(arm, truth)
     u, v = (math.nan, math.nan) if arm.zones is None else truth.zone
     return {
         "cube_dx": a - x,
@@ -101,8 +100,5 @@ def labels(arm: Arm, truth: Truth) -> dict[str, float]:
         "cube_dz": c - z,
         "zone_dx": u - x,
         "zone_dy": v - y,
-        "target_dx": p - x,
-        "target_dy": q - y,
-        "target_dz": r - z,
         "holding": float(holds(arm, truth)),
     }

@@ -1,0 +1,21 @@
+"""How the tests share two processes: what has clocks, processes and terminals of its own goes first, in one of them, and the other gives way."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+TIMED = ("bench", "console", "engine", "faults")
+TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        os.nice(10)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With ``-n 2`` the largest group, what is timed, falls to the first process; every other file is a group of its own."""
+    for item in items:
+        place = item.path.relative_to(TESTS)
+        item.add_marker(pytest.mark.xdist_group("timed" if place.parts[0] in TIMED else str(place)))
