@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from console.draw import marked_bar, signed_bar
 from console.panel import Panel
-from console.rows import Row, number, row, wrapped
+from console.rows import Row, cut, number, row, wrapped
 from console.stroke import Stroke
 from console.view import View
 from console.widgets.cut import ZONES
@@ -114,7 +114,7 @@ def work_line(view: View, width: int) -> list[Row]:
     if s is None:
         return [row(("  no account yet", "dim"))]
     if not s.energy.present:
-        return [row(("  no energy tank", "dim"), *task_spans(s))]
+        return [cut(row(("  no energy tank", "dim"), *task_spans(s)), width)]
     share = s.energy.share
     zone = ZONES.get(Zone(s.saw.zone), "?") if s.saw.zone in Zone else "?"
     spans: Row = row(("  tank", "dim"), (number(s.energy.tank, 5, 1), "value"), (f"/{view.limits.tank_max:.0f} J ", "dim"))
@@ -127,7 +127,7 @@ def work_line(view: View, width: int) -> list[Row]:
         closure = stroke.closure if stroke is not None else math.nan
         spans += row((" ledger", "dim"), (number(100 * closure, 5, 1), "text" if not closure >= CLOSED else "bad"), (" %", "dim"))
     if not s.saw.present:
-        return [row(*spans, *task_spans(s))]
+        return [cut(row(*spans, *task_spans(s)), width)]
     spans += row(("  cut", "dim"), (number(s.saw.kerf_depth * 1e3, 6, 1), "value"), (" mm", "dim"))
     spans += row(("  STUCK " if s.saw.stuck else "  ", "bad"), (zone, "value"))
     return [spans]

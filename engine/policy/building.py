@@ -26,10 +26,10 @@ SHAPING = (
     *("prefix_length", "add_image_special_tokens", "attention_mode", "num_vlm_layers", "num_expert_layers", "self_attn_every_n_layers"),
     *("expert_width_multiplier", "min_period", "max_period", "empty_cameras", "normalization_mapping"),
 )
-
-
 SIDE_MAX = 2048  #: pixels of the pictures a policy computes with
-RANGES = {"chunk_size": (1, 1000), "num_steps": (1, 50)}
+#: least and most of entries that memory or time grow with
+RANGES = {"chunk_size": (1, 1000), "num_steps": (1, 50), "empty_cameras": (0, 16), "tokenizer_max_length": (1, 1000)}
+#: statistics that each mode scales by
 BOUNDS = {"MEAN_STD": ("mean", "std"), "MIN_MAX": ("min", "max"), "QUANTILES": ("q01", "q99"), "QUANTILE10": ("q10", "q90")}
 
 

@@ -122,7 +122,7 @@ class Prefix(nn.Module):
         self.size = picture_size(config)
         vision = vlm.config.vision_config
         rows, columns = (length // vision.patch_size for length in self.size)
-        if rows != columns or rows % vlm.config.scale_factor:
+        if not rows == columns > 0 or rows % vlm.config.scale_factor:
             raise PolicyError(
                 f"pictures of {self.size[0]} x {self.size[1]} pixels make {rows} x {columns} patches; "
                 f"expected a square a multiple of {vlm.config.scale_factor} patches wide"

@@ -28,6 +28,8 @@ def test_numbers_read_as_they_should() -> None:
     assert number(12345.678, 6, 2) == " 12346"
     assert number(math.nan, 5, 1) == "    —"
     assert age(0.061) == "  61 ms"
+    assert age(1.43) == " 1.43 s"
+    assert age(9.996) == "   10 s"
     assert age(12.2) == "   12 s"
     assert duration(192.4) == "03:12"
     assert duration(3723) == "1:02:03"

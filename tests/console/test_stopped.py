@@ -115,3 +115,15 @@ async def test_it_appears_by_itself_and_goes_by_itself_and_no_stop_key_is_lost(o
         await bench.drawn()
         assert "WHY IT STOPPED" not in bench.text()
         assert "K across" in bench.text()
+
+
+async def test_it_never_shows_that_nothing_has_stopped(opened: Open) -> None:
+    async with opened(scenes.stopped()) as bench:
+        await bench.drawn()
+        panel = bench.app.screen.panels["stopped"]  # type: ignore[attr-defined]
+        await bench.show(scenes.running())
+        await bench.drawn()
+        assert "nothing has stopped it" not in "\n".join(plain(panel._shown))
+        await bench.show(scenes.separated())
+        await bench.drawn()
+        assert "STOP 13" in bench.text()

@@ -1,5 +1,6 @@
 """What the screen shows of a robot without a saw: its task, its gripper, and nothing of a partner or a cut."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from bench import SIZES, Open
 from click.testing import CliRunner
 
 from console.commands.run import run
+from console.commands.sessions import sessions_show
+from console.commands.setup import doctor
 from console.keymap import ARROWS, GRIPS, HOLDS, Keymap, possible
 from console.rows import plain
 from console.screens.help import help_rows
@@ -26,6 +29,7 @@ from console.widgets.task import task_rows
 from console.widgets.why import why_rows
 from engine.exits import USAGE
 from engine.limits import Limits
+from engine.session.reader import Session
 from engine.tasks import KINDS
 from engine.types import NO_ENERGY, Mode, Snapshot
 
@@ -166,3 +170,21 @@ def test_the_demonstration_of_another_robot_is_refused_before_anything_starts(tm
     assert result.exit_code == USAGE
     assert result.output == "sawhorse: The demonstration is of cosaw only: leave out --demo, or --robot so101-sim.\n"
     assert not store.exists()
+
+
+def test_a_session_without_a_saw_is_shown_with_its_instruction_and_no_sawing(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_saw = CliRunner().invoke(sessions_show, [str(session)]).output
+    monkeypatch.setattr(Session, "snapshot", lambda self, tick: scenes.table())
+    without = CliRunner().invoke(sessions_show, [str(session)]).output
+    for said in (with_saw, without):
+        assert re.search("^task +saw$", said, re.MULTILINE)
+        assert re.search("^instruction +Saw through the log", said, re.MULTILINE)
+    assert "sawing strokes" in with_saw
+    assert "sawing" not in without
+
+
+def test_the_doctor_looks_at_the_robot_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr("console.doctor.checks", lambda settings, *_, **__: looked.append(settings.robot) or [])
+    assert CliRunner().invoke(doctor, ["--robot", "so101-sim", "--json"]).exit_code == 0
+    assert looked == ["so101-sim"]

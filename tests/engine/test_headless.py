@@ -1,7 +1,9 @@
 """A run without a screen: what it leaves behind when it cannot begin."""
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
+import msgspec
 import pytest
 
 from adapters.base import AdapterError, CameraRig, Robot
@@ -11,6 +13,7 @@ from engine.config import Settings, runs_path
 from engine.exits import NOT_CONNECTED
 from engine.faults.parts import FaultyRobot
 from engine.session.reader import Session
+from engine.types import NO_SAW, SawState, Zone
 
 
 class Unreachable(FaultyRobot):
@@ -31,3 +34,12 @@ def test_a_robot_that_cannot_be_started_ends_the_run_in_good_order(tmp_path: Pat
     assert (code, summary["exit_reason"]) == (NOT_CONNECTED, "the robot does not answer")
     assert Session.open(Path(summary["session"])).commit.closed
     assert list(runs_path().iterdir()) == []
+
+
+@pytest.mark.parametrize(("saw", "depth"), [(msgspec.structs.replace(NO_SAW, kerf_depth=0.0342, zone=Zone.AIR), 34.2), (NO_SAW, None)])
+def test_a_robot_without_a_saw_has_no_cut(saw: SawState, depth: float | None) -> None:
+    engine = MagicMock(stops=[])
+    engine.inference.info = None
+    engine.control.last.saw = saw
+    told = headless.summary(MagicMock(engine=engine, settings=Settings(), robot=None), headless.Measured(engine), "over")
+    assert told["cut_depth_mm"] == depth

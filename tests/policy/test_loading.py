@@ -217,6 +217,8 @@ def test_pictures_that_are_none_are_refused(described: Path, shape: tuple[int, .
         ({"chunk_size": 1001}, "has chunk_size = 1001; expected 1 to 1000"),
         ({"num_steps": 0}, "has num_steps = 0; expected 1 to 50"),
         ({"num_steps": 51}, "has num_steps = 51; expected 1 to 50"),
+        ({"empty_cameras": 1000}, "has empty_cameras = 1000; expected 0 to 16"),
+        ({"tokenizer_max_length": 0}, "has tokenizer_max_length = 0; expected 1 to 1000"),
         ({"min_period": 0.0}, "has min_period = 0.0 and max_period = 4.0; expected the first above 0"),
         ({"max_period": -4.0}, "has min_period = 0.004 and max_period = -4.0; expected"),
         ({"resize_imgs_with_padding": [0, 128]}, r"has resize_imgs_with_padding = \(0, 128\); expected two sides of 1 to 2048"),

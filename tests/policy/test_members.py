@@ -214,6 +214,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[[Any], None], str]] = {
     "keys of the wrong width": ({"num_expert_layers": 2}, with_(), "LeRobot cannot run either"),
     "own attention without an expert layer": ({"num_expert_layers": 2, "attention_mode": "self_attn"}, with_(), "no expert layer"),
     "pictures that are not square": ({}, with_(resize_imgs_with_padding=(96, 48)), "6 x 12 patches"),
+    "pictures of no patch": ({}, with_(resize_imgs_with_padding=(1, 1)), "0 x 0 patches"),
     "another activation": ({}, lambda policy: setattr(policy.model.vlm_with_expert.lm_expert.config, "hidden_act", "gelu"), "'gelu'"),
 }
 

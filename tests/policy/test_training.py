@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,6 @@ import torch
 from engine import workers as processes
 from engine.policy import checkpoint, compact, courses, demonstrations, evaluate, fitting, practice, rollout, train
 from engine.policy.building import features_shape
-from engine.policy.course import Start
 from engine.policy.ensemble import Ensemble
 from engine.policy.experts import StackedExperts
 from engine.policy.fitting import Fit, Material
@@ -26,7 +27,7 @@ from engine.policy.intervals import auroc, bootstrap, share, wilson
 from engine.policy.loading import PolicyError, load
 from engine.policy.practice import Samples
 from engine.policy.prefix import Prefix
-from engine.policy.rollout import Lead, Played, Trial
+from engine.policy.rollout import Played
 
 
 def silent(text: str) -> None:
@@ -77,12 +78,12 @@ def test_the_prefix_and_the_experts_learn_and_only_what_shall_move_moves(tmp_pat
     policy = compact.new_policy(tmp_path / "vlm", compact.Size(), seed=0)
     heads = Heads(*features_shape(policy), courses.cosaw().sights)
     shown = material(32)
-    curve = fitting.fit_prefix(policy, heads, shown, Fit(20, batch=8, warm_up=2), seed=1, progress=silent)
+    curve = fitting.fit_prefix(policy, heads, shown, Fit(12, batch=4, warm_up=2), seed=1, progress=silent)
     assert curve[-1][0] < curve[0][0]
     assert curve[-1][1] < curve[0][1]
     frozen = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
     experts = StackedExperts([compact.new_policy(tmp_path / "vlm", compact.Size(), seed=10 + i) for i in range(2)])
-    losses = fitting.fit_experts(policy, experts, shown, Fit(20, batch=8, warm_up=2), seed=1, progress=silent)
+    losses = fitting.fit_experts(policy, experts, shown, Fit(12, batch=4, warm_up=2), seed=1, progress=silent)
     assert all(last < first for first, last in zip(losses[0], losses[-1], strict=True))
     assert all(torch.equal(tensor, frozen[name]) for name, tensor in policy.state_dict().items())
     assert any(not torch.equal(w[0], w[1]) for w in experts.parameters())
@@ -162,22 +163,21 @@ def test_what_is_nominal_is_told_by_the_episodes_that_succeeded() -> None:
     assert train._usual([played(False, 50.0)])[0] is None
 
 
-def dead(start: Start) -> NoReturn:
-    """A world that takes its process with it."""
-    os._exit(1)
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_a_worker_that_dies_is_told_in_a_sentence_and_leaves_no_other() -> None:
     with pytest.raises(PolicyError, match=r"a worker process has ended.*use fewer workers"):
         list(demonstrations.mapped(os._exit, [1, 1, 1], workers=2))
     assert not multiprocessing.active_children()
-    for begin, told in ((dead, r"a worker process has ended.*use fewer workers"), (str.upper, "failed with TypeError: descriptor 'upper'")):
-        broken = replace(courses.cosaw(), begin=begin)  # type: ignore[arg-type]
-        trials = [Trial(broken.start("saw", seed), Lead()) for seed in (1, 2)]
-        with pytest.raises(PolicyError, match=told):
-            rollout.run(broken, trials, lambda poses, looks: torch.zeros(0), workers=2)
-        assert not multiprocessing.active_children()
+    broken = replace(courses.cosaw(), begin=os._exit)  # type: ignore[arg-type]
+    with closing(rollout.Crew(broken, [broken.start("saw", seed) for seed in (1, 2)], workers=2)) as crew:
+        with pytest.raises(PolicyError, match="a worker process failed with TypeError"):
+            crew.observe()
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join()
+        with pytest.raises(PolicyError, match=r"a worker process has ended.*use fewer workers"):
+            crew.observe()
+    assert not multiprocessing.active_children()
 
 
 def test_an_interrupt_never_reaches_a_worker_not_even_while_it_starts() -> None:
@@ -253,11 +253,30 @@ def test_the_experts_shaken_episode_is_labelled_by_the_expert_itself() -> None:
     assert np.isfinite(samples.labels).all()
 
 
-COURSE = replace(courses.cosaw(), short_s=2.0, long_s=0.5, long_share=0.0)
+COURSE = replace(courses.cosaw(), short_s=1.0, long_s=0.5, long_share=0.0)
 TINY = train.Plan(COURSE, episodes=2, steps=1, expert_steps=1, practice=1, nominal=1, batch=2, workers=1)
 
 
 Lesson = tuple[Any, StackedExperts, Material]  #: what ``fit_experts`` was given
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Fewer members, fewer dimensions, and no picture drawn twice."""
+    drawn: dict[int, Material] = {}
+
+    def once(*given: Any) -> Material:
+        number = given[-2]
+        if number not in drawn:
+            drawn[number] = material_of(*given)
+        return drawn[number]
+
+    material_of = train._material
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(train, "_material", once)
+        patched.setattr(train, "MEMBERS", 2)
+        patched.setattr(train, "FAMILIAR_DIMENSIONS", 8)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -294,8 +313,9 @@ def test_training_does_not_write_over_a_folder_and_resumes_one(trained: tuple[Pa
     with pytest.raises(PolicyError, match="not empty"):
         train.train(out, TINY, progress=silent)
     again = train.train(out, TINY, resume=True, progress=silent)
+    found = again.member(0).state_dict()
     for name, tensor in ensemble.member(0).state_dict().items():
-        assert torch.equal(tensor, again.member(0).state_dict()[name]), name
+        assert torch.equal(tensor, found[name]), name
 
 
 def test_a_work_folder_of_another_robot_is_refused(trained: tuple[Path, Ensemble]) -> None:
@@ -389,7 +409,7 @@ def test_nominal_signals_are_fitted_anew_and_all_else_stays(
     out = Path(shutil.copytree(trained[0], tmp_path / "policy"))
     before, hashes = load(str(out)).statistics, checkpoint.read_manifest(out).files
     monkeypatch.setattr(train, "_led", lambda *given, **named: [played(False, 50.0)])
-    with pytest.raises(PolicyError, match="none of 2 undisturbed episodes succeeded"):
+    with pytest.raises(PolicyError, match="none of 1 undisturbed episodes succeeded"):
         train.signals(out, TINY, silent)
     assert checkpoint.read_manifest(out).files == hashes
     monkeypatch.setattr(train, "_led", lambda *given, **named: [played(True, 3.0)])

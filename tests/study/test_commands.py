@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from console.cli import main
+from engine import policy
 from engine.study.harms import CONTACT
 from engine.study.plan import LAYERS, Outcome, Plan, ablation_plans, safety_plans, sawing_plans
 
@@ -45,27 +47,22 @@ def test_a_number_that_no_episode_can_have_is_a_mistake_of_usage(arguments: list
 
 
 @pytest.mark.parametrize(
-    ("arguments", "module", "told"),
+    ("arguments", "work", "told"),
     [
-        (
-            ["train", "policy", "here"],
-            "courses.course",
-            "interrupted; the stages that finished are in here.work, go on with the same command",
-        ),
-        (["train", "signals", "here"], "courses.course", "interrupted; here is as it was."),
-        (["train", "sight", "here"], "eyes.opened", "interrupted; here is as it was."),
-        (["evaluate", "policy"], "courses.course", "interrupted."),
-        (["evaluate", "sight"], "eyes.opened", "interrupted."),
+        (["train", "policy", "here"], "train.train", "interrupted; the stages that finished are in here.work, go on with the same command"),
+        (["train", "signals", "here"], "train.signals", "interrupted; here is as it was."),
+        (["train", "sight", "here"], "seeing.train", "interrupted; here is as it was."),
+        (["evaluate", "policy"], "evaluate.evaluate", "interrupted."),
+        (["evaluate", "sight"], "judging.evaluate", "interrupted."),
         (["bench", "sim"], "", "interrupted."),
     ],
 )
 def test_an_interrupt_ends_in_one_sentence_that_says_what_was_kept(
-    arguments: list[str], module: str, told: str, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], work: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*given: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(f"engine.policy.{module}" if module else "engine.bench.measure", interrupt)
+    for name in ("train", "seeing", "evaluate", "judging", "checkpoint"):
+        monkeypatch.setattr(policy, name, Mock(), raising=False)
+    monkeypatch.setattr(f"engine.policy.{work}" if work else "engine.bench.measure", Mock(side_effect=KeyboardInterrupt))
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 130
     assert result.output.startswith(f"sawhorse: {told}")
