@@ -1,4 +1,4 @@
-"""How the tests share two processes: what has clocks, processes and terminals of its own goes first, in one of them, and the other gives way."""
+"""How the tests share two processes: what has clocks, processes and terminals of its own goes first in one, and the other gives way."""
 
 import os
 from pathlib import Path
