@@ -1,6 +1,8 @@
 """How the tests share two processes: what has clocks, processes and terminals of its own goes first in one, and the other gives way."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.path.relative_to(TESTS)
         item.add_marker(pytest.mark.xdist_group("timed" if place.parts[0] in TIMED else str(place)))
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short one: sockets lie in it, whose paths may have 108 bytes, and screens of 80 columns name what lies in it."""
+    with tempfile.TemporaryDirectory(prefix="saw-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

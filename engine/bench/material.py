@@ -30,7 +30,8 @@ class Material(NamedTuple):
 class Listening(Scripted):
     """The scripted policy, which keeps what it saw and said."""
 
-    def __init__(self) -> None:
+    def __init__(self, robot: str, task: str) -> None:
+        super().__init__(robot, task)
         self.exposures: list[Frames] = []
         self.inferences: list[Inference] = []
 
@@ -45,7 +46,7 @@ def gather(settings: Settings, count: int, folder: Path, tell: Tell, pixels: int
     """``count`` ticks of sawing by the scripted policy. ``folder`` takes the stop page. Raises AdapterError."""
     chosen = settings.model_copy(update={"record": False, "camera": settings.camera.model_copy(update={"pixels": pixels})})
     robot, rig = open_robot(chosen)
-    listening = Listening()
+    listening = Listening(chosen.robot, chosen.task)
     rows: list[Tick] = []
     with StopPage(folder / "stop", create=True) as page:
         engine = Engine(
