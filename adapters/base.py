@@ -1,10 +1,10 @@
 """The two protocols a robot and its cameras keep; an adapter is whatever satisfies them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from engine.safety.cell import Cell
-from engine.types import Command, Frames, Observation, Vec6, Vec7
+from engine.types import F32, Command, Frames, Observation, Vec6, Vec7
 
 
 class AdapterError(Exception):
@@ -70,3 +70,31 @@ class CameraRig(Protocol):
         """Per camera: size, vertical field of view (deg), pose; recorded with the session."""
 
     def close(self) -> None: ...
+
+
+class Happening(NamedTuple):
+    """Something that physics, not anybody's judgement, says has come to pass; recorded as an event of that kind."""
+
+    kind: str  #: "failure", "success" or "disturbance"
+    what: str  #: of a failure one of ``engine.types.FAILURES``, of a disturbance its kind; of a success ""
+    text: str  #: one clause with its numbers
+
+
+@runtime_checkable
+class Disturbed(Protocol):
+    """A simulated robot in whose world things go wrong, at random times and for real reasons."""
+
+    def disturb(self, seed: int) -> None:
+        """Draw what will go wrong from ``seed``, from the present moment on; some seeds draw nothing. It is part of ``plant``."""
+
+    def happened(self) -> list[Happening]:
+        """What has come to pass since the last call, in order; each failure is told when it begins."""
+
+    def veil(self) -> F32:
+        """(C, 8) what stands before each camera now, as ``adapters.mujoco.veil`` lays it over a picture."""
+
+    def delay(self) -> float:
+        """s by which what the policy says arrives later than usual now."""
+
+    def oracle(self) -> F32:
+        """(12,) what the simulator alone knows of how the work will go, each about within [-1, 1]; no policy and no layer reads it."""

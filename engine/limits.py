@@ -1,7 +1,7 @@
 """Every number the arbiter and the controller use, with its bounds, in SI units."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Interval
 
@@ -9,6 +9,8 @@ from annotated_types import Interval
 Along = Annotated[float, Interval(ge=0.05, le=1.0)]
 Across = Annotated[float, Interval(ge=-1.0, le=1.0)]
 Up = Annotated[float, Interval(ge=0.0, le=1.3)]
+
+Remedy = Literal["none", "slow", "retry", "ask", "stop"]  #: names of ``engine.types.Intervention``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,16 @@ class Limits:
     person_acceleration: Annotated[float, Interval(ge=0.1, le=20.0)] = 3.0  #: m/s^2, what a measured speed may gain while it grows old
     # contact
     crush_gap: Annotated[float, Interval(ge=0.05, le=0.5)] = 0.12  #: m, handle to cradle
+    # forecast
+    on_collision: Remedy = "slow"  #: what is done about a collision that is foreseen
+    on_drop: Remedy = "slow"
+    on_miss: Remedy = "retry"
+    on_timeout: Remedy = "ask"
+    forecast_persistence: Annotated[float, Interval(ge=0.0, le=2.0)] = 0.25  #: s that an alarm must last
+    forecast_release: Annotated[float, Interval(ge=0.1, le=1.0)] = 0.7  #: of the alarm's threshold, below which it is over
+    forecast_cooldown: Annotated[float, Interval(ge=0.0, le=30.0)] = 2.0  #: s after a retry or an answer until the next is tried or asked
+    #: which learned judgement may limit the robot; a simulated study may try each alone, every other run is judged by all
+    judged_by: Literal["all", "none", "published", "uncertainty", "forecast"] = "all"
     # energy tank
     tank_min: Annotated[float, Interval(ge=0.05, le=5.0)] = 0.5  #: J
     tank_max: Annotated[float, Interval(ge=0.1, le=50.0)] = 12.0  #: J

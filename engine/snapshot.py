@@ -18,6 +18,9 @@ def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
         signal_age=tuple((now_ns - exposed) / 1e9 if exposed else math.nan for exposed in inference.signal_ns.tolist()),
         heads=inference.heads,
         stage_ms=inference.stage_ms,
+        forecast=tuple(inference.forecast.ravel().tolist()),
+        forecast_alarm=tuple(inference.forecast_alarm.tolist()),
+        forecast_because=tuple(inference.forecast_because.tolist()),
     )
 
 

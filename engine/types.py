@@ -32,10 +32,13 @@ Layers = Annotated[tuple[float, ...], _vector(9)]
 LayerCodes = Annotated[tuple[int, ...], _vector(9)]
 Signals = Annotated[tuple[float, ...], _vector(18)]
 SignalFlags = Annotated[tuple[bool, ...], _vector(18)]
+Alarms = Annotated[tuple[float, ...], _vector(4)]
+Risks = Annotated[tuple[float, ...], _vector(16)]
 StopCounters = Annotated[tuple[int, ...], _vector(8)]
 
 NAN18 = (float("nan"),) * 18
 NAN36 = (float("nan"),) * 36
+NAN4 = (float("nan"),) * 4
 
 SIGNALS: tuple[str, ...] = (
     "epistemic",
@@ -57,6 +60,11 @@ SIGNALS: tuple[str, ...] = (
     "execution mismatch",
     "joint-limit margin",
 )
+
+#: how the work can fail, as a forecast tells them apart; timeout is a stall of progress, not the clock
+FAILURES: tuple[str, ...] = ("collision", "drop", "miss", "timeout")
+HORIZONS = (6, 10, 13, 16)  #: forecast steps of FORECAST_STEP_S, up to which a forecast says how likely each failure is
+FORECAST_STEP_S = 0.1
 
 LAYERS: tuple[str, ...] = (
     "latch/watchdog",
@@ -110,6 +118,16 @@ class Action(IntEnum):
     STOP = 0
     SLOW = 1
     CONTINUE = 2
+
+
+class Intervention(IntEnum):
+    """What is done about a failure that is foreseen, the graver the greater."""
+
+    NONE = 0
+    SLOW = 1
+    RETRY = 2  #: open, retreat, and let the policy approach again
+    ASK = 3  #: pause until the operator answers: go on, jog, or disarm
+    STOP = 4  #: a protective stop
 
 
 class ModelState(IntEnum):
@@ -218,6 +236,12 @@ class Reason(IntEnum):
     VISION_MISSING = 103
     VISION_STALE = 104
     VISION_DISABLED = 105
+    # forecast
+    FORECAST = 110
+    FORECAST_MISSING = 111
+    FORECAST_STALE = 112
+    FORECAST_UNPROVEN = 113
+    ASKING = 114
 
 
 class SawState(msgspec.Struct, frozen=True, kw_only=True):
@@ -375,6 +399,10 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True):
     stage_ms: dict[str, float]  #: latency by stage: render, prepare, model, signals
     members: int
     finite: bool
+    forecast: F64 = msgspec.field(default_factory=lambda: np.full((4, 4), np.nan))  #: (4, 4) probability of FAILURES by each of HORIZONS
+    forecast_alarm: F64 = msgspec.field(default_factory=lambda: np.full(4, np.nan))  #: (4,) as ``Inputs.forecast_alarm``
+    #: (18,) by how much less likely the likeliest failure would be if this signal had lately been nominal
+    forecast_because: F64 = msgspec.field(default_factory=lambda: np.full(18, np.nan))
 
 
 class PolicyInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -388,6 +416,7 @@ class PolicyInfo(msgspec.Struct, frozen=True, kw_only=True):
     path: str  #: "shared prefix" or "member by member"
     vision: int = 0  #: as ``Inputs.vision_state``
     nominal: bool = True  #: as ``Inputs.nominal_known``
+    forecast: int = 0  #: as ``Inputs.forecast_state``
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -456,6 +485,10 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     vision_hand: float = float("nan")  #: m, that the free hand surely is away from the blade; of raw and smoothed the smaller
     vision_human: float = float("nan")  #: probability that a person is seen, the smaller
     vision_stuck: float = float("nan")  #: probability that the saw is stuck, the greater
+    # how the work is likely to fail; ``engine.safety.forecast`` says what is done about it
+    forecast_state: int = 0  #: 0 not configured, 1 in force, 2 unproven: shown, and nothing is done about it
+    forecast_ns: int = 0  #: exposure of the inference that the forecast was made at; 0 = none yet
+    forecast_alarm: Alarms = NAN4  #: of each of FAILURES, its probability over the threshold its calibration set; from 1 on it is an alarm
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -498,6 +531,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     separation_needed: float = float("nan")  #: m, for the speed that the other layers permit
     separation_part: int = -1  #: index into PARTS; -1 = none
     reaction: float = float("nan")  #: s, T_r in force for that part
+    intervention: int = Intervention.NONE  #: what is being done about a failure that is foreseen
+    foreseen: int = -1  #: index into FAILURES of that failure; -1 = none
+    asking: bool = False  #: it waits for the operator's answer
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -562,6 +598,9 @@ class InferenceBrief(msgspec.Struct, frozen=True, kw_only=True):
     signal_age: Signals  #: s since the exposure that each was last computed from; NaN = never
     heads: dict[str, float]
     stage_ms: dict[str, float]
+    forecast: Risks = (float("nan"),) * 16  #: as ``Inference.forecast``, row by row
+    forecast_alarm: Alarms = NAN4
+    forecast_because: Signals = NAN18
 
     @property
     def confidence(self) -> float:
