@@ -23,6 +23,7 @@ class Line:
     xs: Sequence[float]
     ys: Sequence[float]
     role: str = "info"
+    dots: bool = False  #: each point is marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,23 @@ def line_chart(title: str, x: str, y: str, lines: Sequence[Line], *, y_max: floa
             f'<polyline points="{run}" fill="none" stroke="{_colour(line.role)}" stroke-width="2"{dash}/>'
             for run in _runs(line, across, up, y_max)
         ]
+        if line.dots:
+            places = [(x, y) for x, y in zip(line.xs, line.ys, strict=True) if math.isfinite(x) and math.isfinite(y)]
+            parts += [f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3" fill="{_colour(line.role)}"/>' for x, y in places]
     return _page(title, [*parts, *_legend([(line.name, line.role) for line in lines])])
+
+
+def bar_chart(title: str, x: str, y: str, bars: Line, width: float) -> str:
+    """A histogram: bars of ``width`` that begin at the xs, as high as the ys. Raises ValueError where nothing is finite."""
+    across = _scale([*bars.xs, *(value + width for value in bars.xs)], LEFT, WIDTH - RIGHT)
+    up = _scale([0.0, *bars.ys], HEIGHT - BOTTOM, TOP)
+    parts = [*_grid(across, up), *_names(x, y)]
+    for left, high in zip(bars.xs, bars.ys, strict=True):
+        begin, top, end = across(left) + 1.0, up(high), across(left + width) - 1.0
+        parts.append(
+            f'<rect x="{begin:.1f}" y="{top:.1f}" width="{end - begin:.1f}" height="{up(0.0) - top:.1f}" fill="{_colour(bars.role)}"/>'
+        )
+    return _page(title, [*parts, *_legend([(bars.name, bars.role)])])
 
 
 def ticks(low: float, high: float) -> list[float]:

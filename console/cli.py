@@ -2,7 +2,7 @@
 
 import click
 
-from console.commands import run, sessions, setup, study
+from console.commands import collect, forecast, interventions, run, sessions, setup, study
 from console.commands.common import Commands
 
 HOMES = {"context_settings": {"help_option_names": ["-h", "--help"]}}
@@ -33,6 +33,7 @@ for command in (
     run.stop,
     run.replay,
     sessions.sessions,
+    collect.collect,
     study.train,
     study.evaluate,
     study.bench,
@@ -42,3 +43,6 @@ for command in (
     setup.completion,
 ):
     main.add_command(command)
+study.evaluate.add_command(interventions.interventions)
+study.train.add_command(forecast.train)
+study.evaluate.add_command(forecast.evaluate)

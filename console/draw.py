@@ -74,7 +74,7 @@ def merged(spans: Sequence[Span]) -> tuple[Span, ...]:
 
 def spark(values: Sequence[float], width: int, low: float = 0.0, high: float = 1.0) -> str:
     """The newest ``width`` values as one line of blocks, newest right; a gap where there is no value."""
-    recent = values[-width:]
+    recent = list(values)[-width:]
     span = high - low
     drawn = []
     for value in recent:
@@ -98,7 +98,7 @@ def scaled_spark(values: Sequence[float], width: int) -> str:
 
 def graph(values: Sequence[float], width: int, height: int) -> list[str]:
     """Values from 0 to 1 as a filled braille graph, two a cell, four dots a cell high, newest right; ``height`` lines from the top."""
-    samples = list(values[-2 * width :])
+    samples = list(values)[-2 * width :]
     samples = [math.nan] * (2 * width - len(samples)) + samples
     dots = [0 if not math.isfinite(v) else min(4 * height, max(1, round(v * 4 * height))) for v in samples]
     lines = []

@@ -54,6 +54,7 @@ BINDINGS = (
     Binding("clear", ("c",), "clear", "Clear the stop by its number", "live", "Run", 9),
     Binding("why", ("w",), "why", "The path from inputs to gain", "robot", "Look", 30),
     Binding("layers", ("l",), "layers", "The nine layers and what they say", "robot", "Look", 31),
+    Binding("forecast", ("z",), "forecast", "How it may fail, how soon, and why", "robot", "Look", 31),
     Binding("recover", ("e",), "free saw", "Free a stuck saw while it goes", "live", "Run", 8),
     Binding("pull", ("k",), "pull", "Hold: the partner pulls, +X", "live", "Partner", 20),
     Binding("push", ("j",), "push", "Hold: the partner pushes, −X", "live", "Partner", 21),
@@ -225,6 +226,8 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
         return frozenset(always | {"sessions", "doctor"})
     decision, operator = snapshot.decision, snapshot.operator
     found = set(always)
+    if snapshot.inputs.forecast_state:
+        found.add("forecast")
     if not decision.armed:
         found |= {"sessions", "doctor"}
         if not readonly or snapshot.run.offered or not snapshot.run.controller:

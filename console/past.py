@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from console.view import LAYER_SAMPLES, LAYER_SECONDS, SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History
+from console.view import LAYER_SAMPLES, LAYER_SECONDS, SCORE_SAMPLES, SCORE_SECONDS, SIGNAL_SAMPLES, History, greatest
 from engine.messages import Picture
 from engine.picture import resized
 from engine.session.reader import Session
@@ -41,6 +41,9 @@ def fill_past(history: History, session: Session, tick: int, inferences: Sequenc
         signals = np.where(valid, session.rows("inference/signals", begin, upto), math.nan)
         history.signals.extend(map(tuple, signals.tolist()))
         history.quantiles.extend(map(tuple, session.rows("inference/quantile", begin, upto).tolist()))
+        recorded = "inference/forecast_alarm" in session.commit.arrays
+        alarms = session.rows("inference/forecast_alarm", begin, upto).tolist() if recorded else [()] * (upto - begin)
+        history.alarms.extend(map(greatest, alarms))
     history.resume(t_ns, newest)
 
 

@@ -63,9 +63,9 @@ class RecordedMoment:
         """A recording needs no sign of life."""
 
 
-def live_svg(session: Session, tick: int, width: int, height: int) -> str:
-    """The live screen at row ``tick``. Raises SessionError."""
-    return asyncio.run(_drawn(_live(session, tick), width, height))
+def live_svg(session: Session, tick: int, width: int, height: int, *keys: str) -> str:
+    """The live screen at row ``tick`` after these keys. Raises SessionError."""
+    return asyncio.run(_drawn(_live(session, tick), width, height, None, *keys))
 
 
 def _live(session: Session, tick: int) -> Sawhorse:

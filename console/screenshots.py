@@ -1,17 +1,21 @@
-"""Draws the pictures in ``screenshots/``: moments of the recorded demonstration, the pages, and the energy tank at work."""
+"""Draws the pictures in ``screenshots/``: moments of the recorded demonstration and of an episode that is foreseen to fail, and pages."""
 
 import contextlib
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from console.chart import Line, line_chart
 from console.doctor import Check, checks
 from console.portrait import doctor_svg, live_svg, replay_svg, sessions_svg
 from engine import demo
 from engine.bench.pump import pump
+from engine.collect.plan import Plan
 from engine.config import Settings
 from engine.faults.processes import PROGRAM
 from engine.loops.control import DT
@@ -20,6 +24,7 @@ from engine.session.reader import Session
 STORE = Path("sessions")  #: in a folder of its own, so that no path of this machine is in a picture
 SHORT = (4, 7, 5)  #: s, runs that keep the demonstration company in the table of sessions
 SIZES = ((80, 24), (120, 34), (160, 48))
+FORESEEN = Plan(robot="pickplace", task="pickplace", seed=700, judged_by="all", images="lossless")  #: in which things go wrong
 
 
 def moments(session: Session) -> dict[str, int]:
@@ -65,6 +70,24 @@ def record_short_runs() -> None:
         )
 
 
+def record_foreseen() -> Session:
+    """An episode at a table, in lock-step, with the shipped forecast as it is shipped. Raises CollectError, PolicyError, OSError."""
+    from engine.collect.play import play
+    from engine.study.helping import Attending
+    from engine.study.interventions import foresight
+
+    foresee = partial(foresight, FORESEEN.robot, FORESEEN.task, "shipped")
+    (outcome,) = play([FORESEEN], workers=1, side_by_side=1, store=STORE, operator=Attending, foresight=foresee)
+    return Session.open(STORE / outcome.session)
+
+
+def gravest(session: Session) -> int:
+    """The tick of the greatest alarm, of those at which most was done about one."""
+    done = session.rows("tick/intervention")
+    alarm = np.nan_to_num(session.rows("tick/forecast_alarm").max(axis=1))
+    return int(np.argmax(np.where(done == done.max(), alarm, -1.0)))
+
+
 def found_here(settings: Settings, tell: Callable[[str], None]) -> list[Check]:
     """What the doctor finds on this machine, without the name of who draws the pictures."""
     home = str(Path.home())
@@ -91,7 +114,12 @@ def draw(settings: Settings, out: Path, tell: Callable[[str], None]) -> list[Pat
                 written.append(path)
                 tell(str(path))
         before = next(event.tick for event in session.events if event.kind == "arm") - 20  # nothing is armed yet
+        tell("playing an episode that is foreseen to fail")
+        foreseen = record_foreseen()
+        at = gravest(foreseen)
         pages = {
+            **{f"forecast-{width}x{height}.svg": live_svg(foreseen, at, width, height) for width, height in SIZES},
+            "outlook-120x34.svg": live_svg(foreseen, at, 120, 34, "z"),
             "replay-120x34.svg": replay_svg(session, moments(session)["stopped"], 120, 34),
             "sessions-120x34.svg": sessions_svg(session, before, STORE, 120, 34),
             "doctor-120x34.svg": doctor_svg(session, before, found, 120, 34),

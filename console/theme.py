@@ -93,6 +93,7 @@ PALETTES = {
 }
 MONOCHROME = "monochrome"
 SHIPPED = (*PALETTES, MONOCHROME)
+HEAT = (0.10, 0.20, 0.33, 0.66, 1.0)  #: of the way from the panel's ground to a warning's, for a table's five steps
 COLOURS = tuple(name for name, kind in Palette.__annotations__.items() if kind is str and name != "name")
 
 
@@ -166,6 +167,11 @@ _MONOCHROME = {
     "state idle": Style(reverse=True),
     "placeholder": Style(reverse=True, bold=True),
     "unrated": Style(bold=True),
+    "heat 1": Style(),
+    "heat 2": Style(bold=True),
+    "heat 3": Style(underline=True),
+    "heat 4": Style(reverse=True),
+    "heat 5": Style(reverse=True, bold=True),
 }
 
 _TO_ASCII = {
@@ -191,6 +197,7 @@ _TO_ASCII = {
     "▶": ">",
     "▷": ")",
     "◀": "<",
+    "▲": "^",
     "▸": ">",
     "‖": "=",
     "✖": "x",
@@ -275,5 +282,22 @@ def _look(role: str, p: Palette) -> tuple[str, bool, str]:
         "state idle": (p.value, True, p.faint),
         "placeholder": (p.on_state, True, p.bad),
         "unrated": (p.warn, True, p.panel),
-    }
+    } | {f"heat {step}": _heat(share, p) for step, share in enumerate(HEAT, 1)}
     return looks[role]
+
+
+def _heat(share: float, p: Palette) -> tuple[str, bool, str]:
+    """Text on a ground that goes from the panel's to that of a warning: one hue, told apart by its brightness alone."""
+    ground = _between(p.panel, p.warn, share)
+    return max((p.value, p.on_state), key=lambda colour: abs(_brightness(colour) - _brightness(ground))), share >= 1.0, ground
+
+
+def _between(first: str, last: str, share: float) -> str:
+    pairs = zip(Color.parse(first).get_truecolor(), Color.parse(last).get_truecolor(), strict=True)
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in pairs)
+
+
+def _brightness(colour: str) -> float:
+    """Roughly as seen, 0 to 255."""
+    red, green, blue = Color.parse(colour).get_truecolor()
+    return 0.3 * red + 0.59 * green + 0.11 * blue

@@ -30,6 +30,7 @@ class History:
     signals: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=SIGNAL_SAMPLES))
     quantiles: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=SIGNAL_SAMPLES))
     layers: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=LAYER_SAMPLES))
+    alarms: deque[float] = field(default_factory=lambda: deque(maxlen=SIGNAL_SAMPLES))  #: the greatest of each inference
     strokes: Meter = field(default_factory=Meter)
     _bucket: int = -1
     _inference: int = -1
@@ -55,6 +56,7 @@ class History:
             pairs = zip(inference.signals, inference.valid, strict=True)
             self.signals.append(tuple(value if valid else math.nan for value, valid in pairs))
             self.quantiles.append(inference.quantile)
+            self.alarms.append(greatest(inference.forecast_alarm))
 
     def resume(self, t_ns: int, inference: int) -> None:
         """Go on from a past that was filled in from elsewhere, up to ``t_ns`` and that inference."""
@@ -66,6 +68,7 @@ class History:
         self.scores.clear()
         self.signals.clear()
         self.quantiles.clear()
+        self.alarms.clear()
         self.layers.clear()
         self.strokes.clear()
         self._bucket = self._inference = -1
@@ -89,6 +92,11 @@ class History:
 
     def quantile(self, index: int) -> list[float]:
         return [values[index] for values in self.quantiles]
+
+
+def greatest(alarms: Sequence[float]) -> float:
+    """The greatest alarm that is a number; NaN where none is."""
+    return max((alarm for alarm in alarms if math.isfinite(alarm)), default=math.nan)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -11,9 +11,10 @@ PAUSE = 100  #: ticks between two acts
 class Attendant:
     """Called before every tick. ``authorised``: the last thing this operator did was to let the robot go; whoever halts it resets that."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, first_act: int = FIRST_ACT, first_pause: int = PAUSE) -> None:
         self._engine = engine
-        self._act_at = FIRST_ACT
+        self._act_at = first_act
+        self._pause = first_pause
         self.authorised = False
 
     def __call__(self, tick: int) -> None:
@@ -36,4 +37,4 @@ class Attendant:
             self.authorised = True
         else:
             return
-        self._act_at = tick + PAUSE
+        self._act_at, self._pause = tick + self._pause, PAUSE

@@ -32,6 +32,7 @@ from engine.sources import Source, flattened, origin_of, overlaid, variable_of
 from engine.tasks import INSTRUCTIONS, KINDS, ROBOTS, completed
 
 POLICIES = ("compact", "scripted")
+FORECASTS = ("shipped", "none")
 THEMES = ("dark", "light", "colour-blind", "monochrome")  #: what the console ships
 
 
@@ -44,7 +45,7 @@ class CameraSettings(BaseModel):
 
     pixels: int = Field(128, ge=64, le=256, multiple_of=16, description="side of the square pictures the simulated cameras draw")
     hz: float = Field(8.0, ge=3, le=60, description="exposures a second, at most; each is followed by one inference")
-    record: Literal["none", "lossless"] = "lossless"
+    record: Literal["none", "jpeg", "lossless"] = "lossless"
 
 
 class EnsembleSettings(BaseModel):
@@ -54,6 +55,12 @@ class EnsembleSettings(BaseModel):
     samples: int | None = Field(None, ge=1, le=16, description="noise samples a member, for a checkpoint that brings no noise bank")
     dtype: Literal["", "float32", "bfloat16"] = Field("", description="nothing: float32 on the CPU, bfloat16 on CUDA")
     perturbed: int | None = Field(None, ge=1, le=3, description="perturbed passes an inference; nothing: 1 on the CPU, 3 on CUDA")
+
+
+class ForecastSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(FORECASTS[0], min_length=1, description="shipped, none, or a folder that `sawhorse train forecast` wrote")
 
 
 class ConsoleSettings(BaseModel):
@@ -88,6 +95,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     camera: CameraSettings = CameraSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
+    forecast: ForecastSettings = ForecastSettings()
     mapping: dict[str, Any] = Field(default_factory=dict, description="which cameras, readings and motions a foreign policy's are")
     console: ConsoleSettings = ConsoleSettings()
 
@@ -168,6 +176,7 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
         ("limits",): [field.name for field in fields(Limits)],
         ("camera",): list(CameraSettings.model_fields),
         ("ensemble",): list(EnsembleSettings.model_fields),
+        ("forecast",): list(ForecastSettings.model_fields),
         ("console",): list(ConsoleSettings.model_fields),
     }
     return sections.get(path[:-1], [])
@@ -269,8 +278,7 @@ def _refuse_switches(tree: Mapping[str, Any], sources: list[Source]) -> None:
     """A limit is a number; pydantic would take true for one."""
     limits = tree.get("limits")
     for key, value in limits.items() if isinstance(limits, Mapping) else ():
-        if isinstance(value, bool):
-            range_ = permitted(("limits", key))
+        if isinstance(value, bool) and (range_ := permitted(("limits", key))):
             raise ConfigError(
                 f"The setting limits.{key} = {value} from {origin_of(f'limits.{key}', sources)} is not allowed: it must be {range_}."
             )
@@ -300,6 +308,8 @@ def load(flags: Mapping[str, Any], path: Path | None = None) -> Settings:
     _known("console.theme", settings.console.theme, (*THEMES, *settings.console.themes), sources)
     if not os.path.isdir(settings.policy) and not hub.is_id(settings.policy):
         _known("policy", settings.policy, POLICIES, sources, " (and no such folder)")
+    if not os.path.isdir(settings.forecast.path):
+        _known("forecast.path", settings.forecast.path, FORECASTS, sources, " (and no such folder)")
     try:
         cell_of(settings.robot, settings.body, settings.cell, settings.limits)
     except CommissioningError as error:

@@ -7,8 +7,9 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from engine.clock import Clock, RealClock, SimulatedClock
 from engine.config import Settings
 from engine.loops.camera import CameraLoop
 from engine.loops.control import DT, Boxes, Controlling, ControlLoop, Decide
+from engine.loops.foresight import Foresight, no_foresight
 from engine.loops.heartbeats import Heartbeats, Standstill
 from engine.loops.inference import InferenceLoop, Policy
 from engine.loops.worker import Worker
@@ -72,6 +74,7 @@ class Engine:
         console_required: bool,
         clock: Clock | None = None,
         decide: Decide = arbiter.step,
+        foresight: Callable[[PolicyInfo], Foresight] = no_foresight,
     ) -> None:
         self.settings = settings
         self._run = run
@@ -109,6 +112,7 @@ class Engine:
             self._inferred,
             self._policy_ready,
             self._fault,
+            foresight,
         )
         self.camera = CameraLoop(
             rig, self._boxes.observations, self._boxes.frames, self.clock, self._beats, self._exposed, self._fault, settings.camera.hz
@@ -237,30 +241,38 @@ class Engine:
         ``script`` is called before each tick with its number; ``latency`` says how many ticks an inference begun at a tick takes.
         With ``pace`` the ticks are held to real time where the machine keeps up.
         """
-        assert isinstance(self.clock, SimulatedClock)
-        seeing: tuple[int, Future[Frames]] | None = None
-        thinking: tuple[int, Future[Inference]] | None = None
         due = time.monotonic()
         with ThreadPoolExecutor(1, thread_name_prefix="lockstep") as pool:
-            for tick in range(ticks):
-                if self._ending.is_set():
-                    break
-                script(tick)
-                if thinking is not None and tick >= thinking[0]:
-                    self.inference.deliver(thinking[1].result())
-                    thinking = None
-                if seeing is not None and tick >= seeing[0]:
-                    self.camera.deliver(seeing[1].result())
-                    seeing = None
-                    if thinking is None:
-                        thinking = (tick + latency(tick), pool.submit(self.inference.infer, self._newest_frames(), self._stopped_clock()))
-                self.clock.advance(DT)
-                self.control.step()
-                if tick % LOCKSTEP_EXPOSE_EVERY == 0 and seeing is None:
-                    seeing = (tick + LOCKSTEP_EXPOSURE, pool.submit(self.camera.capture, self._newest_observation()))
+            for _ in itertools.islice(self.ticking(pool.submit, script, latency), ticks):
                 if pace:
                     due = max(due + DT, time.monotonic() - DT)
                     time.sleep(max(0.0, due - time.monotonic()))
+
+    def ticking(self, submit: Callable[..., Future[Any]], script: Callable[[int], None], latency: Callable[[int], int]) -> Iterator[int]:
+        """The ticks of ``lockstep`` one at a time, each number when it is over, for whoever plays several engines side by side.
+
+        ``submit`` is an executor's: exposures and inferences are handed to it, and asked for so many ticks later.
+        """
+        assert isinstance(self.clock, SimulatedClock)
+        seeing: tuple[int, Future[Frames]] | None = None
+        thinking: tuple[int, Future[Inference]] | None = None
+        for tick in itertools.count():
+            if self._ending.is_set():
+                return
+            script(tick)
+            if thinking is not None and tick >= thinking[0]:
+                self.inference.deliver(thinking[1].result())
+                thinking = None
+            if seeing is not None and tick >= seeing[0]:
+                self.camera.deliver(seeing[1].result())
+                seeing = None
+                if thinking is None:
+                    thinking = (tick + latency(tick), submit(self.inference.infer, self._newest_frames(), self._stopped_clock()))
+            self.clock.advance(DT)
+            self.control.step()
+            if tick % LOCKSTEP_EXPOSE_EVERY == 0 and seeing is None:
+                seeing = (tick + LOCKSTEP_EXPOSURE, submit(self.camera.capture, self._newest_observation()))
+            yield tick
 
     def _stopped_clock(self) -> Callable[[], int]:
         """This tick's time, however long the thread that asks for it takes."""
@@ -300,8 +312,12 @@ class Engine:
             self._recorder.inference(inference)
 
     def _policy_ready(self, info: PolicyInfo) -> None:
+        if info.forecast_note:
+            self.note("system", f"forecast: {info.forecast_note}")
         if self._recorder is not None:
             self._recorder.policy(info)
+        if isinstance(self.clock, SimulatedClock):
+            return
         gc.collect()
         gc.freeze()
         gc.disable()  # a collection in the control loop would be a late tick

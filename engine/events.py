@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.safety.reasons import refusal, sentence
-from engine.types import LAYERS, Action, Decision, Event, Reason, StopKind
+from engine.types import LAYERS, Action, Decision, Event, Intervention, Reason, StopKind
 
 Found = tuple[str, str]  # kind, text
 
@@ -42,6 +42,7 @@ def binding(decision: Decision) -> str:
         layer,
         decision.separation_part,
         decision.separation,
+        decision.foreseen,
     )
     return why if why.startswith(LAYERS[layer]) else f"{LAYERS[layer]}: {why}"
 
@@ -51,7 +52,8 @@ def between(before: Decision, now: Decision) -> list[Found]:
     found: list[Found] = []
     if now.stop_count > before.stop_count:
         kind = "latched" if now.stop_kind == StopKind.LATCHED else "protective"
-        why = sentence(now.stop_reason, now.stop_margin, now.stop_age, now.stop_layer, now.separation_part, now.separation)
+        where = (now.stop_layer, now.separation_part, now.separation, now.foreseen)
+        why = sentence(now.stop_reason, now.stop_margin, now.stop_age, *where)
         found.append(("stop", f"STOP {now.stop_number} category {now.stop_category} {kind}: {why}"))
     elif before.stop_number and not now.stop_number:
         cleared = before.stop_kind == StopKind.LATCHED  # which nothing but the operator's word ends
@@ -61,7 +63,8 @@ def between(before: Decision, now: Decision) -> list[Found]:
         found.append(("arm", "ARMED"))
     if before.armed and not now.armed and now.stop_count == before.stop_count:
         found.append(("disarm", "DISARMED"))
-    if now.going != before.going and now.armed and before.armed:
+    found += _foreseen(before, now)
+    if now.going != before.going and now.armed and before.armed and not (now.asking and not before.asking):
         found.append(("go", "GO") if now.going else ("pause", "PAUSE"))
     if now.refused and now.refused != before.refused:
         found.append(("refused", f"REFUSED: {refusal(now.refused).partition('. ')[0]}"))
@@ -71,6 +74,19 @@ def between(before: Decision, now: Decision) -> list[Found]:
         elif now.action == Action.CONTINUE:
             found.append(("score", f"CONTINUE {now.score:.2f}"))
     return found
+
+
+def _foreseen(before: Decision, now: Decision) -> list[Found]:
+    """What is done about a failure that is foreseen, that it is over, and what the operator answered."""
+    if before.asking and not now.asking:
+        answer = "go" if now.going else "disarmed" if now.stop_count == before.stop_count else "stopped"
+        return [("forecast", f"ANSWERED: {answer}")]
+    same = (now.intervention, now.foreseen) == (before.intervention, before.foreseen)
+    if same or now.intervention == Intervention.STOP or before.intervention == Intervention.STOP:
+        return []  # a stop tells of itself
+    if now.intervention == Intervention.NONE:
+        return [("forecast", f"OVER: {Intervention(before.intervention).name}")] if before.intervention else []
+    return [("forecast", f"{Intervention(now.intervention).name}: {sentence(Reason.FORECAST, foreseen=now.foreseen)}")]
 
 
 def why_stopped(events: Sequence[Event], number: int) -> str:

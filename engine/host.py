@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from adapters.base import AdapterError, CameraRig, Robot
 from engine import runs, unix_signals
 from engine.clock import RealClock, SimulatedClock
@@ -16,17 +18,20 @@ from engine.config import Settings
 from engine.engine import Engine
 from engine.exits import CLEAN, FAULT, INTERRUPTED, NOT_CONNECTED, STOPPED
 from engine.faults.parts import FaultyRig
+from engine.forecast.errors import ForecastError
+from engine.loops.foresight import Foresight
 from engine.loops.inference import Policy
 from engine.loops.worker import Worker
 from engine.messages import Intent, WatchPicture
 from engine.policy.scripted import Scripted
+from engine.safety.forecast import IN_FORCE
 from engine.server import Server
 from engine.session.layout import SessionError
 from engine.session.recorder import Recorder
 from engine.session.schema import header
 from engine.stop import StopPage
 from engine.tasks import KINDS
-from engine.types import Writer
+from engine.types import Inference, PolicyInfo, Writer
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +81,43 @@ def policy_loader(settings: Settings, robot: Robot, rig: CameraRig) -> Callable[
     return load
 
 
+def foresight_loader(settings: Settings) -> Callable[[PolicyInfo], Foresight]:
+    """A function that loads the forecast for a policy; where there is none for it, it says why."""
+
+    def load(policy: PolicyInfo) -> Foresight:
+        if settings.forecast.path == "none":
+            return Foresight()
+        from engine.forecast import card
+
+        task = f"{settings.robot}/{settings.task}"
+        try:
+            forecast = card.load(card.SHIPPED if settings.forecast.path == "shipped" else Path(settings.forecast.path))
+            stream = forecast.stream(policy.hash, task)
+        except ForecastError as error:
+            return Foresight(note=str(error))
+
+        def foresee(inference: Inference) -> Inference:
+            found = stream.look(inference)
+            told = {"forecast": found.probability, "forecast_alarm": found.alarm, "forecast_because": found.because}
+            return msgspec.structs.replace(inference, **told)
+
+        state = forecast.state(task)
+        note = "" if state == IN_FORCE else f"On {task} the forecast is not proven to be better than the clock: nothing is done about it."
+        return Foresight(state, note, foresee)
+
+    return load
+
+
 class Host:
     """Builds the engine and serves it until something ends it."""
 
     def __init__(self, settings: Settings, run: runs.Run, *, console_required: bool) -> None:
         """Raises AdapterError, SessionError, OSError."""
+        if settings.limits.judged_by != "all":
+            raise AdapterError(
+                f"A robot that somebody works with is judged by all layers: limits.judged_by = {settings.limits.judged_by!r} is for "
+                "simulated studies and collections."
+            )
         self.settings = settings
         self.run = run
         run.claim()
@@ -105,6 +142,7 @@ class Host:
             recorder=self.recorder,
             console_required=console_required,
             clock=clock,
+            foresight=foresight_loader(settings),
         )
         self.engine.on_shutdown = self.shutdown
         self.server = Server(run.socket, self.engine, settings.console.picture_hz)

@@ -71,9 +71,9 @@ class Limits:
     on_drop: Remedy = "slow"
     on_miss: Remedy = "retry"
     on_timeout: Remedy = "ask"
-    forecast_persistence: Annotated[float, Interval(ge=0.0, le=2.0)] = 0.25  #: s that an alarm must last
+    forecast_persistence: Annotated[float, Interval(ge=0.01, le=2.0)] = 0.25  #: s that an alarm must last
     forecast_release: Annotated[float, Interval(ge=0.1, le=1.0)] = 0.7  #: of the alarm's threshold, below which it is over
-    forecast_cooldown: Annotated[float, Interval(ge=0.0, le=30.0)] = 2.0  #: s after a retry or an answer until the next is tried or asked
+    forecast_cooldown: Annotated[float, Interval(ge=0.1, le=30.0)] = 2.0  #: s after a retry or an answer until the next is tried or asked
     #: which learned judgement may limit the robot; a simulated study may try each alone, every other run is judged by all
     judged_by: Literal["all", "none", "published", "uncertainty", "forecast"] = "all"
     # energy tank

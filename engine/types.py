@@ -417,6 +417,7 @@ class PolicyInfo(msgspec.Struct, frozen=True, kw_only=True):
     vision: int = 0  #: as ``Inputs.vision_state``
     nominal: bool = True  #: as ``Inputs.nominal_known``
     forecast: int = 0  #: as ``Inputs.forecast_state``
+    forecast_note: str = ""  #: why no forecast is configured, or why it is unproven; "" where there is nothing to say
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -623,7 +624,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     tick: int
     t_ns: int
     wall: float  #: s since the epoch
-    kind: str  #: "stop" | "clear" | "arm" | "disarm" | "go" | "pause" | "refused" | "score" | "mark" | "fault" | "hazard" | "system"
+    kind: str  #: such as "stop", "arm", "go", "refused", "score", "fault", "hazard", "forecast", "system"
     text: str
 
 

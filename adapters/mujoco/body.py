@@ -38,7 +38,8 @@ class Body:
     The arm's ``joints`` n come first among the model's. ``qpos``, ``qvel`` and ``warm``, where the solver starts from, are the whole
     model's; ``q`` (n,) rad, ``dq`` (n,) rad/s, ``bias`` (n,) N m that carries the weight and ``outer`` (n,) N m of contacts and stops are
     the arm's. ``place`` (3,) m, ``turn`` (9,), a rotation row by row, and ``jacobian`` (6, n) are the tool's site's; ``com`` (3,) m the
-    tool's body's; ``mass`` (n, n); ``ctrl`` what the actuators are told.
+    tool's body's; ``mass`` (n, n); ``ctrl`` what the actuators are told; ``pushed`` (bodies, 6) N and N m on each body until it is set
+    anew; ``sensed`` what the model's sensors read in the last step; ``standing`` (mocaps, 3) m of what stands where it is put.
     """
 
     def __init__(self, model: Any, site: str, links: Sequence[str], joints: int = 7) -> None:
@@ -59,6 +60,9 @@ class Body:
         self.dq: F64 = d.qvel[:n]
         self.bias: F64 = d.qfrc_bias[:n]
         self.outer: F64 = d.qfrc_constraint[:n]
+        self.pushed: F64 = d.xfrc_applied
+        self.sensed: F64 = d.sensordata
+        self.standing: F64 = d.mocap_pos
         self._energies: F64 = d.energy
         self._driven: F64 = d.ctrl[:n]
         self._braked: F64 = d.qfrc_applied[:n]

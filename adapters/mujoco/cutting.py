@@ -37,6 +37,7 @@ PITCH_STIFFNESS: Final = 15.0  #: N m/rad, teeth spread along the chord
 CREEP_SPEED: Final = 0.012  #: m/s, below which friction fades
 SPEED_SCALE: Final = 1.0  #: m/s, v_1
 RUBBING_FORCE: Final = 3.0  #: N, N_0
+DULL_RUB: Final = 0.5  #: share of the resistance that wholly blunt teeth add
 SAME_KERF: Final = 0.0025  #: m, a blade this near to a kerf falls into it
 NEW_KERF: Final = 1e-5  #: m, depth given to a kerf's first scratch
 KERFS: Final = 4  #: kerfs kept; the shallowest is forgotten for a fifth
@@ -130,8 +131,11 @@ def bind_press(material: Material, depth: float, pinch: float) -> float:
     return material.bind_press * (1.0 - 0.8 * pinch) / (1.0 + depth / BIND_DEPTH)
 
 
-def bite(wood: Wood, grain: Grain, blade: Blade, log_top: float, pinch: float, dt: float) -> Bite:
-    """The wood's answer to the blade, and the wood's own change over dt (``wood`` is updated in place)."""
+def bite(wood: Wood, grain: Grain, blade: Blade, log_top: float, pinch: float, dt: float, dull: float = 0.0) -> Bite:
+    """The wood's answer to the blade, and the wood's own change over dt (``wood`` is updated in place).
+
+    Teeth that are ``dull`` (0..1) make that share less of chips and rub by ``DULL_RUB`` of it more.
+    """
     below = log_top - blade.z
     if wood.active < 0 or below <= 0.0:
         wood.active = kerf_at(wood, blade.y)
@@ -149,7 +153,7 @@ def bite(wood: Wood, grain: Grain, blade: Blade, log_top: float, pinch: float, d
     press = max(0.0, -CONTACT_STIFFNESS * height - CONTACT_DAMPING * blade.vz) if height < 0.0 else 0.0
     material = MATERIALS[zone]
     fade = math.tanh(blade.vx / CREEP_SPEED)
-    resistance = material.friction * grain.hardness * press * (1.0 + abs(blade.vx) / SPEED_SCALE)
+    resistance = material.friction * grain.hardness * press * (1.0 + abs(blade.vx) / SPEED_SCALE) * (1.0 + DULL_RUB * dull)
     teeth = resistance * fade
     deepened = 0.0
     if press > 0.0:
@@ -157,7 +161,7 @@ def bite(wood: Wood, grain: Grain, blade: Blade, log_top: float, pinch: float, d
         if wood.stuck:
             cutting = 0.0
         if cutting > 0.0:
-            deepened = cutting / (material.energy * grain.hardness * KERF_WIDTH * chord(depth))
+            deepened = (1.0 - dull) * cutting / (material.energy * grain.hardness * KERF_WIDTH * chord(depth))
             held = _deepen(wood, held, blade.y, deepened)
     limit = bind_press(material, depth, pinch)
     _bind(wood, press, limit, blade.x, abs(blade.vx), inside, dt)

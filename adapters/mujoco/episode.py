@@ -9,6 +9,7 @@ from msgspec import structs
 
 from adapters.mujoco import distance, expert, layout, person
 from adapters.mujoco.cutting import kerf_at
+from adapters.mujoco.failing import SUCCESS_DEPTH, deepest
 from adapters.mujoco.plant import Plant
 from adapters.mujoco.playback import STIFFNESS, Playback
 from adapters.mujoco.robot import Cosaw
@@ -18,8 +19,6 @@ from engine.policy.course import LATENCY_S, REPLAN_STEPS
 from engine.types import F32, F64, PARTS, Command, Zone
 
 DURATION: Final = 25.0  #: s
-SUCCESS_DEPTH: Final = 0.010  #: m
-SUCCESS_LATERAL: Final = 0.010  #: m
 START_ALONG: Final = 0.05  #: m, of the tool's start from mid-stroke
 START_ACROSS: Final = 0.15  #: m, from the line
 START_ABOVE: Final = (0.03, 0.08)  #: m, over the log
@@ -28,8 +27,8 @@ START_ABOVE: Final = (0.03, 0.08)  #: m, over the log
 @dataclass(frozen=True, slots=True)
 class Outcome:
     seed: int
-    success: bool  #: SUCCESS_DEPTH deep within SUCCESS_LATERAL of the line in time, and not stuck
-    depth_m: float  #: of the deepest kerf within SUCCESS_LATERAL of the line
+    success: bool  #: SUCCESS_DEPTH deep near the line in time, and not stuck
+    depth_m: float  #: of the deepest kerf near the line (``failing.deepest``)
     lateral_m: float  #: the blade's distance from the line at the end
     stuck: bool
     strokes: int
@@ -88,8 +87,7 @@ class Episode(Playback[Cosaw]):
         """What has come of it so far."""
         truth = self.robot.truth()
         line, wood = truth.cell.drives.line_y, truth.cell.wood
-        near = [d for y, d in zip(wood.kerf_y, wood.kerf_depth, strict=True) if abs(y - line) <= SUCCESS_LATERAL]
-        depth = max(near, default=0.0)
+        depth = deepest(wood.kerf_y, wood.kerf_depth, line)
         pose, _ = self.robot.tool()
         return Outcome(
             seed=self.seed,

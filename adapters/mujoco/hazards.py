@@ -101,6 +101,12 @@ class Hazards:
         return hazard if hazard is not None and time - hazard.at < hazard.stay else None
 
 
+def smooth(share: float) -> float:
+    """Minimum-jerk profile: 0 before 0, 1 from 1 on."""
+    s = min(1.0, max(0.0, share))
+    return s * s * s * (10.0 + s * (6.0 * s - 15.0))
+
+
 def draw(seed: int) -> tuple[Hazard, ...]:
     """The hazards of a scene of ``SCENE`` s: one to three of the person, and often a failing sensor beside them.
 

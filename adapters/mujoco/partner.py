@@ -15,6 +15,7 @@ import numpy as np
 
 from adapters.mujoco import layout, noise
 from adapters.mujoco.hazards import Hazards, Kind
+from adapters.mujoco.upsets import Strain
 
 FEEL_AMPLITUDE: Final = 0.08  #: m, a stroke this large is felt as full motion
 FEEL_RATE: Final = 2.4  #: rad/s, scale between place and speed in the felt phase
@@ -29,6 +30,10 @@ ACROSS_STIFFNESS: Final = 15.0  #: N/m
 ACROSS_DAMPING: Final = 8.0  #: N s/m
 GRIP_DAMPING: Final = 8.0  #: N s/m, along the stroke
 STUBBORN_STIFFNESS: Final = 180.0  #: N/m, of a hand that hesitates and just holds on
+HOLDING_MAX: Final = 60.0  #: N, that a hand which holds back adds to FORCE_MAX
+PULL_REACH: Final = 0.15  #: m from mid-stroke, to which a hand draws the handle that pulls ever harder
+LIFT_REACH: Final = 0.15  #: m, as far as a hand lifts its end
+HELD_SOFTLY: Final = 100.0  #: N/m, of holding back at which half of the own rhythm is left
 STEP_SPEED: Final = 0.30  #: m/s, sideways, when the saw moves along the log
 TREMOR_TIME: Final = 0.08  #: s, correlation time
 STRONG_RISE: Final = 800.0  #: N/s, as fast as a hard pull comes
@@ -101,8 +106,10 @@ def felt_phase(x: float, vx: float) -> tuple[float, float]:
     return math.atan2(a, b), math.sqrt(a * a + b * b)
 
 
-def step(hand: Hand, temper: Temper, handle: Handle, hazards: Hazards, holding: bool, time: float, dt: float) -> None:
-    """Let dt pass for the hand, updated in place: its forces on the handle in fx, fy, fz."""
+def step(
+    hand: Hand, temper: Temper, handle: Handle, hazards: Hazards, holding: bool, time: float, dt: float, strain: Strain | None = None
+) -> None:
+    """Let dt pass for the hand, updated in place: its forces on the handle in fx, fy, fz. ``strain``: what upsets do to it."""
     hand.random, draw_ = noise.normal(hand.random)
     hand.tremor += (-hand.tremor * dt + temper.tremor * math.sqrt(2.0 * TREMOR_TIME * dt) * draw_) / TREMOR_TIME
     drift = STEP_SPEED * dt
@@ -122,7 +129,8 @@ def step(hand: Hand, temper: Temper, handle: Handle, hazards: Hazards, holding: 
     if hesitating:
         fx = STUBBORN_STIFFNESS * (hand.anchor_x - handle.x)
     else:
-        hand.anchor_x = handle.x
+        if strain is None or strain.held_back == 0.0:
+            hand.anchor_x = handle.x
         turn = math.cos(hand.phase)
         pulling = max(0.0, turn)
         stiffness = temper.push_stiffness + (temper.pull_stiffness - temper.push_stiffness) * pulling
@@ -136,15 +144,27 @@ def step(hand: Hand, temper: Temper, handle: Handle, hazards: Hazards, holding: 
     if strong is not None:
         most = max(FORCE_MAX, strong.force)
         fx = min(strong.force, STRONG_RISE * (time - strong.at), STRONG_STIFFNESS * (STRONG_REACH - handle.x))
+    most_steady = STEADY_MAX
+    if strain is not None:
+        fx = fx * HELD_SOFTLY / (HELD_SOFTLY + strain.held_back) + strain.held_back * (hand.anchor_x - handle.x)
+        reach = PULL_REACH if strain.along > 0.0 else STRONG_REACH
+        fx += _within(strain.along, STRONG_STIFFNESS * max(0.0, reach - (handle.x if strain.along > 0.0 else -handle.x)))
+        most += abs(strain.along) + HOLDING_MAX * strain.held_back / (HELD_SOFTLY + strain.held_back)
+        most_steady += abs(strain.across) + strain.up
     fx += hand.tremor - GRIP_DAMPING * handle.vx
     fy = -ACROSS_STIFFNESS * (handle.y - hand.stand_y) - ACROSS_DAMPING * handle.vy
     fz = -LEVEL_STIFFNESS * handle.rise - LEVEL_DAMPING * handle.vz
     if handle.in_wood:
         fz -= temper.press * hand.engaged
+    if strain is not None:
+        if strain.up > 0.0:
+            fz = strain.up * max(0.0, 1.0 - handle.rise / LIFT_REACH) - LEVEL_DAMPING * handle.vz
+        kept = 1.0 - strain.loose
+        fx, fy, fz = kept * fx, kept * (fy + strain.across), kept * fz
     share = dt / temper.lag
     hand.fx += (_within(fx, most) - hand.fx) * share
-    hand.fy += (_within(fy, STEADY_MAX) - hand.fy) * share
-    hand.fz += (_within(fz, STEADY_MAX) - hand.fz) * min(1.0, share * 4.0)
+    hand.fy += (_within(fy, most_steady) - hand.fy) * share
+    hand.fz += (_within(fz, most_steady) - hand.fz) * min(1.0, share * 4.0)
 
 
 def _within(value: float, limit: float) -> float:

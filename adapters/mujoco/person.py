@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from adapters.mujoco import layout
-from adapters.mujoco.hazards import Hazard, Hazards, Kind
+from adapters.mujoco.hazards import Hazard, Hazards, Kind, smooth
 from adapters.mujoco.plant import Cell
 
 Point = tuple[float, float, float]
@@ -216,9 +216,3 @@ def _beyond(start: Point, end: Point, more: float) -> Point:
 
 def _add(place: Point, more: Point) -> Point:
     return place[0] + more[0], place[1] + more[1], place[2] + more[2]
-
-
-def smooth(share: float) -> float:
-    """Minimum-jerk profile: 0 before 0, 1 from 1 on."""
-    s = min(1.0, max(0.0, share))
-    return s * s * s * (10.0 + s * (6.0 * s - 15.0))

@@ -10,10 +10,12 @@ import numpy as np
 
 from adapters.mujoco import layout, noise, partner, zones
 from adapters.mujoco.cutting import Wood
+from adapters.mujoco.failing import Watch
 from adapters.mujoco.hazards import Hazards
 from adapters.mujoco.packing import Packing
 from adapters.mujoco.partner import Hand, Temper
 from adapters.mujoco.sight import Sight
+from adapters.mujoco.upsets import Upsets
 from adapters.mujoco.zones import Grain
 from engine.control.pose import Floats
 from engine.control.tank import Spring
@@ -104,6 +106,8 @@ class Cell:
     control: Control = field(default_factory=Control)
     meter: Meter = field(default_factory=Meter)
     sight: Sight = field(default_factory=Sight)
+    upsets: Upsets = field(default_factory=Upsets)
+    watch: Watch = field(default_factory=Watch)
 
 
 @dataclass(slots=True)
@@ -127,6 +131,8 @@ _PACKING = Packing(fresh(0))
 _HEAD = 22
 
 SIZE: int = _HEAD + _PACKING.size  #: P
+_CALM: list[float] = Packing(Upsets()).append([], Upsets()) + Packing(Watch()).append([], Watch())  #: the end of an undisturbed one
+UNWATCHED: int = SIZE - len(_CALM)  #: length of a vector recorded before anything went wrong at random
 
 
 def pack(plant: Plant) -> F64:
@@ -136,7 +142,9 @@ def pack(plant: Plant) -> F64:
 
 
 def unpack(vector: F64) -> Plant:
-    """The plant of a (P,) vector. Raises ValueError for another length."""
+    """The plant of a (P,) vector, or of an UNWATCHED one. Raises ValueError for another length."""
+    if vector.shape == (UNWATCHED,):
+        vector = np.append(vector, _CALM)
     if vector.shape != (SIZE,):
         raise ValueError(f"a plant vector of shape {vector.shape} is not this cell's ({SIZE},); it was recorded by another version of it")
     v = np.asarray(vector, dtype=np.float64)

@@ -6,19 +6,20 @@ from typing import Final
 
 import numpy as np
 
-from adapters.base import AdapterError
-from adapters.mujoco import drive, hold, layout, partner, person, plant, reach, saw, sensors, sight, strokes, world
+from adapters.base import AdapterError, Happening
+from adapters.mujoco import drive, failing, hold, layout, partner, person, plant, reach, saw, sensors, sight, strokes, upsets, world
 from adapters.mujoco.body import Body
 from adapters.mujoco.cutting import bite
 from adapters.mujoco.hazards import Hazard, Kind
 from adapters.mujoco.person import Point
 from adapters.mujoco.plant import Cell, Plant
 from adapters.mujoco.saw import Motion
+from adapters.mujoco.witness import seen
 from engine.control import impedance
 from engine.control.tank import Spring
 from engine.limits import Limits
 from engine.safety import cell as commissioned
-from engine.types import F64, Command, Observation, Person, Vec6, Vec7
+from engine.types import F32, F64, Command, Observation, Person, Vec6, Vec7
 
 NORMAL: Final = Limits()
 COMMAND_TIMEOUT: Final = 0.05  #: s without a command, then the robot brakes and holds by itself
@@ -46,6 +47,8 @@ class Cosaw:
         self._time = 0.0
         self._seq = 0
         self._told: Person | None = None
+        self._strain: upsets.Strain | None = None  # of this tick
+        self._happened: list[Happening] = []
         self._cell: Cell = plant.fresh(seed)
         self._connected = False
         self._limits = limits
@@ -97,7 +100,8 @@ class Cosaw:
         c.hand_force, c.hand_press = command.hand_force, command.hand_press
         self._posture = np.array(command.posture) if all(map(math.isfinite, command.posture)) else None
         drives = self._cell.drives
-        drives.line_y_d = _clamp(command.line_y_d, *layout.LINE_Y)
+        drifted = self._cell.upsets.size(upsets.Kind.LINE_MOVES, self._time)
+        drives.line_y_d = _clamp(command.line_y_d + drifted, *layout.LINE_Y)
         drives.log_top_d = _clamp(command.log_top_d, *layout.LOG_TOP)
         if command.brakes and not c.braked:
             self._close_brakes()
@@ -144,6 +148,7 @@ class Cosaw:
         if hold.settle(c, self._arm.here(), self._arm.twist()[:3].tolist()):
             self._close_brakes()
         self._prepare()
+        self._strain = upsets.strain(self._cell.upsets, self._time)
         weight, carried = self._arm.potential(), 0.0
         for left in range(steps, 0, -1):
             carried += self._step(1.0 / left)
@@ -156,10 +161,33 @@ class Cosaw:
         cell = self._cell
         body = person.body(cell, self._time, self.grip())
         sight.watch(cell.sight, cell.hazards, body, self._arm.links(), cell.drives.log_top, self._time)
+        self._happened += [Happening("disturbance", *upsets.told(upset)) for upset in cell.upsets.begun(self._time)]
+        self._happened += failing.look(cell.watch, seen(cell, self._arm), dt)
 
     def close(self) -> None:
         """Nothing to release: the arm is held by its modelled brakes when nobody steps it."""
         self._connected = False
+
+    # --- what goes wrong, and what comes of it ---
+
+    def disturb(self, seed: int) -> None:
+        """Draw upsets from now on, in the place of any drawn before."""
+        self._cell.upsets.take(upsets.draw(seed, self._time), self._cell.hazards)
+
+    def happened(self) -> list[Happening]:
+        told, self._happened = self._happened, []
+        return told
+
+    def veil(self) -> F32:
+        return upsets.before_lenses(self._cell.upsets, self._time)
+
+    def delay(self) -> float:
+        return self._cell.upsets.size(upsets.Kind.LATE, self._time)
+
+    def oracle(self) -> F32:
+        cell, now = self._cell, self._time
+        to_go, worst = upsets.still_to_move(cell.upsets, now), upsets.worst(cell.upsets, now)
+        return failing.foreseen(cell.watch, seen(cell, self._arm), to_go, worst)
 
     # --- beyond the protocol: seeds, hazards, the plant's state ---
 
@@ -222,7 +250,7 @@ class Cosaw:
         held = plant.unpack(vector)
         self._arm.set(held.q, held.dq, held.warm, held.time)
         self._time, self._cell = held.time, held.cell
-        self._told = None
+        self._told, self._strain, self._happened = None, None, []
         self._posture = None
         self._connected = True
 
@@ -275,10 +303,13 @@ class Cosaw:
     def _act(self, motion: Motion) -> tuple[saw.Triple, tuple[float, ...]]:
         """Let wood and partner act on the saw. Returns the partner's force (3,) on the handle, N, and both as a wrench (6,) on the tool."""
         cell, c, dt = self._cell, self._cell.control, layout.PHYSICS_S
-        pinch = 0.0 if cell.hazards.active(Kind.KNOT_BINDS, self._time) is None else 1.0
-        wood = bite(cell.wood, cell.grain, motion.blade(), cell.drives.log_top, pinch, dt)
+        strain = self._strain
+        pinch, dull = (0.0, 0.0) if strain is None else (strain.pinch, strain.dull)
+        if cell.hazards.active(Kind.KNOT_BINDS, self._time) is not None:
+            pinch = 1.0
+        wood = bite(cell.wood, cell.grain, motion.blade(), cell.drives.log_top, pinch, dt, dull)
         hand, held = cell.hand, person.holds(cell, self._time)
-        partner.step(hand, cell.temper, motion.handle(wood.press > 0.0), cell.hazards, held, self._time, dt)
+        partner.step(hand, cell.temper, motion.handle(wood.press > 0.0), cell.hazards, held, self._time, dt, strain)
         pull = (hand.fx + c.hand_force, hand.fy, hand.fz - c.hand_press) if held else (0.0, 0.0, 0.0)
         force = saw.wrench(motion, wood, pull)
         cx, cy, cz = self._arm.com.tolist()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from engine.exits import NOT_CONNECTED, USAGE
+from engine.exits import INTERRUPTED, NOT_CONNECTED, USAGE
+from engine.unix_signals import interrupting
 
 if TYPE_CHECKING:
     from engine.config import Settings
@@ -25,6 +26,23 @@ def fail(text: str, code: int) -> NoReturn:
     """One sentence for the operator, and the exit code."""
     click.echo(f"sawhorse: {text}", err=True)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def told(path: Path | str, kept: str = "") -> Iterator[None]:
+    """What ends a training or an evaluation is told in a sentence; ``kept`` says what an interrupt leaves of it."""
+    from engine.forecast.errors import ForecastError
+    from engine.policy.errors import PolicyError
+
+    try:
+        with interrupting():
+            yield
+    except KeyboardInterrupt:
+        fail(f"interrupted{kept}.", INTERRUPTED)
+    except (ForecastError, PolicyError) as error:
+        fail(str(error), NOT_CONNECTED)
+    except OSError as error:
+        fail(f"{error.filename or path} cannot be used: {error.strerror or error}.", NOT_CONNECTED)
 
 
 class Commands(click.Group):

@@ -1,4 +1,4 @@
-"""The store of recorded sessions: list, show, verify, repair, export, rm."""
+"""The store of recorded sessions: list, show, verify, repair, export, pack, rm."""
 
 import json
 import sys
@@ -6,7 +6,19 @@ from pathlib import Path
 
 import click
 
-from console.commands.common import Commands, json_option, put, report_on, session_errors, session_path, settings_from, store_option
+from console.commands.common import (
+    Commands,
+    fail,
+    json_option,
+    progress,
+    put,
+    report_on,
+    session_errors,
+    session_path,
+    settings_from,
+    store_option,
+)
+from engine.exits import NOT_CONNECTED, USAGE
 
 
 @click.group(cls=Commands)
@@ -67,15 +79,31 @@ def sessions_show(session: str, store: Path | None, as_json: bool) -> None:
 
 
 @sessions.command("verify")
-@click.argument("session")
+@click.argument("session", metavar="SESSION|DIR")
+@click.option("--all", "everything", is_flag=True, help="Of a data set: read every array of every session, not of some.")
 @store_option
 @json_option
-def sessions_verify(session: str, store: Path | None, as_json: bool) -> None:
-    """Check that what is on disk is what was committed."""
+def sessions_verify(session: str, everything: bool, store: Path | None, as_json: bool) -> None:
+    """Check that what is on disk is what was committed.
+
+    Of a folder of collections also that the data set is sound: labels and events, seeds, leaks between the parts of the split, settings,
+    signals.
+    """
+    import msgspec
+
+    from engine.collect import verify as data
+    from engine.collect.plan import CollectError
     from engine.session.verify import verify
 
     with session_errors():
-        report_on(verify(session_path(session, store)), as_json)
+        if not data.is_data(Path(session)):
+            report_on(verify(session_path(session, store)), as_json)
+        try:
+            found = data.verify(Path(session), everything, progress)
+        except CollectError as error:
+            fail(str(error), NOT_CONNECTED)
+    click.echo(msgspec.json.encode(found).decode() if as_json else "\n".join(data.lines(found)))
+    sys.exit(0 if found.ok else 1)
 
 
 @sessions.command("repair")
@@ -102,6 +130,30 @@ def sessions_export(session: str, out: Path, store: Path | None) -> None:
     with session_errors():
         size = export(path, out)
     click.echo(f"Exported {path} to {out}, {size / 1e6:.1f} MB.")
+
+
+@sessions.command("pack")
+@click.argument("folders", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="DIR...")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT.npz")
+def sessions_pack(folders: tuple[Path, ...], out: Path) -> None:
+    """Write collections' signals and labels as one small file.
+
+    For --data of `train forecast` and `evaluate forecast`.
+    """
+    from engine.forecast.dataset import save
+    from engine.forecast.errors import ForecastError
+    from engine.forecast.gather import gather
+
+    if out.suffix != ".npz":
+        fail(f"OUT is {out}; expected a name that ends in .npz.", USAGE)
+    try:
+        data, report = gather(folders, progress)
+        save(out, data)
+    except ForecastError as error:
+        fail(str(error), NOT_CONNECTED)
+    for reason, count in report.left_out.items():
+        click.echo(f"Left out: {reason[0].lower()}{reason[1:]}: {count}.")
+    click.echo(f"Packed {data.episodes} episodes, {data.rows} inferences, into {out}, {out.stat().st_size / 1e6:.1f} MB.")
 
 
 @sessions.command("rm")

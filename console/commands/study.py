@@ -3,14 +3,13 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from console.commands.common import Commands, config_option, fail, json_option, progress, put, settings_from
+from console.commands.common import Commands, config_option, fail, json_option, progress, put, settings_from, told
 from engine.exits import FAULT, INTERRUPTED, NOT_CONNECTED, USAGE
 
 if TYPE_CHECKING:
@@ -44,24 +43,9 @@ device_option = click.option("--device", default="cpu", show_default=True, callb
 workers_option = click.option("--workers", type=click.IntRange(1, 256), default=2, show_default=True, help="Processes that simulate.")
 
 
-@contextmanager
-def _told(path: Path | str, kept: str = "") -> Iterator[None]:
-    """What ends a training or an evaluation is told in a sentence; ``kept`` says what an interrupt leaves of it."""
-    from engine.policy.errors import PolicyError
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        fail(f"interrupted{kept}.", INTERRUPTED)
-    except PolicyError as error:
-        fail(str(error), NOT_CONNECTED)
-    except OSError as error:
-        fail(f"{error.filename or path} cannot be used: {error.strerror or error}.", NOT_CONNECTED)
-
-
 @click.group(cls=Commands)
 def train() -> None:
-    """Train a policy from simulation."""
+    """Train a policy, its sight or the forecast."""
 
 
 robot_option = click.option("--robot", default="cosaw", show_default=True, help="cosaw, pickplace or so101-sim.")
@@ -83,7 +67,7 @@ robot_option = click.option("--robot", default="cosaw", show_default=True, help=
 def train_policy(out: Path, robot: str, resume: bool, demonstrations_only: bool, **sizes: Any) -> None:
     """Demonstrations, prefix, practice, five experts and statistics of a robot's tasks, written to OUT; stages are kept in OUT.work."""
     work = out.with_name(f"{out.name}.work")
-    with _told(out, f"; the stages that finished are in {work}, go on with the same command and --resume"):
+    with told(out, f"; the stages that finished are in {work}, go on with the same command and --resume"):
         from engine.policy import courses
         from engine.policy import train as training
 
@@ -110,7 +94,7 @@ def train_signals(path: Path, robot: str, as_json: bool, **sizes: Any) -> None:
 
     Written into PATH.
     """
-    with _told(path, f"; {path} is as it was"):
+    with told(path, f"; {path} is as it was"):
         from engine.policy import courses
         from engine.policy import train as training
 
@@ -134,7 +118,7 @@ def train_sight(path: Path, as_json: bool, **sizes: Any) -> None:
 
     Written into PATH. Sight whose calibration keeps its bounds feeds the arbiter; any other is disabled.
     """
-    with _told(path, f"; {path} is as it was"):
+    with told(path, f"; {path} is as it was"):
         from engine.policy import seeing
 
         found = seeing.train(path, seeing.Plan(**sizes), progress)
@@ -143,7 +127,7 @@ def train_sight(path: Path, as_json: bool, **sizes: Any) -> None:
 
 @click.group(cls=Commands)
 def evaluate() -> None:
-    """Evaluate a policy, or the safety core, in closed loop."""
+    """Evaluate a policy, the safety core or the forecast."""
 
 
 @evaluate.command("policy")
@@ -163,7 +147,7 @@ def evaluate_policy(path: str, robot: str, as_json: bool, **sizes: Any) -> None:
     """
     import msgspec
 
-    with _told(path):
+    with told(path):
         from engine.policy import courses
         from engine.policy import evaluate as evaluation
 
@@ -184,7 +168,7 @@ def evaluate_sight(path: str, as_json: bool, **sizes: Any) -> None:
 
     In nominal light and tints and in such far from it; 95 % intervals by drawing the episodes again.
     """
-    with _told(path):
+    with told(path):
         from engine.policy import checkpoint, judging
 
         folder = checkpoint.shipped("cosaw") if path == "compact" else Path(path).expanduser()
@@ -311,10 +295,18 @@ def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool,
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path), default=Path("screenshots"))
 def screenshots(out: Path) -> None:
-    """Play the demonstration without a screen and draw its pictures into OUT, at three sizes."""
+    """Draw the program's own pictures into OUT.
+
+    At three sizes, of the demonstration and of an episode in which the forecast acts, both played without a screen.
+    """
+    from adapters.base import AdapterError
     from console.screenshots import draw
+    from engine.collect.plan import CollectError
+    from engine.policy.errors import PolicyError
 
     try:
         draw(settings_from(None), out, progress)
+    except (AdapterError, CollectError, PolicyError) as error:
+        fail(str(error), NOT_CONNECTED)
     except OSError as error:
         fail(f"The pictures cannot be written to {out}: {error.strerror}.", NOT_CONNECTED)

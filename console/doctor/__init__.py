@@ -44,6 +44,7 @@ def checks(settings: Settings, tell: Callable[[str], None], *, hold: bool = Fals
         "clock": lambda: machine.clock(offset, machine.discipline()),
         "robot model": lambda: cell.robot_model(settings.robot),
         "policy files": lambda: cell.policy_files(settings.policy, settings.robot),
+        "forecast": lambda: cell.forecast(settings),
         "GPU": lambda: machine.gpu(settings.device, machine.cuda_devices(), machine.nvidia_driver()),
         "inference": lambda: cell.inference(settings),
     }

@@ -1,4 +1,4 @@
-"""What is worked with: servos, cameras, the simulated cell and the policy."""
+"""What is worked with: servos, cameras, the simulated cell, the policy and its forecast."""
 
 import os
 import time
@@ -114,6 +114,29 @@ def policy_files(name: str, robot: str) -> Result:
         return Result("fail", str(error), "Restore the file from the repository, or train the policy again with `sawhorse train policy`.")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     return Result("ok", f"{name}: {len(manifest.files)} files, {size:.1f} MB, hashes match, {manifest.members} members")
+
+
+def forecast(settings: Settings) -> Result:
+    """Whether failures are foreseen, and something is done about them, with the policy and task at hand."""
+    path, name = settings.forecast.path, settings.policy
+    if path == "none":
+        return Result("ok", "none is wanted")
+    from engine.forecast import card
+    from engine.forecast.errors import ForecastError
+    from engine.policy import checkpoint
+
+    folder = checkpoint.shipped(settings.robot) if name == "compact" else Path(name).expanduser()
+    try:
+        found = card.load(card.SHIPPED if path == "shipped" else Path(path))
+    except ForecastError as error:
+        return Result("warn", str(error), "Choose another with forecast.path, or go on without one: nothing is foreseen then.")
+    why = found.for_policy(checkpoint.folder_hash(folder) if folder.is_dir() else "")
+    if why:
+        return Result("warn", f"none for {name}: {why}", "Collect episodes with it, then `sawhorse train forecast`, or go on without.")
+    task = f"{settings.robot}/{settings.task}"
+    if found.state(task) != card.PROVEN:
+        return Result("warn", f"{path}: unproven on {task}, shown only", "`sawhorse evaluate forecast` says what it is worth.")
+    return Result("ok", f"{path}: proven on {task}, acts")
 
 
 def inference(settings: Settings) -> Result:

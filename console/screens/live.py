@@ -83,7 +83,7 @@ class LiveScreen(RobotBoard):
     # --- what is shown ---
 
     def places(self, width: int, height: int) -> dict[str, Place]:
-        return live_places(width, height, strip=HEIGHT if self.strip.question else 0, page=self.page, stopped=self.stopped)
+        return live_places(width, height, strip=HEIGHT if self.strip.question else 0, page=self.page, occasion=self.occasion)
 
     def view(self) -> View:
         app = self.app
@@ -204,7 +204,7 @@ class LiveScreen(RobotBoard):
         elif action == "back":
             self._ask("")
             self.open_page("")
-        elif action in ("why", "layers", "help", "theme", "palette"):
+        elif action in ("why", "layers", "forecast", "help", "theme", "palette"):
             super().act(action, event)
             if action == "theme":
                 self.say(f"Theme: {self.app.palette}.")

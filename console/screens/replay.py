@@ -51,7 +51,7 @@ class ReplayScreen(RobotBoard):
         super().draw()
 
     def places(self, width: int, height: int) -> dict[str, Place]:
-        return replay_places(width, height, page=self.page, stopped=self.stopped)
+        return replay_places(width, height, page=self.page, occasion=self.occasion)
 
     def view(self) -> View:
         app = self.app

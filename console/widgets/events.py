@@ -20,6 +20,10 @@ KINDS = {
     "score": ("▸", "warn"),
     "mark": ("●", "info"),
     "hazard": ("✖", "warn"),
+    "forecast": ("▲", "warn"),
+    "disturbance": ("✖", "warn"),
+    "failure": ("✖", "bad"),
+    "success": ("✓", "good"),
     "system": ("·", "dim"),
 }
 

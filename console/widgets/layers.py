@@ -13,6 +13,8 @@ from engine.types import LAYERS, Decision, Reason
 NUMBERED = 41  #: cells from which a layer's name stands with its number
 SAYS_FROM = 104  #: cells from which each layer's sentence stands beside its numbers
 LATCH = LAYERS.index("latch/watchdog")
+FORECAST = LAYERS.index("forecast")
+SILENT = {Reason.NOT_CONFIGURED: "not configured", Reason.FORECAST_UNPROVEN: "unproven"}  #: without a margin of their own
 MARKS = {"score": "▶", "speed": "▷"}  #: of the layer that binds the score, and of those that keep the speed lowest
 TRENDS = {1: ("↑", "good"), 0: ("→", "dim"), -1: ("↓", "warn")}
 
@@ -40,8 +42,9 @@ BY_REASON: dict[int, Unit] = {
     Reason.VISION_STALE: SECONDS,
     Reason.VISION_PERSON: (100.0, "%", 0),
     Reason.VISION_STUCK: (100.0, "%", 0),
+    Reason.FORECAST_STALE: SECONDS,
 }
-BY_LAYER: dict[int, Unit] = {0: SECONDS, 1: SECONDS, 3: METRES, 4: NEWTONS, 5: NOMINAL, 7: METRES, 8: SECONDS}
+BY_LAYER: dict[int, Unit] = {0: SECONDS, 1: SECONDS, 3: METRES, 4: NEWTONS, 5: NOMINAL, FORECAST: (100.0, "%", 0), 7: METRES, 8: SECONDS}
 
 
 def score_role(score: float, limits: Limits) -> str:
@@ -55,7 +58,7 @@ def margin_text(decision: Decision, layer: int, width: int = 9) -> str:
     """How far the layer is from its limit, in its own unit; a dash where it gives no margin."""
     reason, margin = decision.layer_reason[layer], decision.layer_margin[layer]
     unit = BY_REASON.get(reason) or BY_LAYER.get(layer)
-    if reason == Reason.NOT_CONFIGURED or unit is None or not math.isfinite(margin):
+    if reason in SILENT or unit is None or not math.isfinite(margin):
         return NONE.rjust(width)
     if layer == LATCH and decision.stop_number:
         return NONE.rjust(width)  # what it holds then is the margin of the layer that stopped, as it was
@@ -66,7 +69,7 @@ def margin_text(decision: Decision, layer: int, width: int = 9) -> str:
 def layer_sentence(decision: Decision, layer: int) -> str:
     """What a layer says at this tick, with its margin, its age and, for the separation, the part of the person."""
     margin, old = decision.layer_margin[layer], decision.layer_age[layer]
-    return sentence(decision.layer_reason[layer], margin, old, layer, decision.separation_part, decision.separation)
+    return sentence(decision.layer_reason[layer], margin, old, layer, decision.separation_part, decision.separation, decision.foreseen)
 
 
 def slowest(decision: Decision) -> tuple[int, ...]:
@@ -116,8 +119,8 @@ def layer_row(view: View, decision: Decision, layer: int, width: int) -> Row:
         spans.append((number(scale * limits.speed_max, 6, 2), "value" if slows else "warn" if not scale >= 1.0 else "dim"))
     if width >= 53:
         spans.append((number(force, 5, 0), "dim" if math.isinf(force) else "warn"))
-    if width >= 38 and decision.layer_reason[layer] == Reason.NOT_CONFIGURED:
-        spans.append((f"{'not configured':>17}", "dim"))
+    if width >= 38 and (silent := SILENT.get(Reason(decision.layer_reason[layer]))):
+        spans.append((f"{silent:>17}", "dim"))
     elif width >= 38:
         spans.append((margin_text(decision, layer), "value" if binding else "text"))
         spans.append((age(_old(decision, layer), 8), "dim"))

@@ -78,6 +78,8 @@ def action_word(view: View, decision: Decision) -> tuple[str, str]:
         return "STOPPED", "bad"
     if not decision.armed:
         return "DISARMED", "idle"
+    if decision.asking and view.snapshot is not None and not view.snapshot.inputs.jogging:
+        return "ASKS", "warn"
     if not decision.going and view.snapshot is not None and not view.snapshot.inputs.jogging:
         return "STANDS", "idle"
     return ACTIONS[Action(decision.action)]

@@ -10,7 +10,13 @@ from console.view import View
 from console.widgets.events import KINDS
 from engine.types import Event
 
-RANK = {"stop": 5, "fault": 5, "hazard": 4, "score": 3, "arm": 2, "go": 2, "pause": 2, "clear": 2, "mark": 4}
+#: which kind shows where several share a cell; the others have no mark
+RANK = {
+    **dict.fromkeys(("stop", "fault", "failure"), 5),
+    **dict.fromkeys(("hazard", "disturbance", "forecast", "success", "mark"), 4),
+    "score": 3,
+    **dict.fromkeys(("arm", "go", "pause", "clear"), 2),
+}
 
 
 def scrub_bar(player: Player, events: Sequence[Event], width: int) -> Row:

@@ -51,6 +51,16 @@ SHORTEST = (
     "mismatch",
     "joint room",
 )
+TIGHT = {
+    "divergence": "diverging",
+    "lat. drift": "drift",
+    "from train": "off train",
+    "sens. mean": "sens mean",
+    "sens. max": "sens max",
+    "joint room": "joints",
+}
+TIGHTEST = 41  #: cells that three columns of names and quantiles take
+ROOMY = 60  #: cells of the panel from which its frame has room for all that is said in it
 LATER = 1e-3  #: s by which a signal must be older than the inference for its age to be shown
 CURVE_MIN = 4  #: cells
 BRIEF_PAST = 8  #: inferences by whose largest quantile the signal of the one line is chosen, so that it does not flicker
@@ -83,7 +93,7 @@ def signal_row(view: View, inference: InferenceBrief, index: int, width: int, ma
 
     A signal that is older than the inference has its age beside the curve, or in its place where there is no room for both.
     """
-    names, name_width, value_width, gap = (SHORTEST, 10, 6, 1) if width < 30 else (SHORT, 14, 7, 2) if width < 48 else (SIGNALS, 22, 7, 2)
+    names, name_width, value_width, gap = (SHORTEST, 10, 6, 1) if width < 32 else (SHORT, 14, 7, 2) if width < 48 else (SIGNALS, 22, 7, 2)
     name = names[index].ljust(name_width)
     old = age_text(inference, index)
     if not inference.valid[index]:
@@ -129,7 +139,9 @@ def signals_rows(view: View, width: int, height: int) -> list[Row]:
     if inference is None:
         note = view.snapshot.run.model_note if view.snapshot is not None else ""
         return [row(("no inference yet", "dim")), row((note, "dim"))][:height]
-    columns = 1 if width < 70 else 2 if height >= 9 else 3
+    if TIGHTEST <= width < 70 and height < 9:
+        return tight_rows(inference, width)[:height]
+    columns = 1 if width < 52 or (width < 70 and height >= len(SIGNALS)) else 2 if height >= 9 else 3
     gap = 3 if columns == 2 else 2
     each = (width - gap * (columns - 1)) // columns
     per_column = -(-len(SIGNALS) // columns)
@@ -140,6 +152,24 @@ def signals_rows(view: View, width: int, height: int) -> list[Row]:
     if height > len(rows) + 1:
         rows += [(), *stage_rows(inference, width)]
     return rows[:height]
+
+
+def tight_rows(inference: InferenceBrief, width: int) -> list[Row]:
+    """All of them in three columns of names and quantiles, where the curves have no room."""
+    each = (width - 2) // 3
+    cells = [tight_row(inference, index, each) for index in range(len(SIGNALS))]
+    third = len(cells) // 3
+    return beside(beside(cells[:third], cells[third : 2 * third], each, 1), cells[2 * third :], 2 * each + 1, 1)
+
+
+def tight_row(inference: InferenceBrief, index: int, width: int) -> Row:
+    """Name and nominal quantile, or that it is invalid."""
+    name = TIGHT.get(SHORTEST[index], SHORTEST[index])
+    if not inference.valid[index]:
+        return row((f"{name:{width - 4}.{width - 4}}", "dim"), (" INV", "warn"))
+    quantile = inference.quantile[index]
+    role = quantile_role(quantile)
+    return row((f"{name:{width - 4}.{width - 4}}", "text"), (f" {quantile_text(quantile)}", "value" if role == "info" else role))
 
 
 def stage_rows(inference: InferenceBrief, width: int) -> list[Row]:
@@ -160,19 +190,17 @@ def is_old(view: View, inference: InferenceBrief) -> bool:
     return inference.age > view.limits.inference_age_max
 
 
-def inference_note(view: View) -> Row:
-    """Latency, rate and age of the newest inference; a rate or an age past its limit says so in words."""
+def inference_note(view: View, *, narrow: bool = False) -> Row:
+    """Latency, rate and age of the newest inference; a rate or an age past its limit says so in words, ``narrow`` in place of the rest."""
     inference = view.snapshot.inference if view.snapshot is not None else None
     if inference is None:
         return ()
     slow, old = is_slow(inference), is_old(view, inference)
-    return row(
-        (f"{inference.latency_ms:4.0f} ms", "value"),
-        (" · ", "dim"),
-        (f"{inference.rate_hz:4.1f}/s" + (f" below {RATE_MIN:.0f}" if slow else ""), "warn" if slow else "value"),
-        (" · age", "dim"),
-        (age(inference.age) + (" STALE" if old else ""), "bad" if old else "value"),
-    )
+    gap = (" " if narrow else " · ", "dim")
+    latency = row((f"{inference.latency_ms:4.0f} ms", "value"), gap)
+    rate = row((f"{inference.rate_hz:4.1f}/s" + (f" below {RATE_MIN:.0f}" if slow else ""), "warn" if slow else "value"), gap)
+    aged = row(("age", "dim"), (age(inference.age) + (" STALE" if old else ""), "bad" if old else "value"))
+    return (*(() if narrow and (slow or old) else latency), *(() if narrow and old else rate), *aged)
 
 
 def brief_rows(view: View, width: int) -> list[Row]:
@@ -207,6 +235,8 @@ class SignalsPanel(Panel):
         inference = view.snapshot.inference if view.snapshot is not None else None
         if policy is None or inference is None:
             return row(("ENSEMBLE", "title"), (f" ×{policy.members}" if policy else "", "dim"))
+        if 0 < self.size.width < ROOMY:
+            return row(("ENSEMBLE", "title"))
         sure = quantile_text(inference.confidence)
         columns = "" if is_slow(inference) or is_old(view, inference) else " · value, of nominal"
         return row(
@@ -218,7 +248,7 @@ class SignalsPanel(Panel):
         )
 
     def note(self, view: View) -> Row:
-        return inference_note(view)
+        return inference_note(view, narrow=0 < self.size.width < ROOMY)
 
 
 class BriefLine(Panel):

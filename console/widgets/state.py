@@ -8,12 +8,14 @@ from console.panel import Panel
 from console.places import state_lines
 from console.rows import Row, Span, cut, joined, one_cell_each, row, width_of, words
 from console.view import View
+from console.widgets.asking import asks
+from console.widgets.forecast import told
 from console.widgets.hold import modes
-from console.widgets.layers import layer_sentence, slowest, speed_sentence
+from console.widgets.layers import FORECAST, layer_sentence, slowest, speed_sentence
 from console.widgets.stopped import stop_sentence, stopped_last
 from engine.limits import Limits
 from engine.safety.reasons import advice
-from engine.types import LAYERS, Action, Mode, ModelState, Reason, Snapshot, StopKind
+from engine.types import LAYERS, Action, Intervention, Mode, ModelState, Reason, Snapshot, StopKind
 
 SPINNER = "⣾⣽⣻⢿⡿⣟⣯⣷"
 FREEING = ("lighten", "reverse", "resume")  #: the steps of freeing a stuck saw
@@ -52,8 +54,12 @@ def state_word(view: View) -> tuple[str, str]:
         return "○ DISARMED", "state idle"
     if snapshot.inputs.jogging and snapshot.operator.mode != Mode.CUT:
         return "▶ JOGGING", "state good"
+    if decision.asking:
+        return "◆ ASKS FOR HELP", "state warn"
     if not decision.going:
         return ("◆ ARMED · RAMPING", "state warn") if decision.ramp < 1.0 else ("◆ ARMED", "state warn")
+    if decision.intervention == Intervention.RETRY:
+        return "▶ RETRYING", "state warn"
     if decision.action == Action.CONTINUE:
         return "▶ RUNNING", "state good"
     if decision.action == Action.SLOW:
@@ -80,6 +86,8 @@ def reason_sentence(snapshot: Snapshot, limits: Limits) -> str:
         return f"stop {decision.stop_count} disarmed it: {stop_sentence(snapshot)}"
     layer = decision.binding
     reason = decision.layer_reason[layer]
+    if told(snapshot) and (asks(snapshot) or (layer == FORECAST and decision.intervention != Intervention.NONE)):
+        return f"forecast: {told(snapshot)}"
     if reason == Reason.NOT_GOING and mode != Mode.CUT:
         return f"{modes(snapshot)[Mode(mode)]}: it stands until a key is held"
     if reason == Reason.OK or (decision.action == Action.CONTINUE and layer not in slowest(decision)):
@@ -128,8 +136,12 @@ def next_step(view: View) -> str:
         return "O takes control." if "handover" in view.possible else "Another console controls; this one may stop."
     if not decision.armed:
         return "A names what would be armed; Enter held one second arms it."
+    if asks(snapshot) and view.readonly:
+        return "Another console answers; this one may stop."
     if snapshot.operator.mode != Mode.CUT:
         return _jogs(view, snapshot)
+    if asks(snapshot):
+        return "G goes on, Tab and an arrow jog it, D disarms."
     if not decision.going:
         return "G lets it move. Armed is not moving."
     if snapshot.operator.recovering:

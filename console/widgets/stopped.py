@@ -44,7 +44,9 @@ def blocking(snapshot: Snapshot, limits: Limits) -> list[int]:
 def stop_sentence(snapshot: Snapshot) -> str:
     """Why the last stop came, with its numbers at that moment and in the words of the log."""
     d = snapshot.decision
-    return why_stopped(snapshot.events, d.stop_count) or sentence(d.stop_reason, d.stop_margin, d.stop_age, d.stop_layer)
+    return why_stopped(snapshot.events, d.stop_count) or sentence(
+        d.stop_reason, d.stop_margin, d.stop_age, d.stop_layer, foreseen=d.foreseen
+    )
 
 
 def cause_rows(s: Snapshot, limits: Limits, width: int) -> list[Row]:

@@ -8,11 +8,11 @@ from console.panel import Panel
 from console.rows import Row, number, row, wrapped
 from console.view import View
 from console.widgets.gains import axis_names, measured_force, measured_speed
-from console.widgets.layers import SAYS_FROM, head_row, layer_row, layer_sentence, score_role
+from console.widgets.layers import FORECAST, SAYS_FROM, head_row, layer_row, layer_sentence, score_role
 from console.widgets.person import grip_force, measured
 from console.widgets.score import action_word
 from engine.safety.reasons import advice
-from engine.types import LAYERS, PARTS, SIGNALS, ModelState, Reason, Snapshot
+from engine.types import FAILURES, LAYERS, PARTS, SIGNALS, ModelState, Reason, Snapshot
 
 
 def why_rows(view: View, width: int, height: int) -> list[Row]:
@@ -70,6 +70,10 @@ def _inputs(s: Snapshot, layer: int) -> list[Row]:
         ranked = sorted((r, n) for r, n, v in zip(i.signal_ratio, range(18), i.signal_valid, strict=True) if v and math.isfinite(r))
         facts = [(SIGNALS[n], f"{r:.2f} × its nominal 95 % value") for r, n in reversed(ranked[-3:])]
         facts.append(("members", str(i.members)))
+    elif layer == FORECAST and i.forecast_ns > 0:
+        alarms = zip(FAILURES, i.forecast_alarm, strict=True)
+        facts = [(name, f"{alarm:.2f} × the alarm's threshold") for name, alarm in alarms]
+        facts.append(("forecast made", _since(i.t_ns, i.forecast_ns)))
     elif layer == 7 and i.vision_t_ns > 0:
         facts = [
             ("free hand, surely", f"{i.vision_hand:.2f} m from the blade"),

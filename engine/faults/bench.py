@@ -11,9 +11,10 @@ from adapters.base import CameraRig
 from engine.clock import RealClock
 from engine.engine import Engine
 from engine.faults.fault import FaultError, Trial
-from engine.faults.parts import FaultyClock, FaultyRobot, LentPolicy, LentRig
+from engine.faults.parts import FaultyClock, FaultyForecast, FaultyRobot, LentPolicy, LentRig
 from engine.faults.workshop import Workshop
 from engine.host import open_robot
+from engine.loops.foresight import no_foresight
 from engine.loops.inference import Policy
 from engine.loops.worker import Worker
 from engine.messages import Arm, Go
@@ -36,13 +37,22 @@ LOOK = 0.01  #: s
 class Bench:
     """One run: ``saw``, put a fault in, ``watch``, ``close``. Everything that was changed is put right in ``mending`` before the end."""
 
-    def __init__(self, name: str, rig: CameraRig, policy: Policy, workshop: Workshop) -> None:
-        """``name`` of the fault. Raises AdapterError, OSError, SessionError."""
+    def __init__(
+        self,
+        name: str,
+        rig: CameraRig,
+        policy: Policy,
+        workshop: Workshop,
+        *,
+        foresees: bool = False,
+    ) -> None:
+        """``name`` of the fault; ``foresees``: with a forecast in force. Raises AdapterError, OSError, SessionError."""
         self._name, self._marked = name, False
         folder = workshop.place()
         settings = workshop.settings
         robot, _ = open_robot(settings)
         self.robot, self.rig, self.policy = FaultyRobot(robot), LentRig(rig), LentPolicy(policy)
+        self.forecast = FaultyForecast()
         self.clock = FaultyClock(RealClock())
         self.over = threading.Event()  #: set when the run is over; what hangs waits for it
         self.serving = threading.Event()
@@ -60,6 +70,7 @@ class Bench:
             recorder=self.recorder,
             console_required=False,
             clock=self.clock,
+            foresight=self.forecast.foresight if foresees else no_foresight,
         )
         self._server = Server(folder / "engine.sock", self.engine, picture_hz=0)
         self._server_worker = Worker("server", self._serve, self._failed)
@@ -158,7 +169,7 @@ class Bench:
         self._closed = True
         self.over.set()
         self.serving.set()
-        self.rig.change = self.policy.change = self.robot.change = None
+        self.rig.change = self.policy.change = self.robot.change = self.forecast.change = None
         self.mending.close()
         self.engine.close("the fault has been tried")
         self._server_worker.end()
@@ -167,13 +178,21 @@ class Bench:
 
 
 def tried(
-    inject: Callable[[Bench], None], ticks: int, name: str, rig: CameraRig, policy: Policy, workshop: Workshop, *, marks: bool = False
+    inject: Callable[[Bench], None],
+    ticks: int,
+    name: str,
+    rig: CameraRig,
+    policy: Policy,
+    workshop: Workshop,
+    *,
+    marks: bool = False,
+    foresees: bool = False,
 ) -> Trial:
     """Saw, mark the fault in the session, put it in, watch for at most ``ticks`` ticks. Raises FaultError, AdapterError.
 
-    ``marks``: the fault is put into a thread that marks it by itself when it comes to it.
+    ``marks``: the fault is put into a thread that marks it by itself when it comes to it. ``foresees``: a forecast is in force.
     """
-    bench = Bench(name, rig, policy, workshop)
+    bench = Bench(name, rig, policy, workshop, foresees=foresees)
     with ExitStack() as ending:
         ending.callback(bench.close)
         bench.start()

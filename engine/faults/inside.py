@@ -1,4 +1,4 @@
-"""The faults of cameras, policy, robot, threads, recorder, clock and the person's sensor, put into the real engine while it saws."""
+"""The faults of cameras, policy, forecast, robot, threads, recorder, clock and person's sensor, put into the real engine while it saws."""
 
 import math
 import threading
@@ -19,6 +19,7 @@ from engine.session import commit, recorder, writer
 from engine.types import U8, Frames, Inference, Observation, Person, Reason, StopCategory
 
 STALL = 0.3  #: s that the control thread stands still
+HANGS = 2.0  #: s that a forecast takes
 STEP = 5.0  #: s that the clock jumps
 SILENT = 10  #: ticks in which the robot does not answer
 
@@ -34,10 +35,11 @@ def fault(
     known: str = "",
     categories: tuple[StopCategory, ...] = (StopCategory.CAT2,),
     marks: bool = False,
+    foresees: bool = False,
 ) -> Fault:
     """A fault that is put into an engine in this process. It is bound by the limit ``keeps``, if any, and ``more`` s.
 
-    ``marks``: it says by itself in the session when it is in.
+    ``marks``: it says by itself in the session when it is in. ``foresees``: a forecast is in force.
     """
 
     def limit(limits: Limits) -> float:
@@ -45,7 +47,7 @@ def fault(
 
     def run(workshop: Workshop) -> Trial:
         ticks = math.ceil(limit(workshop.settings.limits) / DT) + PAST
-        return tried(inject, ticks, name, workshop.rig, workshop.policy, workshop, marks=marks)
+        return tried(inject, ticks, name, workshop.rig, workshop.policy, workshop, marks=marks, foresees=foresees)
 
     return Fault(name=name, run=run, reasons=(reason, *also), limit=limit, keeps=(keeps,), known=known, categories=categories)
 
@@ -105,6 +107,29 @@ def _doubles(bench: Bench, fresh: Inference, last: Inference) -> Inference:
 
 def _short(bench: Bench, fresh: Inference, last: Inference) -> Inference:
     return msgspec.structs.replace(fresh, chunks=fresh.chunks[:, :, :1])
+
+
+# --- forecast ---
+
+
+def _foretells(change: Callable[[Bench, Inference], Inference]) -> Callable[[Bench], None]:
+    def inject(bench: Bench) -> None:
+        bench.forecast.change = lambda calm: change(bench, calm)
+
+    return inject
+
+
+def _foretell_late(bench: Bench, calm: Inference) -> Inference:
+    bench.over.wait(HANGS)
+    return calm
+
+
+def _foretell_error(bench: Bench, calm: Inference) -> Inference:
+    raise RuntimeError("the forecast ran out of memory")
+
+
+def _foretell_nothing(bench: Bench, calm: Inference) -> Inference:
+    return msgspec.structs.replace(calm, forecast_alarm=np.full_like(calm.forecast_alarm, np.nan))
 
 
 # --- robot ---
@@ -228,6 +253,9 @@ INSIDE = (
     fault("model repeats an old chunk", _answers(_old), Reason.CHUNK_STALE, "inference_age_max"),
     fault("model's chunk of a wrong dtype", _answers(_doubles), Reason.CHUNK_WRONG, "", more=ANSWER),
     fault("model's chunk of a wrong horizon", _answers(_short), Reason.CHUNK_WRONG, "", more=ANSWER),
+    fault("forecast hangs", _foretells(_foretell_late), Reason.FORECAST_MISSING, "", more=ANSWER, foresees=True),
+    fault("forecast raises", _foretells(_foretell_error), Reason.FORECAST_MISSING, "", more=ANSWER, foresees=True),
+    fault("forecast says NaN", _foretells(_foretell_nothing), Reason.FORECAST_MISSING, "", more=ANSWER, foresees=True),
     fault("robot does not answer", _silence, Reason.PLANT_TIMEOUT, "", more=DT, marks=True),
     fault("control thread stalls", _stall_control, Reason.WATCHDOG_CONTROL, "watchdog_control", marks=True),
     fault("server thread stalls", _stall_server, Reason.WATCHDOG_SERVER, "watchdog_server", known="the end of its last round", marks=True),

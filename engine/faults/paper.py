@@ -104,8 +104,8 @@ def _numbers() -> Iterator[tuple[Place, Any, dict[str, float]]]:
     for name, hint in get_type_hints(Limits, include_extras=True).items():
         if get_origin(hint) is tuple:
             yield from ((("limits", name, i), float, _bounds(get_args(part))) for i, part in enumerate(get_args(hint)))
-        else:
-            yield ("limits", name), float, _bounds(get_args(hint))
+        elif bounds := _bounds(get_args(hint)):
+            yield ("limits", name), float, bounds
     for section, model in (((), Settings), (("camera",), CameraSettings), (("console",), ConsoleSettings)):
         for name, field in model.model_fields.items():
             if field.annotation in (int, float):

@@ -1,14 +1,17 @@
-"""Camera, policy, robot and clock that can be made to fail while the engine runs: each hands on the real part's work, changed."""
+"""Camera, policy, forecast, robot and clock that can be made to fail while the engine runs: each hands on the real part's work, changed."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from adapters.base import CameraRig, Robot
 from engine.clock import Clock
+from engine.loops.foresight import SHAPES, Foresight
 from engine.loops.inference import Policy
+from engine.safety.forecast import IN_FORCE
 from engine.types import U8, Command, Frames, Inference, Observation, PolicyInfo, Vec6, Vec7
 
 
@@ -80,6 +83,21 @@ class LentPolicy(FaultyPolicy):
     """A policy that is warm already."""
 
     def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None: ...
+
+
+class FaultyForecast:
+    """A forecast in force that foresees nothing; its answers pass through ``change`` while one is set, which may raise or block."""
+
+    def __init__(self) -> None:
+        self.change: Callable[[Inference], Inference] | None = None
+
+    def foresight(self, policy: PolicyInfo) -> Foresight:
+        return Foresight(IN_FORCE, "", self._foresee)
+
+    def _foresee(self, inference: Inference) -> Inference:
+        calm = msgspec.structs.replace(inference, **{name: np.zeros(shape) for name, shape in SHAPES.items()})
+        change = self.change
+        return calm if change is None else change(calm)
 
 
 class FaultyRobot:

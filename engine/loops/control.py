@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from adapters.base import AdapterError, Robot
 from engine.clock import Clock
-from engine.control import chunk, gripping, jog, recovery, reference
+from engine.control import chunk, gripping, jog, recovery, reference, retrying
 from engine.control.chunk import Aim
 from engine.control.pose import Floats, floats
-from engine.loops.gather import reading, sight
+from engine.loops.gather import foreseen, reading, sight
 from engine.loops.heartbeats import Heartbeats
 from engine.loops.inference import InferenceLoop
 from engine.mailbox import Latest
@@ -25,12 +25,14 @@ from engine.safety import arbiter
 from engine.session.recorder import Recorder
 from engine.stop import StopPage
 from engine.types import (
+    FAILURES,
     NAN18,
     Command,
     Decision,
     Frames,
     Inference,
     Inputs,
+    Intervention,
     Observation,
     Reason,
     StopCounters,
@@ -123,6 +125,8 @@ class ControlLoop:
         self._posture: Floats | None = None  #: that a jogged joint has left; None = the robot's own
         self._recovery: recovery.Recovery | None = None
         self._recover_requests = 0
+        self._retry: retrying.Retry | None = None
+        self._retried = False  #: the retry that the arbiter asks for has begun
         self._observation: Observation | None = None
         self._tick = 0  #: of the last tick passed on
         self._counts: StopCounters = page.counts()
@@ -281,6 +285,7 @@ class ControlLoop:
             nominal_known=self._inference.info is None or self._inference.info.nominal,
             **reading(observation),
             **sight(self._inference.info, inference),
+            **foreseen(self._inference.info, inference),
         )
 
     @property
@@ -292,6 +297,7 @@ class ControlLoop:
         if self._was_armed and not decision.armed:
             operator.revoke()
         self._recover(observation, decision)
+        self._try_again(observation, decision)
         aim = self._aim(now, observation, decision)
         self._reference, command = reference.step(
             self._reference,
@@ -312,13 +318,15 @@ class ControlLoop:
         return command
 
     def _aim(self, now: int, observation: Observation, decision: Decision) -> Aim:
-        """What the jog, the freeing of a stuck saw or the policy wants."""
+        """What the jog, the freeing of a stuck saw, a retry or the policy wants."""
         if decision.armed and self._operator.jog_axes and self._reference is not None:
             return self._jogged(observation, self._reference)
         if decision.going:
             self._posture = None
         if self._recovery is not None:
             return Aim(self._recovery.target)
+        if self._retry is not None:
+            return Aim(self._retry.target, grip=self._retry.grip)
         policy = self._inference.info
         if decision.going and self._seen is not None and policy is not None:
             return chunk.aim(self._seen, now, policy.action_space, self._robot)
@@ -356,6 +364,20 @@ class ControlLoop:
             self._recovery = recovery.begun(floats(observation.pose), self._reference.pose)
         self._recover_requests = operator.recover_requests
         operator.recovering = self._recovery.step if self._recovery is not None else ""
+
+    def _try_again(self, observation: Observation, decision: Decision) -> None:
+        """Begin a retry where the arbiter asks for one, follow it through, and give it up where it no longer does."""
+        wanted = decision.intervention == Intervention.RETRY and decision.going and decision.stop_kind == StopKind.NONE
+        if self._retry is not None:
+            self._retry = retrying.followed(self._retry, going=wanted, dt=DT)
+        elif wanted and not self._retried and self._reference is not None:
+            at, measured = self._reference, floats(observation.pose)
+            if math.isfinite(observation.gripper):
+                miss = decision.foreseen == FAILURES.index("miss")
+                self._retry = retrying.at_gripper(at.pose, at.grip, observation.gripper, miss, DT, self._limits)
+            elif observation.saw.present:
+                self._retry = retrying.at_saw(measured, at.pose, self._limits)
+        self._retried = wanted
 
     def _send(self, command: Command, decision: Decision, page: StopCounters) -> None:
         """The stop page is read once more right before the command goes out; a stop raised meanwhile is the robot's own to make."""

@@ -1,4 +1,4 @@
-"""What one reading of the robot, and one inference's look at the pictures, put into the arbiter's inputs."""
+"""What one reading of the robot, and one inference's look at the pictures and at what comes, put into the arbiter's inputs."""
 
 import math
 from typing import Any
@@ -45,4 +45,14 @@ def sight(policy: PolicyInfo | None, inference: Inference | None) -> dict[str, A
     fields: dict[str, Any] = {"vision_state": policy.vision}
     if inference is not None:
         fields |= {name: inference.heads.get(name, math.nan) for name in SIGHT} | {"vision_t_ns": inference.exposed_ns}
+    return fields
+
+
+def foreseen(policy: PolicyInfo | None, inference: Inference | None) -> dict[str, Any]:
+    """The fields of ``Inputs`` that tell how the work is likely to fail; NaN what the newest inference does not say."""
+    if policy is None or not policy.forecast:
+        return {}
+    fields: dict[str, Any] = {"forecast_state": policy.forecast}
+    if inference is not None:
+        fields |= {"forecast_ns": inference.exposed_ns, "forecast_alarm": tuple(inference.forecast_alarm.tolist())}
     return fields

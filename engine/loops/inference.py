@@ -1,5 +1,6 @@
 """The inference thread: loads the policy, warms it up, then one fresh pass of the whole ensemble for each new exposure."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -7,6 +8,7 @@ import msgspec
 import numpy as np
 
 from engine.clock import Clock
+from engine.loops.foresight import PATIENCE, Foresight, Foreteller, no_foresight
 from engine.loops.heartbeats import Heartbeats
 from engine.mailbox import Latest
 from engine.types import SIGNALS, Frames, Inference, ModelState, PolicyInfo, Reason
@@ -34,7 +36,10 @@ class InferenceLoop:
         record: Callable[[Inference], None],
         ready: Callable[[PolicyInfo], None],
         on_fault: Callable[[str], None],
+        foresight: Callable[[PolicyInfo], Foresight] = no_foresight,
     ) -> None:
+        self._foresight = foresight
+        self._foreteller: Foreteller | None = None
         self._load = load
         self._instruction = instruction
         self._frames = frames
@@ -44,7 +49,7 @@ class InferenceLoop:
         self._record = record
         self._ready = ready
         self._on_fault = on_fault
-        self._told = ""
+        self._told: dict[str, str] = {}  # the trouble of each part that was told last
         self._seen = 0
         self._count = 0
         self._previous: Inference | None = None
@@ -65,16 +70,21 @@ class InferenceLoop:
         if newest is None or newest[1] == Reason.CAMERA_WRONG:
             self._beats.inference = self._clock.now_ns()
             return
-        self.deliver(self.infer(newest[0], self._clock.now_ns))
+        self.deliver(self.infer(newest[0], self._clock.now_ns), PATIENCE)
 
     def prepare(self) -> None:
-        """Load and warm up the policy; ``note`` says what is under way. Raises PolicyError."""
+        """Load and warm up the policy, and what forecasts for it; ``note`` says what is under way. Raises PolicyError."""
         policy = self._load(self._tell)
         policy.warm_up(self._tell, self._instruction)
         self._policy = policy
-        self.info = policy.info
+        try:
+            foresight = self._foresight(policy.info)
+        except Exception as error:  # without a forecast the policy works all the same
+            foresight = Foresight(note=f"{type(error).__name__}: {error}")
+        self._foreteller = Foreteller(foresight.foresee) if foresight.foresee is not None else None
+        self.info = msgspec.structs.replace(policy.info, forecast=foresight.state, forecast_note=foresight.note)
         self.note = ""
-        self._ready(policy.info)
+        self._ready(self.info)
         self._beats.inference = self._clock.now_ns()
         self.state = ModelState.READY
 
@@ -86,21 +96,38 @@ class InferenceLoop:
         self._asked_ns = frames.exposed_ns
         return inference
 
-    def deliver(self, inference: Inference) -> None:
-        """Check the inference and hand it to who waits for it. What is no chunk, or not of the newest exposure, is not handed on."""
-        now = self._beats.inference = self._clock.now_ns()
+    def deliver(self, inference: Inference, patience: float = math.inf) -> None:
+        """Check the inference, forecast within ``patience`` s, and hand it to who waits for it.
+
+        What is no chunk, or not of the newest exposure, is not handed on.
+        """
+        self._beats.inference = self._clock.now_ns()
         wrong = self.wrong(inference)
         self.fault = Reason.CHUNK_WRONG if wrong else Reason.OK
         stale = inference.id != self._count or inference.exposed_ns != self._asked_ns
-        self._tell_fault(wrong or ("an old chunk came again" if stale else ""))
+        self._tell_fault("inference", wrong or ("an old chunk came again" if stale else ""))
         if wrong or stale:
             return
         self._previous, self._shape = inference, inference.chunks.shape
         finite = inference.finite and bool(np.isfinite(inference.chunks).all() and np.isfinite(inference.base_pose).all())
-        inference = msgspec.structs.replace(inference, end_ns=now, finite=finite)
+        inference = self._foretold(inference, patience)
+        inference = msgspec.structs.replace(inference, end_ns=self._clock.now_ns(), finite=finite)
         self.latencies_ms.append((inference.end_ns - inference.start_ns) / 1e6)
         self._inferences.put(inference)
         self._record(inference)
+
+    def _foretold(self, inference: Inference, patience: float) -> Inference:
+        """The inference with its forecast, or without where that fails: what comes of a missing one is the arbiter's to decide."""
+        if self._foreteller is None:
+            return inference
+        begun, trouble = self._clock.now_ns(), ""
+        try:
+            inference = self._foreteller.foretold(inference, patience)
+        except Exception as error:  # nothing that goes wrong with a forecast may keep the policy's answer back
+            trouble = str(error) if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        self._tell_fault("forecast", trouble)
+        spent = (self._clock.now_ns() - begun) * 1e-6
+        return msgspec.structs.replace(inference, stage_ms=inference.stage_ms | {"forecast": spent})
 
     def wrong(self, inference: Inference) -> str:
         """How an inference differs from what the robot can follow and the session can hold; "" if it does not."""
@@ -124,8 +151,8 @@ class InferenceLoop:
     def _tell(self, note: str) -> None:
         self.note = note
 
-    def _tell_fault(self, text: str) -> None:
-        """Every trouble once, until it is over or another."""
-        if text and text != self._told:
-            self._on_fault(f"inference: {text}")
-        self._told = text
+    def _tell_fault(self, part: str, text: str) -> None:
+        """Every trouble of a part once, until it is over or another."""
+        if text and text != self._told.get(part):
+            self._on_fault(f"{part}: {text}")
+        self._told[part] = text

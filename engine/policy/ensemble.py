@@ -17,7 +17,8 @@ from engine.policy.mapping import Mapping
 from engine.policy.members import Answer, Members
 from engine.policy.smoothing import Sight
 from engine.policy.statistics import Statistics
-from engine.signals import CARTESIAN, Pass, Tracker, joints, perturbation
+from engine.policy.telling import Measures, Said, Teller
+from engine.signals import perturbation
 from engine.types import F32, F64, Frames, Inference, PolicyInfo
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,11 @@ class Prediction:
     features: F64  #: (N, F)
     readings: Tensor | None  #: (N, O) outputs of the heads
     perturbed: F32 | None = None  #: (N, K, E, H, A) as ``chunks``, at the first noise sample, from perturbed pictures
+
+    def said(self, row: int, perturb: tuple[int, ...]) -> Said:
+        """Of one observation; ``perturb`` are the perturbations that were asked for."""
+        passes = {} if self.perturbed is None else dict(zip(perturb, self.perturbed[row], strict=True))
+        return Said(self.chunks[row], self.velocity[row], self.features[row], passes)
 
 
 class Ensemble:
@@ -71,8 +77,8 @@ class Ensemble:
         self.scale: F64 = (self._finished(zero + 1.0) - self._finished(zero))[0].astype(np.float64)
         self._bank: dict[tuple[int, ...], Tensor] = {}
         self._recorded: tuple[tuple[Any, ...], Callable[..., Answer]] | None = None
-        self._tracker = Tracker(statistics.familiarity, joint_limits)
-        self._last: tuple[int, str, tuple[tuple[int, ...], ...]] = (0, "", ())  # id, instruction and sizes of the pass before
+        self.measures = Measures(statistics.nominal, statistics.familiarity, mapping, self.scale, joint_limits, info.members)
+        self._teller = Teller(self.measures)
 
     def member(self, number: int) -> Any:
         """One member as LeRobot's own policy, read anew from its files. Raises PolicyError."""
@@ -200,35 +206,11 @@ class Ensemble:
         images = {name: torch.from_numpy(image)[None] for name, image in shown.items()}
         perturb = perturbation.turn(self.perturbed, id)
         prediction = self.predict(images, torch.from_numpy(self.mapping.state_of(seen))[None], instruction, perturb, recorded=True)
-        modelled = now_ns()
-        sizes = tuple(image.shape for image in frames.images.values())
-        if self._last[1:] != (instruction, sizes):
-            self._tracker.forget()
-        follows = previous is not None and previous.id == self._last[0]
-        responses = {} if prediction.perturbed is None else dict(zip(perturb, prediction.perturbed[0], strict=True))
-        found = self._tracker.signals(self.passed(prediction, frames), seen.q, responses, follows)
-        self._last = (id, instruction, sizes)
-        told = self._told(prediction, frames.exposed_ns, anew=not follows)
-        nominal, unknown = self.statistics.nominal, np.full(len(found.values), np.nan)
-        end = now_ns()
-        return Inference(
-            id=id,
-            exposed_ns=frames.exposed_ns,
-            start_ns=start,
-            end_ns=end,
-            base_pose=seen.pose,
-            chunks=prediction.chunks[0],
-            step_s=self.step_s,
-            signals=found.values,
-            valid=found.valid,
-            signal_ns=found.exposed_ns,
-            ratio=unknown if nominal is None else nominal.ratio(found.values, found.valid),
-            quantile=unknown if nominal is None else nominal.quantile(found.values, found.valid),
-            heads=told,
-            stage_ms={"model": (modelled - start) * 1e-6, "signals": (end - modelled) * 1e-6},
-            members=self.info.members,
-            finite=bool(np.isfinite(prediction.chunks).all()),
-        )
+
+        def heads(anew: bool) -> dict[str, float]:
+            return self._told(prediction, frames.exposed_ns, anew)
+
+        return self._teller.inference(prediction.said(0, perturb), frames, instruction, id, previous, (start, now_ns()), now_ns, heads)
 
     def _told(self, prediction: Prediction, exposed_ns: int, anew: bool) -> dict[str, float]:
         """What the heads read off the first observation's pictures, by name."""
@@ -236,17 +218,3 @@ class Ensemble:
             return {}
         row = prediction.readings[0]
         return self.heads.read(row) if self.sight is None else self.sight.look(row, exposed_ns, anew)
-
-    def passed(self, prediction: Prediction, frames: Frames) -> Pass:
-        """What the signals of the first observation of ``prediction`` are computed from."""
-        seen, tool = frames.observation, self.mapping.action_space == "cartesian_delta"
-        return Pass(
-            prediction.chunks[0],
-            frames.exposed_ns,
-            seen.pose[:3] if tool else seen.q,
-            self.step_s,
-            self.scale,
-            CARTESIAN if tool else joints(len(seen.q)),
-            prediction.velocity[0],
-            prediction.features[0],
-        )

@@ -92,13 +92,16 @@ class Heads(nn.Module):
 
     def read(self, outputs: Tensor) -> dict[str, float]:
         """One row of outputs (O,), on any device, by name: readings with ``NAME_sd`` in SI units, ``zone_*`` and flags as probabilities."""
-        row = outputs.detach()[None].to(self.centre.device)
-        means, deviations, zones, flags = (part[0].tolist() for part in self.values(row))
-        found: dict[str, float] = {}
-        for reading, mean, deviation in zip(self.sights.readings, means, deviations, strict=True):
-            found |= {reading.name: mean, f"{reading.name}_sd": deviation}
-        found |= {f"zone_{name}": share for name, share in zip(self.sights.zones, zones, strict=True)}
-        return found | dict(zip(self.sights.flags, flags, strict=True))
+        return self.reads(outputs[None])[0]
+
+    def reads(self, outputs: Tensor) -> list[dict[str, float]]:
+        """The same of each of N rows (N, O)."""
+        readings = [reading.name for reading in self.sights.readings]
+        names = [*readings, *(f"{name}_sd" for name in readings), *(f"zone_{name}" for name in self.sights.zones), *self.sights.flags]
+        order = [i for pair in range(len(readings)) for i in (pair, pair + len(readings))]
+        order += range(2 * len(readings), len(names))
+        rows = torch.cat(self.values(outputs.detach().to(self.centre.device)), dim=1)[:, order].tolist()
+        return [dict(zip([names[i] for i in order], row, strict=True)) for row in rows]
 
 
 def from_manifest(described: Any, tokens: int, width: int, where: str) -> Heads:

@@ -17,6 +17,22 @@ from triton.tools.tensor_descriptor import TensorDescriptor
 
 
 @triton.jit
+def _pair(x_desc, w_desc, x_row, w_row, apart, inner, eps, BM: tl.constexpr, BN: tl.constexpr, BK: tl.constexpr):
+    """(BM, BN) twice: normalised rows of ``x`` times the rows of ``w`` from ``w_row`` on, and times those ``apart`` rows further on."""
+    one = tl.zeros((BM, BN), dtype=tl.float32)
+    other = tl.zeros((BM, BN), dtype=tl.float32)
+    square = tl.zeros((BM, BK), dtype=tl.float32)
+    for start in range(0, inner, BK):
+        x = x_desc.load([x_row, start])
+        one = tl.dot(x, w_desc.load([w_row, start]).T, one)
+        other = tl.dot(x, w_desc.load([w_row + apart, start]).T, other)
+        wide = x.to(tl.float32)
+        square += wide * wide
+    scale = tl.rsqrt(tl.sum(square, axis=1) / inner + eps)[:, None]
+    return one * scale, other * scale
+
+
+@triton.jit
 def _projected(
     x_desc, w_desc, cos_at, sin_at, q_at, kv_at, rows, inner, q_heads, kv_width, horizon, eps,
     turned: tl.constexpr, heads: tl.constexpr, half: tl.constexpr, BM: tl.constexpr, BK: tl.constexpr,
@@ -26,17 +42,7 @@ def _projected(
     row = block * BM + tl.arange(0, BM)
     column = tl.arange(0, half)
     x_row, w_row = member * rows + block * BM, (member * heads + head) * 2 * half
-    first = tl.zeros((BM, half), dtype=tl.float32)
-    second = tl.zeros((BM, half), dtype=tl.float32)
-    square = tl.zeros((BM, BK), dtype=tl.float32)
-    for start in range(0, inner, BK):
-        x = x_desc.load([x_row, start])
-        first = tl.dot(x, w_desc.load([w_row, start]).T, first)
-        second = tl.dot(x, w_desc.load([w_row + half, start]).T, second)
-        wide = x.to(tl.float32)
-        square += wide * wide
-    scale = tl.rsqrt(tl.sum(square, axis=1) / inner + eps)[:, None]
-    first, second = first * scale, second * scale
+    first, second = _pair(x_desc, w_desc, x_row, w_row, half, inner, eps, BM, half, BK)
     valid = row < rows
     if head < turned:
         table = (row % horizon)[:, None] * half + column[None, :]
@@ -130,17 +136,7 @@ def _gated(
     strip, block, member = tl.program_id(0), tl.program_id(1), tl.program_id(2)
     row, column = block * BM + tl.arange(0, BM), strip * BN + tl.arange(0, BN)
     x_row, w_row = member * rows + block * BM, member * 2 * outer + strip * BN
-    gate = tl.zeros((BM, BN), dtype=tl.float32)
-    up = tl.zeros((BM, BN), dtype=tl.float32)
-    square = tl.zeros((BM, BK), dtype=tl.float32)
-    for start in range(0, inner, BK):
-        x = x_desc.load([x_row, start])
-        gate = tl.dot(x, w_desc.load([w_row, start]).T, gate)
-        up = tl.dot(x, w_desc.load([w_row + outer, start]).T, up)
-        wide = x.to(tl.float32)
-        square += wide * wide
-    scale = tl.rsqrt(tl.sum(square, axis=1) / inner + eps)[:, None]
-    gate, up = gate * scale, up * scale
+    gate, up = _pair(x_desc, w_desc, x_row, w_row, outer, inner, eps, BM, BN, BK)
     y = gate * tl.sigmoid(gate) * up
     at = (member * rows + row[:, None]).to(tl.int64) * outer + column[None, :]
     tl.store(out_at + at, y.to(out_at.dtype.element_ty), mask=(row < rows)[:, None] & (column < outer)[None, :])

@@ -1,6 +1,7 @@
 """What is seen, smoothed over time by a small causal GRU, and the vision scores that the raw look and the smoothed one lead to."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -85,6 +86,27 @@ class Smoother(nn.Module):
         return each.sum() / known.sum().clamp_min(1)
 
 
+class Looking:
+    """What N runs remember from look to look."""
+
+    def __init__(self, hidden: Tensor, before: Tensor, count: int) -> None:
+        self.hidden = hidden  #: (N, HIDDEN) of the GRU
+        self.before = before  #: (N, R) means of the look before
+        self.exposed_ns = torch.zeros(count, dtype=torch.int64)
+        self.known = torch.zeros(count, dtype=torch.bool)  #: whether there was one that counts
+
+    def of(self, rows: Sequence[int]) -> "Looking":
+        """Those of some of the runs; ``put`` brings them back."""
+        some = Looking(self.hidden[rows], self.before[rows], 0)
+        some.exposed_ns, some.known = self.exposed_ns[rows], self.known[rows]
+        return some
+
+    def put(self, rows: Sequence[int], some: "Looking") -> None:
+        """Take over what those runs remember."""
+        for name in ("hidden", "before", "exposed_ns", "known"):
+            getattr(self, name)[rows] = getattr(some, name)
+
+
 class Sight:
     """Heads and smoother at work, one look after another; one thread calls it."""
 
@@ -95,25 +117,35 @@ class Sight:
         names = [reading.name for reading in heads.sights.readings]
         hand = heads.sights.readings[names.index("hand_distance")]
         self._centre, self._scale = hand.centre, hand.scale
-        self._memory: Memory | None = None
-        self._exposed_ns = 0
+        self._looking = self.looking(1)
 
-    @torch.inference_mode()
+    def looking(self, count: int) -> "Looking":
+        """For so many runs, before their first looks."""
+        return Looking(torch.zeros(count, HIDDEN), torch.zeros(count, len(self._heads.sights.readings)), count)
+
     def look(self, outputs: Tensor, exposed_ns: int, anew: bool = False) -> dict[str, float]:
         """One row of the heads' outputs (O,): what they read, by name, the same smoothed, and the ``vision_*`` of ``Inputs``.
 
         ``anew`` forgets the looks before, as a long pause, time running backward and an output that is no number do.
         """
-        row = outputs.detach().cpu().to(torch.float32)
-        since = (exposed_ns - self._exposed_ns) / 1e9
-        if anew or not 0.0 < since <= LONGEST_S:
-            self._memory, since = None, 0.0
-        found, self._memory = self.smoother(row[None, None], torch.tensor([[since]]), self._memory)
-        self._exposed_ns = exposed_ns
-        if not all(bool(torch.isfinite(part).all()) for part in (row, *self._memory)):
-            self._memory = None
-        mean, doubt, human, stuck = found[0, 0].tolist()
-        values = self._heads.read(row)
+        return self.looks(outputs[None], [exposed_ns], [anew], self._looking)[0]
+
+    @torch.inference_mode()
+    def looks(self, outputs: Tensor, exposed_ns: Sequence[int], anew: Sequence[bool], looking: "Looking") -> list[dict[str, float]]:
+        """The same of N runs side by side, each with what it remembers, which goes on in ``looking``."""
+        rows = outputs.detach().cpu().to(torch.float32)
+        since = (torch.tensor(exposed_ns) - looking.exposed_ns).double() / 1e9
+        forget = torch.tensor(anew) | ~((since > 0.0) & (since <= LONGEST_S)) | ~looking.known
+        hidden = torch.where(forget[:, None], 0.0, looking.hidden)
+        before = torch.where(forget[:, None], rows[:, : looking.before.shape[1]], looking.before)
+        since = torch.where(forget, 0.0, since).to(torch.float32)
+        found, (kept, looking.before) = self.smoother(rows[:, None], since[:, None], (hidden[None], before))
+        looking.hidden, looking.exposed_ns = kept[0], torch.tensor(exposed_ns)
+        looking.known = torch.stack([torch.isfinite(part).all(dim=1) for part in (rows, looking.hidden, looking.before)]).all(dim=0)
+        return [self._told(values, row) for values, row in zip(self._heads.reads(rows), found[:, 0].tolist(), strict=True)]
+
+    def _told(self, values: dict[str, float], found: list[float]) -> dict[str, float]:
+        mean, doubt, human, stuck = found
         smooth = {
             "hand_distance_smooth": self._centre + self._scale * mean,
             "hand_distance_smooth_sd": self._scale * math.exp(0.5 * doubt),

@@ -28,18 +28,18 @@ def looks(course: Course, count: int, seed: int, strength: float | None = None) 
     return rows
 
 
-def drawer(course: Course, device: str) -> Draw:
+def drawer(course: Course, device: str, worlds: int | None = None, pixels: int = IMAGE_SIZE) -> Draw:
     """The course's renderer as a function: poses (N, G) and looks (N, L) -> uint8 pictures (N, C, h, w, 3), left on ``device``.
 
-    Any number of poses, so many at a time.
+    Any number of poses, ``worlds`` at a time.
     """
-    worlds = WORLDS[torch.device(device).type]
-    painter = course.painter(worlds, IMAGE_SIZE, device)
+    worlds = worlds or WORLDS[torch.device(device).type]
+    painter = course.painter(worlds, pixels, device)
     order = painter.order
 
     def some(poses: F32, looks: F32 | None) -> Tensor:
         packed = torch.utils.dlpack.from_dlpack(painter.draw_posed(poses, looks))
-        whole = packed.view(torch.uint8).reshape(worlds, len(order), IMAGE_SIZE, IMAGE_SIZE, 4)
+        whole = packed.view(torch.uint8).reshape(worlds, len(order), pixels, pixels, 4)
         return whole[: len(poses), order][..., [2, 1, 0]]
 
     def draw(poses: F32, looks: F32 | None) -> Tensor:

@@ -6,20 +6,34 @@ inputs from ``initial``.
 
 A stop disarms. What demands one while armed: a request on the stop page (at any time), a stalled thread, the recorder, a
 lost console, an invalid reading, a robot limit passed, a grip too hard, a person too near or not sensed; while going or jogging
-also a handle too fast or too close to the cradle; while going also pictures, policy, and lasting doubt of uncertainty or vision.
+also a handle too fast or too close to the cradle; while going also pictures, policy, a failure foreseen that shall stop it, and
+lasting doubt of uncertainty or vision.
 Unarmed, the same things are shown and refuse arming, a robot that does not stand is a stop, and so is, once it was armed, a person
 near a blade that gives way.
 Arming, going and clearing are one act each, a tick apart at least.
 """
 
 from engine.limits import Limits
-from engine.safety import contact, latch, operator, score, stops, uncertainty, unconfigured, validity, vision
+from engine.safety import contact, forecast, latch, operator, score, stops, uncertainty, validity, vision
 from engine.safety.cell import UNSENSED, Cell
 from engine.safety.layer import NAN, Layer
 from engine.safety.limits import RobotLimits
-from engine.safety.readings import CONTACT, LATCH, LIMITS, SEPARATION, UNCERTAINTY, VALIDITY, VISION, Readings, State, blocks, read
+from engine.safety.readings import (
+    CONTACT,
+    FORECAST,
+    LATCH,
+    LIMITS,
+    SEPARATION,
+    UNCERTAINTY,
+    VALIDITY,
+    VISION,
+    Readings,
+    State,
+    blocks,
+    read,
+)
 from engine.safety.stops import Stop
-from engine.types import Decision, Inputs, Mode, Reason, StopCategory, StopKind
+from engine.types import Decision, Inputs, Intervention, Mode, Reason, StopCategory, StopKind
 
 __all__ = ["RobotLimits", "State", "initial", "step"]
 
@@ -50,7 +64,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         now.separation.layer,
         now.contact,
         now.uncertainty,
-        unconfigured.reduced_speed(state.limits),
+        now.forecast,
         now.vision,
         operator.layer(armed=armed, going=going, paused=paused, jogging=jogging, risen=risen, limits=state.limits),
     )
@@ -78,6 +92,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         required=required,
         smooth=now.smooth,
         uncertain_ns=uncertain_ns,
+        watch=forecast.settled(now.watch, armed=armed, going=going, stopped=stop is not None and FORECAST in stop.causes, t_ns=inputs.t_ns),
         sight=now.sight,
         ages=now.ages,
         fast_ns=now.separation.fast_ns,
@@ -167,6 +182,8 @@ def _causes(state: State, inputs: Inputs, now: Readings, uncertain_ns: int) -> t
         causes += [layer for layer in (UNCERTAINTY, VISION) if blocks(now.of(layer), bounds)]
     elif going and now.vision.reason in vision.BLIND:
         causes.append(VISION)
+    if going and blocks(now.forecast, bounds):
+        causes.append(FORECAST)
     return tuple(causes)
 
 
@@ -203,7 +220,8 @@ def _operate(state: State, inputs: Inputs, now: Readings, stop: Stop | None) -> 
         refused = _why_not_going(state, inputs, now, stop)
         if refused == Reason.OK and not halt:
             going, paused = True, False
-    if inputs.pause_request != state.pause_request:
+    asks = state.going and now.watch.intervention == Intervention.ASK
+    if asks or inputs.pause_request != state.pause_request:
         going, paused = False, armed
     if inputs.arm_request > state.arm_request and not state.armed:
         refused = _why_not_armed(state, now, stop)
@@ -288,4 +306,7 @@ def _decision(state: State, layers: tuple[Layer, ...], total: float, now: Readin
         separation_needed=now.separation.needed,
         separation_part=now.separation.part,
         reaction=now.separation.reaction,
+        intervention=state.watch.intervention,
+        foreseen=state.watch.foreseen,
+        asking=state.watch.intervention == Intervention.ASK,
     )

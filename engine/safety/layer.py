@@ -20,7 +20,7 @@ class Layer:
     force: float = math.inf  #: N, upper limit
     reason: Reason = Reason.OK
     #: distance to the limit in the reason's own unit, negative beyond it; while all is well s (latch, validity), rad (robot limits),
-    #: m (separation, vision), N (contact), ratio (uncertainty)
+    #: m (separation, vision), N (contact), ratio (uncertainty), share of the alarm's threshold (forecast)
     margin: float = NAN
     age: float = NAN  #: s, of the oldest input
 

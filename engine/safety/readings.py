@@ -3,8 +3,23 @@
 from dataclasses import dataclass, field
 
 from engine.limits import Limits
-from engine.safety import contact, latch, limits, operator, score, separation, sighting, stops, uncertainty, unconfigured, validity, vision
+from engine.safety import (
+    contact,
+    forecast,
+    judging,
+    latch,
+    limits,
+    operator,
+    score,
+    separation,
+    sighting,
+    stops,
+    uncertainty,
+    unconfigured,
+    validity,
+)
 from engine.safety.cell import Cell
+from engine.safety.forecast import Watch
 from engine.safety.layer import NAN, Layer
 from engine.safety.limits import RobotLimits
 from engine.safety.separation import Ages, Verdict
@@ -13,8 +28,9 @@ from engine.safety.stops import Stop
 from engine.safety.validity import Seen
 from engine.types import LAYERS, Inputs, Mode, Reason, Writer
 
-LATCH, VALIDITY, LIMITS, SEPARATION, CONTACT, UNCERTAINTY, VISION = (
-    LAYERS.index(name) for name in ("latch/watchdog", "validity", "robot limits", "separation", "contact", "uncertainty", "vision")
+LATCH, VALIDITY, LIMITS, SEPARATION, CONTACT, UNCERTAINTY, FORECAST, VISION = (
+    LAYERS.index(name)
+    for name in ("latch/watchdog", "validity", "robot limits", "separation", "contact", "uncertainty", "forecast", "vision")
 )
 
 _ZEROS = (0,) * len(Writer)
@@ -45,6 +61,7 @@ class State:
     required: tuple[int, ...] = ()  #: signals declared when the operator went
     smooth: float = NAN  #: uncertainty score, low-passed
     uncertain_ns: int = 0  #: since when uncertainty or vision says stop while going; 0 = neither does
+    watch: Watch = field(default_factory=Watch)  #: of the failures that are foreseen
     sight: Sighting = field(default_factory=Sighting)  #: of the person's parts, as far as it is believed
     ages: Ages = field(default_factory=Ages)  #: of the person's parts, over the reaction window
     fast_ns: int = 0  #: ns for which the robot has been faster than the separation permits, as its verdict counts them
@@ -69,7 +86,9 @@ class Readings:
     separation: Verdict
     contact: Layer
     uncertainty: Layer
+    forecast: Layer
     vision: Layer
+    watch: Watch
     sight: Sighting
     ages: Ages
     raw: float  #: the smaller of uncertainty's and vision's score before smoothing
@@ -85,13 +104,14 @@ class Readings:
             SEPARATION: self.separation.layer,
             CONTACT: self.contact,
             UNCERTAINTY: self.uncertainty,
+            FORECAST: self.forecast,
             VISION: self.vision,
         }[layer]
 
     def obstacle(self, bounds: Limits) -> Reason:
         """Why no layer but the operator's would let the robot move; OK if all would."""
-        looks = (self.condition, self.validity, self.limits, self.separation.layer, self.contact, self.uncertainty, self.vision)
-        for layer in looks:
+        learned = (self.uncertainty, self.forecast, self.vision)
+        for layer in (self.condition, self.validity, self.limits, self.separation.layer, self.contact, *learned):
             if blocks(layer, bounds):
                 return layer.reason
         return Reason.OK
@@ -108,15 +128,18 @@ def read(state: State, inputs: Inputs) -> Readings:
     observation = validity.observation(inputs, state.seen, state.limits)
     perception = validity.perception(inputs, state.seen, state.required, state.limits)
     moving = state.going and (inputs.t_ns - state.going_ns) / 1e9 >= uncertainty.SETTLE
-    raw = uncertainty.raw(inputs, moving)
+    raw = judging.raw(inputs, moving, state.limits)
     dt = (inputs.t_ns - state.seen.t_ns) / 1e9 if state.seen.t_ns > 0 else NAN
     ready = inputs.mode == Mode.CUT and uncertainty.judged(inputs)
     smooth = uncertainty.smoothed(state.smooth, raw, dt) if ready else NAN
     robot = limits.layer(inputs, state.limits, state.robot)
     touch = unconfigured.reduced_force() if state.bearable is None else contact.layer(inputs, state.limits, state.cell, state.bearable)
-    doubt = uncertainty.layer(inputs, raw, smooth, moving)
-    seen = vision.layer(inputs, state.limits)
-    wanted = _wanted(inputs, state.limits, (robot, touch, doubt, seen, unconfigured.reduced_speed(state.limits)))
+    doubt = judging.doubt(inputs, raw, smooth, moving, state.limits)
+    foresees = judging.judges("forecast", state.limits)
+    watch = forecast.watched(state.watch, inputs, state.limits, state.going and foresees)
+    coming = forecast.layer(inputs, watch, state.limits, going=state.going, judges=foresees)
+    seen_raw, seen = judging.sight(inputs, state.limits)
+    wanted = _wanted(inputs, state.limits, (robot, touch, doubt, coming, seen))
     sight = sighting.sighted(state.sight, state.seen, inputs, state.limits)
     ages = separation.aged(state.ages, inputs.t_ns, sight.exposed_ns, state.limits)
     return Readings(
@@ -128,10 +151,12 @@ def read(state: State, inputs: Inputs) -> Readings:
         separation=separation.assess(inputs, state.seen, sight, ages, wanted, state.fast_ns, state.limits, state.cell),
         contact=touch,
         uncertainty=doubt,
+        forecast=coming,
         vision=seen,
+        watch=watch,
         sight=sight,
         ages=ages,
-        raw=score.least((raw, vision.raw(inputs, state.limits))),
+        raw=score.least((raw, seen_raw)),
         smooth=smooth,
         resting=stops.at_rest(inputs, observation.reason == Reason.OK, state.limits),
     )

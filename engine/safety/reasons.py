@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from engine.safety.uncertainty import STOP_RATIO
 from engine.safety.vision import HAND_STOP, HUMAN_SURE, STUCK_LIKELY
-from engine.types import LAYERS, PARTS, Reason
+from engine.types import FAILURES, FORECAST_STEP_S, HORIZONS, LAYERS, PARTS, Reason
 
-_CONTACT = LAYERS.index("contact")
+_CONTACT, _FORECAST = LAYERS.index("contact"), LAYERS.index("forecast")
 
 
 def _old(what: str) -> Callable[[float, float], str]:
@@ -89,6 +89,13 @@ def _stuck_seen(margin: float, _age: float) -> str:
     return f"the saw looks stuck: {STUCK_LIKELY - margin:.2f}, likely from {STUCK_LIKELY:.2f}"
 
 
+def _foreseen(reason: Reason, failure: int) -> str:
+    what = f"a {FAILURES[failure]}" if 0 <= failure < len(FAILURES) else "a failure"
+    if reason == Reason.ASKING:
+        return f"{what} is likely: shall it go on?"
+    return f"{what} is likely within {HORIZONS[-1] * FORECAST_STEP_S:.1f} s"
+
+
 _MEASURED: dict[Reason, Callable[[float, float], str]] = {
     Reason.CONSOLE_LOST: _console,
     Reason.OBSERVATION_STALE: _old("robot's reading"),
@@ -108,6 +115,7 @@ _MEASURED: dict[Reason, Callable[[float, float], str]] = {
     Reason.VISION_PERSON: _human_seen,
     Reason.VISION_STUCK: _stuck_seen,
     Reason.VISION_STALE: _old("what the pictures showed is"),
+    Reason.FORECAST_STALE: _old("the forecast is"),
     Reason.PERSON_STALE: _stale,
     Reason.GRIP_FORCE: _beyond("grip within {} of the hand's limit", "grip past the hand's limit by {}", 1.0, 0, "N"),
     Reason.CONTACT_SPEED: _beyond("handle within {} of the arm's limit", "handle faster than the arm may bear by {}", 1.0, 2, "m/s"),
@@ -160,6 +168,8 @@ _PLAIN: dict[Reason, str] = {
     Reason.PERSON_JUMPED: "the sensor shows a part of the person that jumped",
     Reason.VISION_MISSING: "the policy does not say what it sees",
     Reason.VISION_DISABLED: "disabled: calibration",
+    Reason.FORECAST_MISSING: "the forecast is missing",
+    Reason.FORECAST_UNPROVEN: "unproven for this task",
 }
 
 _ADVICE: dict[Reason, str] = {
@@ -231,20 +241,38 @@ _ADVICE: dict[Reason, str] = {
     Reason.VISION_MISSING: "Do not use this policy; check its heads.",
     Reason.VISION_STALE: "Wait for a fresh inference, then arm again.",
     Reason.VISION_DISABLED: "Calibrate anew: `sawhorse train sight`. The cap holds.",
+    Reason.FORECAST: "See that the work goes well; pause it if it does not.",
+    Reason.FORECAST_MISSING: 'Arm when it is back, or set forecast.path to "none".',
+    Reason.FORECAST_STALE: "Wait for a fresh inference, then arm again.",
+    Reason.FORECAST_UNPROVEN: "Nothing to do: it is shown, and the cap holds.",
+    Reason.ASKING: "Press G to go on; or jog, or disarm.",
 }
 
 
 def sentence(
-    reason: int, margin: float = math.nan, age: float = math.nan, layer: int = -1, part: int = -1, separation: float = math.nan
+    reason: int,
+    margin: float = math.nan,
+    age: float = math.nan,
+    layer: int = -1,
+    part: int = -1,
+    separation: float = math.nan,
+    foreseen: int = -1,
 ) -> str:
     """At most 60 characters: why, with the number and its unit where ``margin`` and ``age`` (of the same layer) give one.
 
-    ``layer``, an index into LAYERS, lets a layer that is not configured name its cap; ``part`` and ``separation``, as a decision
-    has them, let the separation name the part of the person and its distance.
+    ``layer``, an index into LAYERS, lets a layer that is not configured name its cap, and the forecast its own; ``part`` and
+    ``separation``, as a decision has them, let the separation name the part of the person and its distance, ``foreseen`` the forecast
+    the failure.
     """
     known = Reason(reason)
     if known == Reason.NOT_CONFIGURED and layer >= 0 and math.isfinite(margin):
         return f"not configured: at most {margin:.0f} N" if layer == _CONTACT else f"not configured: at most {margin:.2f} m/s"
+    if known in (Reason.FORECAST, Reason.ASKING):
+        return _foreseen(known, foreseen)
+    if known == Reason.OK and layer == _FORECAST:
+        return f"likeliest failure at {1.0 - margin:.2f} of its alarm" if math.isfinite(margin) else "the reduced speed stays"
+    if known == Reason.FORECAST_UNPROVEN and math.isfinite(margin):
+        return f"unproven for this task: at most {margin:.2f} m/s"
     if known == Reason.VISION_DISABLED and math.isfinite(margin):
         return f"disabled: calibration, at most {margin:.2f} m/s"
     if known == Reason.NOT_SENSED and math.isfinite(margin):

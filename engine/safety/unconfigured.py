@@ -1,8 +1,7 @@
 """Layers 5, 7 and 8 while nothing feeds them: each says "not configured" and holds the cap documented for that case.
 
 Forecast and vision: nothing foresees a failure and nothing judges the pictures, so the tool keeps to the reduced speed
-(ISO 10218-1: 250 mm/s, hold-to-run). What the forecast shall be once it is fed: a score in [0.1, 1] from a hazard's probability,
-the margin to its own limit, the age of the exposure it stems from; a missing or old one stops.
+(ISO 10218-1: 250 mm/s, hold-to-run). The forecast keeps to it in force too, as ``engine.safety.forecast`` says.
 Contact without a body table: not knowing what may be touched, the lowest quasi-static force that the table permits anywhere, the
 face's 65 N (ISO/TS 15066:2016, table A.2), bounds the force.
 """

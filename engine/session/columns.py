@@ -11,8 +11,11 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 import msgspec
 import numpy as np
 
-from engine.session.layout import STRING, Column, Rows
+from engine.session import pictures
+from engine.session.layout import BYTES, STRING, Column, Rows
 from engine.types import (
+    F32,
+    FAILURES,
     LAYERS,
     SIGNALS,
     U8,
@@ -73,7 +76,7 @@ def fields_of(struct: type, prefix: str) -> tuple[Field, ...]:
         else:
             raise TypeError(f"{struct.__name__}.{name}: a session has no column for {hint}")
         note = "row of words; " * (kind is str) + comments.get(name, "")
-        labels = {len(LAYERS): LAYERS, len(SIGNALS): SIGNALS}.get(size[0], ()) if size else ()
+        labels = {len(LAYERS): LAYERS, len(SIGNALS): SIGNALS, len(FAILURES): FAILURES}.get(size[0], ()) if size else ()
         column = Column(name=prefix + name, dtype=dtype, shape=size, block_rows=TICK_BLOCK, note=note, labels=labels)
         fields.append(Field(name, column, column.storage, bool(size), kind is str, name in optional, joints))
     return tuple(fields)
@@ -106,6 +109,11 @@ def distinct(columns: Sequence[Column]) -> tuple[Column, ...]:
         raise ValueError(f"Two fields of a tick would share a column: {', '.join(twice)}. Give one struct a prefix.")
     return tuple(columns)
 
+
+TRUTH = (
+    Column(name="truth/t_ns", dtype="int64", shape=(), block_rows=TICK_BLOCK, note="of an inference's delivery"),
+    Column(name="truth/oracle", dtype="float32", shape=(12,), block_rows=TICK_BLOCK, note="what the simulator alone knows, within [-1, 1]"),
+)
 
 TICK_SCALARS = distinct([field.column for fields in TICK_FIELDS.values() for field in fields])
 
@@ -150,6 +158,8 @@ def structs_from[T: msgspec.Struct](
 
 INFERENCE_NUMBERS = ("id", "exposed_ns", "start_ns", "end_ns", "members")
 INFERENCE_VECTORS = ("base_pose", "signals", "ratio", "quantile")
+#: of a session recorded before there were any: NaN
+FORECAST = {"forecast": FAILURES, "forecast_alarm": FAILURES, "forecast_because": SIGNALS}
 
 
 def inference_columns(first: Inference) -> tuple[Column, ...]:
@@ -166,6 +176,7 @@ def inference_columns(first: Inference) -> tuple[Column, ...]:
     columns.append(column("base_pose", "float64", (7,)))
     columns += [column(name, "float64", (18,), SIGNALS) for name in INFERENCE_VECTORS if name != "base_pose"]
     columns.append(column("chunks", "float32", first.chunks.shape))
+    columns += [column(name, "float64", getattr(first, name).shape, labels) for name, labels in FORECAST.items()]
     for name, labels in (("heads", tuple(first.heads)), ("stage_ms", tuple(first.stage_ms))):
         if labels:
             columns.append(column(name, "float64", (len(labels),), labels))
@@ -179,6 +190,7 @@ def inference_values(inference: Inference) -> list[Rows]:
     values.append(np.array([inference.signal_ns], np.int64))
     values += [np.array([getattr(inference, name)]) for name in INFERENCE_VECTORS]
     values.append(np.array([inference.chunks]))
+    values += [np.array([getattr(inference, name)]) for name in FORECAST]
     values += [np.array([list(table.values())], np.float64) for table in (inference.heads, inference.stage_ms) if table]
     return values
 
@@ -206,27 +218,38 @@ def inference_from(row: dict[str, Rows], labels: dict[str, tuple[str, ...]]) -> 
         stage_ms=tables["stage_ms"],
         members=int(row["members"]),
         finite=bool(row["finite"]),
+        **{name: row[name] for name in FORECAST if name in row},
     )
 
 
-def camera_columns(camera: str, image: U8) -> tuple[Column, ...]:
-    """The columns of ``camera/NAME/`` for pictures of this one's size."""
+def camera_columns(camera: str, image: U8, jpeg: bool) -> tuple[Column, ...]:
+    """The columns of ``camera/NAME/`` for pictures of this one's size, or of files of any."""
     comments = notes(Frames)
     times = [
         Column(name=f"camera/{camera}/{name}", dtype="int64", shape=(), block_rows=FRAME_BLOCK, note=comments.get(name, ""))
         for name in ("seq", "t_ns", "exposed_ns")
     ]
     seen = Column(name=f"camera/{camera}/observation_seq", dtype="int64", shape=(), block_rows=FRAME_BLOCK, note="reading at the exposure")
+    if jpeg:
+        files = Column(name=f"camera/{camera}/jpeg", dtype=BYTES, shape=(), block_rows=FRAME_BLOCK, note="a JPEG file each")
+        return (*times, seen, files)
     frames = Column(name=f"camera/{camera}/frames", dtype="uint8", shape=image.shape, block_rows=FRAME_BLOCK, note="RGB (H, W, 3)")
     return (*times, seen, frames)
 
 
-def camera_values(frames: Frames, camera: str) -> list[Rows]:
+def camera_values(frames: Frames, camera: str, jpeg: bool) -> list[Rows]:
     """One array of one row a column, in the order of ``camera_columns``."""
     numbers = [frames.seq, frames.t_ns, frames.exposed_ns, frames.observation.seq]
-    return [*(np.array([number], np.int64) for number in numbers), frames.images[camera][np.newaxis]]
+    image = frames.images[camera]
+    picture = np.array([pictures.encoded(image)], object) if jpeg else image[np.newaxis]
+    return [*(np.array([number], np.int64) for number in numbers), picture]
 
 
 def event_values(events: Sequence[Event]) -> list[Rows]:
     """One array a column, in the order of ``EVENTS``."""
     return [np.array([getattr(event, column.name.removeprefix("events/")) for event in events], column.storage) for column in EVENTS]
+
+
+def truth_values(rows: Sequence[tuple[int, F32]]) -> list[Rows]:
+    """One array a column, in the order of ``TRUTH``."""
+    return [np.array([t_ns for t_ns, _ in rows], np.int64), np.array([oracle for _, oracle in rows], np.float32)]

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from engine.session import pictures
 from engine.session.columns import inference_from, structs_from
 from engine.session.commit import Commit, read_commit
 from engine.session.layout import BLOCKS, Column, Rows, SessionError, blank, read_blocks, read_column
@@ -76,7 +77,7 @@ class Session:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        return tuple(name.split("/")[1] for name in self.commit.arrays if name.startswith("camera/") and name.endswith("/frames"))
+        return tuple(name.split("/")[1] for name in self.commit.arrays if name.startswith("camera/") and name.endswith("/seq"))
 
     @property
     def seconds(self) -> float:
@@ -200,7 +201,15 @@ class Session:
         if row < 0:
             return None
         seq, received, exposed = (int(self.rows(f"{name}/{column}", row, row + 1)[0]) for column in ("seq", "t_ns", "exposed_ns"))
-        return Picture(seq, received, exposed, self.rows(f"{name}/frames", row, row + 1)[0])
+        return Picture(seq, received, exposed, self._image(name, row))
+
+    def _image(self, camera: str, row: int) -> U8:
+        if f"{camera}/jpeg" not in self.commit.arrays:
+            return np.asarray(self.rows(f"{camera}/frames", row, row + 1)[0], np.uint8)
+        try:
+            return pictures.decoded(self.rows(f"{camera}/jpeg", row, row + 1)[0])
+        except OSError as error:
+            raise SessionError(f"Picture {row} of {camera} of session {self.path} is damaged ({error}): restore it from a copy.") from error
 
     @cached_property
     def events(self) -> tuple[Event, ...]:

@@ -16,6 +16,7 @@ from engine.session.layout import SessionError
 from engine.session.schema import Header
 from engine.session.writer import SessionWriter
 from engine.types import (
+    F32,
     Event,
     Frames,
     Inference,
@@ -56,10 +57,11 @@ def check_store(root: Path) -> None:
 class Recorder:
     """One session being recorded. Its callers are the engine's threads, and none of them ever waits.
 
-    With ``wait``, for lock-step runs, a caller waits for the disk instead of losing rows.
+    With ``wait``, for lock-step runs, a caller waits for the disk instead of losing rows. ``at_close``, for many sessions at once, there is
+    no thread: the callers fill the columns, and everything goes to the disk in one commit when the session is closed.
     """
 
-    def __init__(self, root: Path, header: Header, *, clock: Clock | None = None, wait: bool = False) -> None:
+    def __init__(self, root: Path, header: Header, *, clock: Clock | None = None, wait: bool = False, at_close: bool = False) -> None:
         """Begin the session under ``root`` and start the thread. ``clock`` stamps the heartbeat. Raises SessionError."""
         check_store(root)
         self._writer = SessionWriter(root, header)
@@ -74,15 +76,18 @@ class Recorder:
         self._inferences: deque[Inference] = deque()
         self._frames: deque[Frames] = deque()
         self._events: deque[Event] = deque()
+        self._truth: deque[tuple[int, F32]] = deque()
         self._policy: PolicyInfo | None = None
         self._gap = False  #: a row has been lost; no more are taken, so that those recorded have no hole
         self._lost = 0
+        self._released = False  #: the session is closed, or will never be
         self._dead = False  #: the disk failed again after the reserve was spent
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._exit_reason = ""
-        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._thread.start()
+        self._thread = None if at_close else threading.Thread(target=self._work, name="recorder", daemon=True)
+        if self._thread is not None:
+            self._thread.start()
 
     def tick(self, row: Tick) -> None:
         """Queue one tick; too many that wait are a fault, as they are of the other rows."""
@@ -100,9 +105,18 @@ class Recorder:
         """Queue one event."""
         self._queue(self._events, event, TICKS_QUEUED)
 
+    def truth(self, t_ns: int, oracle: F32) -> None:
+        """Queue what the simulator alone knows."""
+        self._queue(self._truth, (t_ns, oracle), TICKS_QUEUED)
+
     def policy(self, info: PolicyInfo) -> None:
         """The model is loaded: the session's header names it from the next commit on."""
         self._policy = info
+
+    @property
+    def bytes(self) -> int:
+        """Committed."""
+        return self._writer.bytes
 
     def state(self) -> RecorderState:
         """What a screen shows."""
@@ -121,8 +135,12 @@ class Recorder:
         self._exit_reason = self._exit_reason or exit_reason
         self._closing.set()
         self._wake.set()
-        self._thread.join(30.0)
-        return not self._thread.is_alive() and self.fault == Reason.OK
+        if self._thread is None:
+            if not self._released:
+                self._run()
+        else:
+            self._thread.join(30.0)
+        return self._released and self.fault == Reason.OK
 
     def _queue[Row](self, queue: deque[Row], row: Row, bound: int) -> None:
         while self._wait and len(queue) >= bound and not (self._dead or self._closing.is_set()):
@@ -134,7 +152,9 @@ class Recorder:
             self._lost += 1
             return
         queue.append(row)
-        if waiting >= bound:
+        if self._thread is None and waiting >= BATCH:
+            self._take_all()
+        elif waiting >= bound:
             self._fail(Reason.RECORDER_FULL, f"{waiting} rows wait for a disk that is too slow")
 
     def _fail(self, reason: Reason, text: str) -> None:
@@ -144,8 +164,11 @@ class Recorder:
 
     # --- the recorder's thread ---
 
-    def _run(self) -> None:
+    def _work(self) -> None:
         yield_to_others(NICE)
+        self._run()
+
+    def _run(self) -> None:
         while not self._dead:
             closing = self._closing.is_set()
             try:
@@ -166,12 +189,13 @@ class Recorder:
                 self._commit_if_due(closing=True)  # the disk may be back
             except OSError:
                 self._gap = True
-                waiting = len(self._ticks) + len(self._inferences) + len(self._frames) + len(self._events)
+                waiting = len(self._ticks) + len(self._inferences) + len(self._frames) + len(self._events) + len(self._truth)
                 with contextlib.suppress(OSError):  # the disk may still be full: then the last commit stands as it is
                     self._writer.mark(
                         lost=self._lost + waiting + self._writer.uncommitted, fault=self.fault_text, exit_reason=self._exit_reason
                     )
         self._writer.release()
+        self._released = True
 
     def _beat(self) -> None:
         self.heartbeat_ns = self._clock.now_ns()
@@ -182,6 +206,7 @@ class Recorder:
         self._take(self._inferences, self._writer.add_inferences)
         self._take(self._frames, self._writer.add_frames)
         self._take(self._events, self._writer.add_events)
+        self._take(self._truth, self._writer.add_truth)
 
     def _take[Row](self, queue: deque[Row], add: Callable[[list[Row]], None]) -> None:
         """Only what waits at the start: in lock-step the callers could fill the queue for ever."""

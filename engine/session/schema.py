@@ -74,12 +74,12 @@ def session_id(wall: float) -> str:
     return f"{datetime.fromtimestamp(wall, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def header(settings: "Settings", robot: "Robot", rig: "CameraRig") -> Header:
-    """The header of a session that begins now, before the model is loaded."""
+def header(settings: "Settings", robot: "Robot", rig: "CameraRig", name: str = "") -> Header:
+    """The header of a session that begins now, before the model is loaded; its id is ``name``, or tells when it began."""
     wall = time.time()
     return Header(
         schema=SCHEMA_VERSION,
-        id=session_id(wall),
+        id=name or session_id(wall),
         started=datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds"),
         started_wall=wall,
         robot=settings.robot,

@@ -20,7 +20,7 @@ from engine.session.layout import Column, Rows, SessionError, consolidated, desc
 from engine.session.lock import hold
 from engine.session.schema import SCHEMA_VERSION, Header, plain
 from engine.session.table import Table
-from engine.types import Event, Frames, Inference, PolicyInfo, Tick
+from engine.types import F32, Event, Frames, Inference, PolicyInfo, Tick
 
 RESERVE = 16 * 2**20  #: bytes kept for the last commits on a disk that runs full
 RESERVED = "reserve"
@@ -41,6 +41,7 @@ class SessionWriter:
         self._described: dict[str, bytes] = {}  #: groups' and arrays' ``zarr.json`` with no rows, by path
         self._arrays: dict[str, Written] = {}  #: as last committed
         self._attributes = plain(header)
+        self._jpeg = header.settings.get("camera", {}).get("record") == "jpeg"
         try:
             self.path.mkdir()
             lock = hold(self.path)
@@ -75,11 +76,15 @@ class SessionWriter:
         """Take over exposures; a picture of another size than its camera's first is only counted."""
         for frames in exposures:
             for camera, image in frames.images.items():
-                table = self._table(f"camera/{camera}", partial(columns.camera_columns, camera, image))
-                self._append_or_skip(table, columns.camera_values(frames, camera))
+                table = self._table(f"camera/{camera}", partial(columns.camera_columns, camera, image, self._jpeg))
+                self._append_or_skip(table, columns.camera_values(frames, camera, self._jpeg))
 
     def add_events(self, events: Sequence[Event]) -> None:
         self._table("events", lambda: columns.EVENTS).append(columns.event_values(events))
+
+    def add_truth(self, rows: Sequence[tuple[int, F32]]) -> None:
+        """Take over what the simulator alone knows, (12,) at a time in ns."""
+        self._table("truth", lambda: columns.TRUTH).append(columns.truth_values(rows))
 
     def name_policy(self, info: PolicyInfo) -> None:
         """The model is loaded: the header says which, from the next commit on."""
@@ -129,7 +134,7 @@ class SessionWriter:
         ``moved_on`` is called now and then. Raises OSError; then the rows are still here, the last commit still stands, and the
         call may be repeated.
         """
-        self._describe_new()
+        self._describe_new(closing=exit_reason is not None)
         found = [(table, table.due(closing=exit_reason is not None)) for table in self._tables.values()]
         changed = [(table, blocks, table.chained(blocks)) for table, blocks in found if blocks]
         grown = 0
@@ -186,19 +191,22 @@ class SessionWriter:
             table.close()
         os.close(self._lock)
 
-    def _describe_new(self) -> None:
-        """Write ``zarr.json`` of new groups and arrays, which hold no rows before their first commit."""
-        new: dict[str, bytes] = {}
+    def _describe_new(self, *, closing: bool) -> None:
+        """Write ``zarr.json`` of new groups and arrays, which hold no rows before their first commit; the commit that closes a
+        session writes those of all arrays itself."""
+        groups: dict[str, bytes] = {}
+        arrays: dict[str, bytes] = {}
         for name, table in self._tables.items():
             if table.columns[0].name not in self._described:
                 parents = [str(parent) for parent in [Path(name), *Path(name).parents][:-1]] if name != "words" else []
-                new |= {parent: msgspec.json.encode(group({})) for parent in reversed(parents) if parent not in self._described}
-                new |= {column.name: described(column) for column in table.columns}
-        for path in new:
+                groups |= {parent: msgspec.json.encode(group({})) for parent in reversed(parents) if parent not in self._described}
+                arrays |= {column.name: described(column) for column in table.columns}
+        for path in (*groups, *arrays):
             (self.path / path).mkdir(exist_ok=True)
-        if new:
-            put_files(self.path, {f"{path}/zarr.json": data for path, data in new.items()})
-        self._described |= new
+        written = groups if closing else groups | arrays
+        if written:
+            put_files(self.path, {f"{path}/zarr.json": data for path, data in written.items()})
+        self._described |= groups | arrays
 
     def _descriptions(self, arrays: dict[str, Written], *, everything: bool) -> dict[str, bytes]:
         """The ``zarr.json`` files of a commit: the root's, which lists every array's shape; and each array's own when a shard is full

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -42,24 +43,37 @@ def _line(outcome: Outcome) -> str:
 
 
 def kept(out: Path) -> dict[Plan, Outcome]:
-    """The outcomes in a file; a last line that was cut off, and scenes that failed, do not count. Raises StudyError, OSError."""
+    """The outcomes of scenes in a file, by plan. Raises StudyError, OSError."""
+    return {outcome.plan: outcome for outcome in read(out, Outcome)}
+
+
+class Line(Protocol):
+    """What came of something that was played."""
+
+    @property
+    def error(self) -> str:
+        """Why it could not be played; "" if it was."""
+
+
+def read[L: Line](out: Path, kind: type[L]) -> list[L]:
+    """The lines of a file; a last one that was cut off, and what could not be played, do not count. Raises StudyError, OSError."""
     if not out.exists():
-        return {}
-    found: dict[Plan, Outcome] = {}
+        return []
+    found: list[L] = []
     lines = out.read_bytes().split(b"\n")
     for number, line in enumerate(lines, 1):
         try:
-            outcome = msgspec.json.decode(line, type=Outcome) if line else None
+            outcome = msgspec.json.decode(line, type=kind) if line else None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if number == len(lines):
                 continue
             raise StudyError(f"Line {number} of {out} is not a scene's outcome ({error}); name another file.") from error
         if outcome is not None and not outcome.error:
-            found[outcome.plan] = outcome
+            found.append(outcome)
     return found
 
 
-def append(out: Path, outcome: Outcome) -> None:
+def append(out: Path, outcome: msgspec.Struct) -> None:
     """Add a line, whole; one that was cut off before it is cut away."""
     with out.open("ab+") as file:
         end = file.seek(0, os.SEEK_END)

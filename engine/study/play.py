@@ -1,6 +1,5 @@
 """Plays one scene of a study: the real engine in lock-step on the simulated cell, with the scripted operator, hazards and troubles."""
 
-import gc
 import math
 import tempfile
 from collections import Counter
@@ -59,13 +58,9 @@ def lent(plan: Plan) -> Lent:
 def play(plan: Plan, lent: Lent, dangers: Sequence[Hazard] | None = None) -> Outcome:
     """What came of a plan, with the hazards its seed draws or with ``dangers``. Raises AdapterError, PolicyError, OSError."""
     with tempfile.TemporaryDirectory(prefix="saw-") as folder, StopPage(Path(folder) / "stop", create=True) as page:
-        try:
-            scene = _Scene(plan, lent, page, _dangers(plan) if dangers is None else dangers)
-            scene.run()
-            return scene.outcome()
-        finally:
-            gc.enable()  # a loaded policy switches it off, for a loop that must not be late; here it would only fill the memory
-            gc.unfreeze()
+        scene = _Scene(plan, lent, page, _dangers(plan) if dangers is None else dangers)
+        scene.run()
+        return scene.outcome()
 
 
 def _dangers(plan: Plan) -> Sequence[Hazard]:

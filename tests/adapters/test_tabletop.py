@@ -78,7 +78,7 @@ def test_a_dropped_cube_is_fetched_again() -> None:
 
 def test_a_restored_plant_goes_on_bit_for_bit() -> None:
     first = carrying().robot
-    second = Tabletop(FRANKA, "other", 99, "reach")
+    second = Tabletop(FRANKA, "other", 99, "lift")
     second.restore(first.plant())
     pose = first.tool()[0] + np.array([0.01, 0.02, -0.01, 0, 0, 0, 0])
     for tick in range(40):

@@ -1,6 +1,7 @@
 """A short recorded session made of the console's scenes, written by the real recorder."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -64,11 +65,11 @@ def _observation(snapshot: Snapshot) -> Observation:
     )
 
 
-def recorded(store: Path) -> Path:
-    """600 ticks: running, then a latched stop at tick 300; an inference and a picture every 12 ticks."""
+def recorded(store: Path, at: Callable[[int], Snapshot] = _at) -> Path:
+    """600 ticks, by default running, then a latched stop at tick 300; an inference and a picture every 12 ticks."""
     recorder = Recorder(store, _header(), wait=True)
     for tick in range(TICKS):
-        snapshot = _at(tick)
+        snapshot = at(tick)
         t_ns = scenes.scene(tick=tick).inputs.t_ns
         inputs = msgspec.structs.replace(snapshot.inputs, tick=tick, t_ns=t_ns, inference_id=tick // EVERY, frame_t_ns=t_ns - 61_000_000)
         command = msgspec.structs.replace(snapshot.command, command_tick=tick)
@@ -78,6 +79,8 @@ def recorded(store: Path) -> Path:
         if tick % EVERY == 0:
             brief = scenes.scene(tick=tick).inference
             assert brief is not None
+            assert snapshot.inference is not None
+            foreseen = snapshot.inference
             recorder.inference(
                 Inference(
                     id=tick // EVERY,
@@ -96,6 +99,9 @@ def recorded(store: Path) -> Path:
                     stage_ms=brief.stage_ms,
                     members=5,
                     finite=True,
+                    forecast=np.reshape(foreseen.forecast, (4, 4)),
+                    forecast_alarm=np.array(foreseen.forecast_alarm),
+                    forecast_because=np.array(foreseen.forecast_because),
                 )
             )
             image = np.full((32, 32, 3), 40 + tick // 4, np.uint8)

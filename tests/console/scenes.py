@@ -1,7 +1,7 @@
 """Snapshots as a real run gives them, for the console's tests and pictures: loading, disarmed, running, slowed, stopped, placeholder."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -10,11 +10,13 @@ from console.view import History, View
 from engine.messages import Picture
 from engine.safety.reasons import sentence
 from engine.types import (
+    FAILURES,
     LAYERS,
     NAN18,
     NO_ENERGY,
     NO_SAW,
     PARTS,
+    SIGNALS,
     Action,
     Command,
     Decision,
@@ -22,6 +24,7 @@ from engine.types import (
     Event,
     InferenceBrief,
     Inputs,
+    Intervention,
     LoopStats,
     Mode,
     ModelState,
@@ -43,6 +46,10 @@ INF = math.inf
 NAN = math.nan
 CONFIGURED = (0, 1, 2, 3, 4, 5, 8)
 FREE_HAND = PARTS.index("free hand")
+THRESHOLDS = (0.35, 0.40, 0.45, 0.50)  #: of the four alarms
+QUIET = ((0.004, 0.007, 0.011, 0.014), (0.002, 0.006, 0.009, 0.012), (0.008, 0.014, 0.02, 0.024), (0.002, 0.004, 0.008, 0.011))
+DROP = (QUIET[0], (0.21, 0.52, 0.62, 0.71), QUIET[2], (0.04, 0.06, 0.08, 0.10))
+NO_CAUSE: Mapping[str, float] = {}
 
 
 def policy(*, placeholder: bool = False) -> PolicyInfo:
@@ -472,6 +479,88 @@ def servos() -> Snapshot:
     )
 
 
+def forecast(
+    snapshot: Snapshot,
+    *,
+    risks: Sequence[Sequence[float]] = QUIET,
+    state: int = 1,
+    foreseen: int = -1,
+    intervention: Intervention = Intervention.NONE,
+    because: Mapping[str, float] = NO_CAUSE,
+) -> Snapshot:
+    """The same with a forecast: ``risks`` by FAILURES and HORIZONS, of which the last, over THRESHOLDS, is the alarm."""
+    alarms = tuple(row[-1] / threshold for row, threshold in zip(risks, THRESHOLDS, strict=True))
+    assert snapshot.inference is not None
+    inference = msgspec.structs.replace(
+        snapshot.inference,
+        forecast=tuple(risk for row in risks for risk in row),
+        forecast_alarm=alarms,
+        forecast_because=tuple(because.get(name, 0.001) for name in SIGNALS),
+    )
+    acts = intervention != Intervention.NONE
+    layer = LAYERS.index("forecast")
+    reason = Reason.FORECAST_UNPROVEN if state == 2 else Reason.FORECAST if acts else Reason.OK
+    if intervention == Intervention.ASK:
+        reason = Reason.ASKING
+    decision = snapshot.decision
+
+    def told(values: Sequence[Any], value: Any) -> tuple[Any, ...]:
+        return (*values[:layer], value, *values[layer + 1 :])
+
+    decision = msgspec.structs.replace(
+        decision,
+        foreseen=foreseen,
+        intervention=intervention,
+        layer_reason=told(decision.layer_reason, reason),
+        layer_score=told(decision.layer_score, 0.6 if acts else 1.0),
+        layer_scale=told(decision.layer_scale, 0.0 if intervention == Intervention.ASK else 0.5),
+        layer_margin=told(decision.layer_margin, 0.25 if state == 2 else 1.0 - max(alarms)),
+        layer_age=told(decision.layer_age, 0.143),
+        **({"binding": layer, "score": 0.6, "score_raw": 0.6, "action": Action.SLOW} if acts else {}),
+    )
+    i = snapshot.inputs
+    inputs = msgspec.structs.replace(i, forecast_state=state, forecast_ns=i.inference_exposed_ns, forecast_alarm=alarms)
+    policy_told = msgspec.structs.replace(snapshot.run.policy or policy(), forecast=state)
+    run = msgspec.structs.replace(snapshot.run, policy=policy_told)
+    return msgspec.structs.replace(snapshot, decision=decision, inference=inference, inputs=inputs, run=run)
+
+
+def outlook_quiet() -> Snapshot:
+    """A forecast in force that sees nothing coming."""
+    return forecast(table())
+
+
+def outlook_acting() -> Snapshot:
+    """The cube slides in its fingers: a drop is foreseen, and it goes slowly."""
+    snapshot = forecast(
+        table(),
+        risks=DROP,
+        foreseen=FAILURES.index("drop"),
+        intervention=Intervention.SLOW,
+        because={"overlap": 0.22, "execution mismatch": 0.09, "epistemic": 0.04, "jerk": 0.02},
+    )
+    return said(snapshot, "forecast", "SLOW: a drop is likely within 1.6 s")
+
+
+def outlook_asking() -> Snapshot:
+    """No progress: it stands and asks."""
+    snapshot = forecast(
+        table(),
+        risks=(QUIET[0], QUIET[1], (0.07, 0.11, 0.14, 0.18), (0.24, 0.38, 0.55, 0.68)),
+        foreseen=FAILURES.index("timeout"),
+        intervention=Intervention.ASK,
+        because={"distance from training": 0.17, "latent drift": 0.12, "aleatoric": 0.05},
+    )
+    decision = msgspec.structs.replace(snapshot.decision, going=False, asking=True, speed_scale=0.0, speed_limit=0.0)
+    inputs = msgspec.structs.replace(snapshot.inputs, twist=(0.0,) * 6)
+    return said(msgspec.structs.replace(snapshot, decision=decision, inputs=inputs), "forecast", "ASK: a timeout is likely within 1.6 s")
+
+
+def outlook_unproven() -> Snapshot:
+    """The same drop, foreseen by a forecast that is not proven for the task: nothing is done."""
+    return forecast(table(), risks=DROP, state=2, because={"overlap": 0.22, "execution mismatch": 0.09, "epistemic": 0.04})
+
+
 def jogged(snapshot: Snapshot, mode: Mode) -> Snapshot:
     """Armed and at rest in a jog mode."""
     decision = msgspec.structs.replace(snapshot.decision, armed=True, going=False)
@@ -501,9 +590,20 @@ def past(snapshot: Snapshot) -> History:
     history = History()
     for earlier in range(snapshot.inputs.tick - 6000, snapshot.inputs.tick, 12):
         at = scene(tick=earlier, score=0.78 + 0.12 * math.sin(earlier / 700), doubt=0.5 + 0.3 * math.sin(earlier / 400))
-        history.observe(at)
+        history.observe(
+            forecast(at, risks=_risen(snapshot, earlier))
+            if snapshot.inputs.forecast_state and earlier > snapshot.inputs.tick - 1300
+            else at
+        )
     history.observe(snapshot)
     return history
+
+
+def _risen(snapshot: Snapshot, earlier: int) -> Sequence[Sequence[float]]:
+    """The snapshot's risks as they rose over the four seconds before it."""
+    assert snapshot.inference is not None
+    share = max(0.05, 1.0 - (snapshot.inputs.tick - earlier) / 400.0)
+    return [[share * risk for risk in snapshot.inference.forecast[i : i + 4]] for i in range(0, 16, 4)]
 
 
 def picture(side: int, camera: str = "front") -> Picture:

@@ -228,6 +228,31 @@ def test_a_device_that_may_not_be_used_names_the_group_to_join(look: Callable[..
     assert f"-aG {path.group()} " in barred.advice
 
 
+def test_a_forecast_acts_only_where_it_is_proven_for_the_policy_and_task(tmp_path: Path) -> None:
+    from engine.config import load
+    from engine.forecast import card
+    from engine.policy import checkpoint
+    from tests.forecast.synthetic import episodes
+    from tests.forecast.test_card import described, member
+
+    task = "pickplace/pickplace"
+
+    def look(**changed: object) -> Result:
+        return cell.forecast(load({"robot": "pickplace", "forecast": {"path": str(tmp_path)}, **changed}))
+
+    assert look().status == "warn"
+    assert "no forecast at" in look().found
+    data = episodes(2, tasks=(task, "table/reach"))
+    own = described(tasks={task: checkpoint.folder_hash(checkpoint.shipped("pickplace"))})
+    card.write(tmp_path, own, [member()], data)
+    assert "unproven on pickplace/pickplace" in look().found
+    card.prove(tmp_path, {task: card.Gate(proven=True)})
+    assert look() == Result("ok", f"{tmp_path}: proven on {task}, acts")
+    assert "unproven on pickplace/lift" in look(task="lift").found
+    assert "none for scripted" in look(policy="scripted").found
+    assert look(forecast={"path": "none"}).status == "ok"
+
+
 def test_video_devices_are_found_with_their_names(tmp_path: Path) -> None:
     for name in ("video0", "video2", "videoX", "null"):
         (tmp_path / name).write_text("")

@@ -1,5 +1,6 @@
 """What is written to the terminal: applied to an empty screen, it gives exactly what was composed, in few bytes."""
 
+import random
 import re
 from typing import ClassVar
 
@@ -111,6 +112,31 @@ async def test_the_terminal_shows_what_was_composed_frame_after_frame(width: int
             assert app.shown.cells == composed(app)
     telemetry = app.written[3:9]
     assert 0 < sum(telemetry) / len(telemetry) <= 3000, telemetry
+
+
+async def test_a_forecast_that_trembles_costs_little_of_the_link() -> None:
+    clock = Clock()
+    link = FakeLink(clock)
+    app = Watched(LiveScreen, link=link, options=Options(camera=""), now=clock.now, wall=clock.wall)
+    app.console._color_system = ColorSystem.TRUECOLOR
+    app.shown = Screen(120, 34)
+    app.written = [0]
+    noise = random.Random(0)
+    link.show(scenes.outlook_acting())
+    async with app.run_test(size=(120, 34)) as pilot:
+        await pilot.pause()
+        for snapshot in scenes.sequence(12):
+            clock.t += 0.1
+            app.written.append(0)
+            risks = [[max(0.0, risk + noise.gauss(0.0, 0.01)) for risk in row] for row in scenes.DROP]
+            foreseen = scenes.forecast(snapshot, risks=risks, foreseen=1, because={"overlap": 0.22 + noise.gauss(0.0, 0.01)})
+            link.show(foreseen)
+            app.history.observe(foreseen)
+            app.screen.draw()  # type: ignore[attr-defined]
+            await pilot.pause()
+            assert app.shown.cells == composed(app)
+    telemetry = app.written[3:]
+    assert sum(telemetry) / len(telemetry) <= 3000, telemetry
 
 
 async def test_a_new_size_is_painted_once() -> None:

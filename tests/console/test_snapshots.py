@@ -63,6 +63,10 @@ STATES: dict[str, tuple[Callable[[], Snapshot | None], Patch]] = {
     "link-slow": (scenes.running, slow_link),
     "engine-lost": (scenes.running, lost),
     "engine-ended": (scenes.running, ended),
+    "forecast-quiet": (scenes.outlook_quiet, nothing),
+    "forecast-acting": (scenes.outlook_acting, nothing),
+    "forecast-asking": (scenes.outlook_asking, nothing),
+    "forecast-unproven": (scenes.outlook_unproven, nothing),
 }
 
 
@@ -111,8 +115,8 @@ def test_live(snap_compare: Compare, size: tuple[int, int], state: str) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=sized)
 @pytest.mark.parametrize(
     ("state", "key"),
-    [("idle", "a"), ("running", "q"), ("slowed", "w"), ("separated", "l")],
-    ids=["arming", "quitting", "why", "layers"],
+    [("idle", "a"), ("running", "q"), ("slowed", "w"), ("separated", "l"), ("forecast-acting", "z")],
+    ids=["arming", "quitting", "why", "layers", "forecast"],
 )
 def test_what_a_key_opens(snap_compare: Compare, state: str, key: str, size: tuple[int, int]) -> None:
     assert snap_compare(live(state), terminal_size=size, run_before=after(key))
@@ -139,6 +143,11 @@ def test_themes(snap_compare: Compare, theme: str) -> None:
 
 def test_ascii(snap_compare: Compare) -> None:
     assert snap_compare(live("slowed", ascii_only=True), terminal_size=DESIGN, run_before=after())
+
+
+@pytest.mark.parametrize("theme", ["colour-blind", "monochrome"])
+def test_a_forecast_in_other_themes(snap_compare: Compare, theme: str) -> None:
+    assert snap_compare(live("forecast-asking", theme=theme), terminal_size=DESIGN, run_before=after())
 
 
 def test_picture(snap_compare: Compare) -> None:

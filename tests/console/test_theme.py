@@ -1,10 +1,25 @@
 """Themes: every role has a look in each, colours can be told apart, ASCII is ASCII."""
 
+from itertools import pairwise
+
 import pytest
 from rich.color import Color
 
 from console import draw
-from console.theme import _MONOCHROME, COLOURS, MONOCHROME, PALETTES, SHIPPED, ThemeError, in_ascii, known, learn, palettes_from, style_of
+from console.theme import (
+    _MONOCHROME,
+    COLOURS,
+    HEAT,
+    MONOCHROME,
+    PALETTES,
+    SHIPPED,
+    ThemeError,
+    in_ascii,
+    known,
+    learn,
+    palettes_from,
+    style_of,
+)
 from engine.config import THEMES
 
 
@@ -33,6 +48,18 @@ def test_text_and_states_are_readable(palette) -> None:  # type: ignore[no-untyp
     assert contrast(palette.dim, palette.background) >= 4.0
     for state in (palette.good, palette.warn, palette.bad):
         assert contrast(palette.on_state, state) >= 4.5, state
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=lambda palette: palette.name)
+def test_hotter_is_further_from_the_ground_in_brightness_alone_and_its_digits_stay_readable(palette) -> None:  # type: ignore[no-untyped-def]
+    apart = []
+    for step in range(1, len(HEAT) + 1):
+        style = style_of(f"heat {step}", palette.name)
+        assert style.bgcolor is not None
+        assert style.color is not None
+        assert contrast(style.color.name, style.bgcolor.name) >= 4.0, step
+        apart.append(contrast(style.bgcolor.name, palette.panel))
+    assert all(after > 1.1 * before for before, after in pairwise([1.0, *apart])), apart
 
 
 def test_the_configuration_knows_every_theme_that_is_shipped() -> None:

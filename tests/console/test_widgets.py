@@ -12,15 +12,18 @@ from console.keymap import Keymap, possible
 from console.rows import plain, width_of
 from console.screens.help import NOTES, help_rows
 from console.view import View
+from console.widgets.asking import asking_rows
 from console.widgets.camera import empty_rows, fresh
 from console.widgets.cut import cut_rows
 from console.widgets.energy import energy_rows, work_line
 from console.widgets.events import events_rows, loop_note, recorder_spans
 from console.widgets.footer import footer_rows
+from console.widgets.forecast import forecast_line, forecast_rows
 from console.widgets.gains import gains_rows
 from console.widgets.header import header_rows, placeholder
 from console.widgets.hold import hold_line, hold_rows
 from console.widgets.layers import page_rows
+from console.widgets.outlook import page_rows as outlook_rows
 from console.widgets.person import person_line, person_rows
 from console.widgets.score import score_rows
 from console.widgets.signals import SignalsPanel, brief_rows, inference_note, signal_row, signals_rows
@@ -43,6 +46,10 @@ SCENES = (
     scenes.servos,
     scenes.loading,
     scenes.placeholder,
+    scenes.outlook_quiet,
+    scenes.outlook_acting,
+    scenes.outlook_asking,
+    scenes.outlook_unproven,
 )
 
 
@@ -54,7 +61,19 @@ def text(rows: object) -> str:
     return "\n".join(plain(rows))  # type: ignore[arg-type]
 
 
-PANELS = (score_rows, gains_rows, cut_rows, person_rows, energy_rows, stopped_rows, page_rows, why_rows)
+PANELS = (
+    score_rows,
+    gains_rows,
+    cut_rows,
+    person_rows,
+    energy_rows,
+    stopped_rows,
+    page_rows,
+    why_rows,
+    forecast_rows,
+    outlook_rows,
+    asking_rows,
+)
 
 
 @pytest.mark.parametrize("make", SCENES)
@@ -64,7 +83,7 @@ def test_every_widget_draws_every_scene_at_every_width(make: object, width: int)
     for height in (1, 3, 6, 11, 30):
         for draw in (*PANELS, signals_rows, events_rows, hold_rows, small_rows):
             assert len(draw(view, width, height)) <= height, draw.__name__
-    for draw_line in (header_rows, state_rows, brief_rows, hold_line, person_line, work_line, arm_rows):
+    for draw_line in (header_rows, state_rows, brief_rows, hold_line, person_line, work_line, forecast_line, arm_rows):
         assert draw_line(view, width)
         assert draw_line(seen(None), width)
 

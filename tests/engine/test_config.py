@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from annotated_types import Interval
@@ -14,6 +14,7 @@ from engine.tasks import INSTRUCTIONS, KINDS, ROBOTS
 HINTS = get_type_hints(Limits, include_extras=True)
 NUMBERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is Annotated]
 CORNERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is tuple]
+WORDS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is Literal]
 
 
 def bounds(hint: Any) -> tuple[float, float]:
@@ -130,7 +131,7 @@ def test_a_policy_may_be_a_name_on_the_hub_with_a_mapping_of_its_own(tmp_path: P
 
 
 def test_every_number_of_the_limits_has_a_positive_lower_bound_and_an_upper_one() -> None:
-    assert len(NUMBERS) + len(CORNERS) == len(fields(Limits))
+    assert len(NUMBERS) + len(CORNERS) + len(WORDS) == len(fields(Limits))
     for name in NUMBERS:
         low, high = bounds(HINTS[name])
         assert 0.0 < low <= getattr(Limits(), name) <= high < float("inf"), name
@@ -148,6 +149,22 @@ def test_no_limit_can_be_set_out_of_its_range(name: str) -> None:
         assert f"The setting limits.{name} = {value!r} from flag --limits.{name.replace('_', '-')} is not allowed" in text
         assert f"{low:g} and " in text
         assert f" {high:g}" in text
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_limit_that_is_a_word_takes_no_other_and_names_those_it_takes(name: str) -> None:
+    for value in ("halt", "", True, 1, None, ["slow"]):
+        text = refusal({"limits": {name: value}})
+        assert f"The setting limits.{name} = {value!r} from flag --limits.{name.replace('_', '-')} is not allowed" in text
+        for word in get_args(HINTS[name]):
+            assert f"'{word}'" in text
+
+
+def test_a_forecast_is_the_shipped_one_none_or_a_folder_that_is_there(tmp_path: Path) -> None:
+    assert load({}).forecast.path == "shipped"
+    assert load({"forecast": {"path": str(tmp_path)}}).forecast.path == str(tmp_path)
+    assert "did you mean 'shipped'?" in refusal({"forecast": {"path": "shiped"}})
+    assert "did you mean 'path'?" in refusal({"forecast": {"pth": "none"}})
 
 
 @pytest.mark.parametrize("name", CORNERS)

@@ -323,3 +323,20 @@ def test_sight_is_taught_to_a_policy_and_its_folder_stays_whole(untrained: Path,
     assert manifest.heads == COSAW.described()
     assert manifest.sight is not None
     assert set(manifest.sight.calibration) <= set(calibration.BOUNDS)
+
+
+def test_runs_side_by_side_see_what_each_sees_alone(fresh: Heads, outputs: torch.Tensor) -> None:
+    smoother = Smoother(fresh)
+    torch.nn.init.normal_(smoother.out.weight)
+    sight, looking = Sight(fresh, smoother, vision.IN_FORCE), Sight(fresh, smoother, vision.IN_FORCE).looking(5)
+    alone = [Sight(fresh, smoother, vision.IN_FORCE) for _ in range(4)]
+    broken = outputs.clone()
+    broken[2, 3] = math.nan
+    for look in range(10):
+        rows = [row for row in range(4) if (look + row) % 3]  # not all of them each time
+        times = [(look + 1) * SECOND // 4 + row for row in rows]
+        some = looking.of([row + 1 for row in rows])
+        found = sight.looks(broken[rows, look], times, [look == 0] * len(rows), some)
+        looking.put([row + 1 for row in rows], some)
+        for row, t_ns, together in zip(rows, times, found, strict=True):
+            assert together == pytest.approx(alone[row].look(broken[row, look], t_ns, look == 0), abs=1e-5, nan_ok=True)

@@ -14,8 +14,8 @@ from engine.types import PARTS, Inputs, Reason, StopKind
 BAD = (math.nan, math.inf, -math.inf, 1e9, -1e9)
 COUNTS = ("obs_seq", "frame_seq", "inference_id", "person_seq", "members")
 STAMPS = ("obs_t_ns", "frame_t_ns", "inference_exposed_ns", "console_t_ns", "person_t_ns")
-#: not there in this cell, which has no gripper and whose policy tells nothing of what it sees (``test_vision``)
-ABSENT = ("gripper", "vision_raw", "vision_smooth", "vision_hand", "vision_human", "vision_stuck")
+#: not there in this cell: it has no gripper, its policy tells nothing of what it sees (``test_vision``) or foresees (``test_forecast``)
+ABSENT = ("gripper", "vision_raw", "vision_smooth", "vision_hand", "vision_human", "vision_stuck", "forecast_alarm")
 
 
 def spoilt(values, at, bad):
@@ -60,7 +60,7 @@ def test_the_walk_knows_every_field():
         *("links", "grip", "person_place", "person_speed"),
         *ABSENT,
     }
-    assert {name for name in fields(int) if name.endswith("_ns")} == {*STAMPS, "t_ns", "person_exposed_ns", "vision_t_ns"}
+    assert {name for name in fields(int) if name.endswith("_ns")} == {*STAMPS, "t_ns", "person_exposed_ns", "vision_t_ns", "forecast_ns"}
 
 
 @pytest.mark.parametrize("name", [name for name in fields(float) if name not in ABSENT])

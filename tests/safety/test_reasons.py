@@ -5,7 +5,7 @@ import math
 import pytest
 
 from engine.safety.reasons import advice, sentence
-from engine.types import LAYERS, PARTS, Reason
+from engine.types import FAILURES, LAYERS, PARTS, Reason
 
 WIDTH = 60  # characters of the narrowest place a sentence is shown in
 
@@ -54,6 +54,18 @@ def test_the_separation_names_the_part_of_the_person_and_both_distances():
         assert text == f"{part} 0.31 m, needs 0.44 m"
         assert len(sentence(Reason.SEPARATION, -10.0, 0.06, part=number, separation=-0.31)) <= WIDTH
     assert sentence(Reason.SEPARATION, math.nan, part=3, separation=math.nan) == "the person's distance is not known"
+
+
+def test_the_forecast_names_the_failure_and_while_there_is_none_how_near_the_likeliest_is():
+    layer = LAYERS.index("forecast")
+    for number, failure in enumerate(FAILURES):
+        assert sentence(Reason.FORECAST, -0.5, 0.1, layer, foreseen=number) == f"a {failure} is likely within 1.6 s"
+        assert sentence(Reason.ASKING, -0.5, 0.1, layer, foreseen=number) == f"a {failure} is likely: shall it go on?"
+    assert sentence(Reason.FORECAST) == "a failure is likely within 1.6 s"
+    assert sentence(Reason.OK, 0.68, 0.1, layer) == "likeliest failure at 0.32 of its alarm"
+    assert sentence(Reason.OK, math.nan, math.nan, layer) == "the reduced speed stays"
+    assert sentence(Reason.FORECAST_UNPROVEN, 0.25, layer=layer) == "unproven for this task: at most 0.25 m/s"
+    assert sentence(Reason.FORECAST_STALE, -0.1, 0.8, layer) == "the forecast is 800 ms old, limit 700 ms"
 
 
 def test_a_layer_that_is_not_configured_names_its_cap():

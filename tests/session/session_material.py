@@ -117,6 +117,7 @@ def ticks(seed: int, *, odd_values: bool = True) -> Iterator[Tick]:
                 "manipulability": 0.1,
                 "gripper": float(rng.uniform(0, 1)),
                 "vision_state": 0,
+                "forecast_state": 0,
                 "frame_seq": tick // 16 + 1,
                 "frame_t_ns": t_ns - 50_000_000,
                 "frame_fault": 0,

@@ -74,6 +74,19 @@ def test_an_older_session_computed_every_valid_signal_from_its_own_exposure():
     np.testing.assert_array_equal(inference_from(row, labels).signal_ns, [1_910_000_000 * (i != 3) for i in range(18)])
 
 
+def test_a_forecast_comes_back_and_of_an_older_session_there_is_none():
+    kept = msgspec.structs.replace(session_material.inference(3, 2_000_000_000), forecast=np.arange(16.0).reshape(4, 4))
+    names = [column.name.removeprefix("inference/") for column in inference_columns(kept)]
+    row = dict(zip(names, (value[0] for value in inference_values(kept)), strict=True))
+    labels = {"heads": tuple(kept.heads), "stage_ms": tuple(kept.stage_ms)}
+    np.testing.assert_array_equal(inference_from(row, labels).forecast, kept.forecast)
+    for name in ("forecast", "forecast_alarm", "forecast_because"):
+        del row[name]
+    older = inference_from(row, labels)
+    assert [array.shape for array in (older.forecast, older.forecast_alarm, older.forecast_because)] == [(4, 4), (4,), (18,)]
+    assert np.isnan(older.forecast).all()
+
+
 def test_names_that_other_programs_read(recorded):
     import zarr
 

@@ -8,7 +8,7 @@ import pytest
 import zarr
 from session_material import edit
 
-from engine.session.commit import COMMIT
+from engine.session.commit import COMMIT, Commit, sealed
 from engine.session.reader import Session
 from engine.session.verify import recompute, verify
 
@@ -32,6 +32,17 @@ def test_the_decisions_recomputed_are_not_all_alike(recorded):
 def test_the_report_has_the_keys_that_other_programs_read(recorded):
     keys = {"session", "ticks", "inferences", "committed", "lost", "decisions_recomputed", "mismatches", "ok", "problems"}
     assert set(json.loads(msgspec.json.encode(verify(recorded)))) == keys
+
+
+def test_a_session_from_before_anything_was_foreseen_still_verifies(damaged):
+    commit = msgspec.json.decode((damaged / COMMIT).read_bytes(), type=Commit)
+    later = ("tick/forecast_", "tick/intervention", "tick/foreseen", "tick/asking", "inference/forecast")
+    arrays = {name: written for name, written in commit.arrays.items() if not name.startswith(later)}
+    assert len(arrays) == len(commit.arrays) - 9
+    (damaged / COMMIT).write_bytes(msgspec.json.encode(sealed(msgspec.structs.replace(commit, arrays=arrays))))
+    report = recompute(damaged)
+    assert report.problems == []
+    assert report.decisions_recomputed == report.ticks == 2230
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from engine.study.chance import mean_and_interval, upper_bound
+from engine.study.chance import mean_and_interval, paired_shares, rate_and_interval, upper_bound
 
 
 def test_none_of_many_allows_the_exact_bound() -> None:
@@ -37,3 +37,22 @@ def test_the_interval_of_a_mean_holds_it_and_shrinks_with_the_runs() -> None:
     assert mean_and_interval(few) == (mean, low, high)
     with pytest.raises(ValueError, match="nothing"):
         mean_and_interval([])
+
+
+def test_a_rate_is_all_counts_over_all_times_and_not_the_mean_of_rates() -> None:
+    rate, low, high = rate_and_interval([1, 0, 0, 3], [0.5, 1.0, 2.0, 0.5])
+    assert low < rate == 1.0 < high
+    assert high > mean_and_interval([2.0, 0.0, 0.0, 6.0])[0]
+
+
+def test_paired_shares_agree_with_the_published_example() -> None:
+    """Newcombe 1998, Statistics in Medicine 17:2635, table III, method 10: cells 36, 12, 2, 0 of 50 pairs."""
+    pairs = [(True, True)] * 36 + [(True, False)] * 12 + [(False, True)] * 2
+    assert paired_shares(pairs) == pytest.approx((0.2, 0.0569, 0.3404), abs=5e-5)
+
+
+def test_pairs_that_never_differ_still_leave_room() -> None:
+    difference, low, high = paired_shares([(False, False)] * 100)
+    assert (difference, low, high) == pytest.approx((0.0, -0.037, 0.037), abs=1e-3)
+    with pytest.raises(ValueError, match="nothing"):
+        paired_shares([])

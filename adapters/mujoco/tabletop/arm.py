@@ -80,6 +80,7 @@ class Arm:
     joint_velocity_limits: tuple[float, ...]  #: rad/s
     joint_torque_limits: tuple[float, ...]  #: N m
     links: tuple[str, str, str, str]  #: bodies that stand for the points of LINKS
+    guard: tuple[Point, Point]  #: m, half sizes and place in its body's frame of the box that the hand is to what stands in its way
     closed: Callable[[F64], float]  #: 0 open .. 1 closed of the fingers' places (fingers,)
     placed: Callable[[float], tuple[float, ...]]  #: and back
     aside: Callable[[float], float]
@@ -91,6 +92,7 @@ class Arm:
     cube_mass: float  #: kg
     cube_turn: float  #: rad, at most, of the cube against ``facing``
     holding: float  #: 0..1, how far the fingers are closed on the cube
+    film: float  #: 1/s, the solver's ``impratio`` at which a held cube slides out, for each s that it shall take
     cubes: Area  #: where the cube's middle is drawn
     zones: Area | None  #: where the zone's middle is drawn; None where there is no zone
     starts: tuple[Point, Point]  #: m, lowest and highest corner of where the tool starts

@@ -7,26 +7,30 @@ from typing import Any, Final
 
 import numpy as np
 
-from adapters.base import AdapterError
+from adapters.base import AdapterError, Happening
 from adapters.mujoco import layout
 from adapters.mujoco.body import Body
+from adapters.mujoco.hold import REST_SPEED, REST_WITHIN
 from adapters.mujoco.packing import Packing
 from adapters.mujoco.reach import manipulability
-from adapters.mujoco.tabletop import table, truth
+from adapters.mujoco.tabletop import disturbances, effects, table, truth
 from adapters.mujoco.tabletop.arm import TOOL_SITE, Arm, Motors
+from adapters.mujoco.tabletop.disturbances import Disturbance
+from adapters.mujoco.tabletop.failing import Effort
 from adapters.mujoco.tabletop.kinematics import Kinematics
 from adapters.mujoco.tabletop.setting import NOWHERE, Setting, draw
 from adapters.mujoco.tabletop.tasks import Progress
+from adapters.mujoco.tabletop.trouble import Memory as TroubleMemory
+from adapters.mujoco.tabletop.trouble import Trouble
 from adapters.mujoco.tabletop.truth import Truth
+from engine.control.pose import Floats
 from engine.limits import Limits
 from engine.safety.cell import UNSENSED, Cell
-from engine.types import F64, NO_SAW, Command, Observation, Vec6, Vec7
+from engine.types import F32, F64, NO_SAW, Command, Observation, Vec6, Vec7
 
 NORMAL: Final = Limits()
 COMMAND_TIMEOUT: Final = 0.05  #: s without a command, then the robot holds by itself
 START_ERROR: Final = 0.002  #: m, at most, of a start
-REST_SPEED: Final = 0.01  #: m/s
-REST_WITHIN: Final = 0.3  #: s from a stop to standstill, then the brakes close (category 1)
 
 
 @dataclass(slots=True)
@@ -38,6 +42,8 @@ class Watch:
     stop: int = -1  #: category of the stop it is in, -1 = none
     stopping: float = 0.0  #: s in that stop
     braked: bool = False
+    moves: bool = False  #: it is commanded to go somewhere
+    aim: Floats = (0.0, 0.0, 0.0)  #: m, where
 
 
 @dataclass(slots=True)
@@ -46,6 +52,7 @@ class State:
 
     motors: Any  #: ``Motors.memory``
     watch: Watch = field(default_factory=Watch)
+    trouble: TroubleMemory = field(default_factory=TroubleMemory)
 
 
 class Tabletop:
@@ -70,6 +77,7 @@ class Tabletop:
         self._state = State(self._motors.memory)
         self._packing = Packing(self._state)
         self._kinematics = Kinematics(arm)
+        self.trouble = Trouble(arm, task, self._body)
         self._zone = NOWHERE
         self._progress = Progress(arm, task)
         self._time = 0.0
@@ -117,6 +125,7 @@ class Tabletop:
                 self._brake()
             return
         w.holding, w.braked = False, command.brakes
+        w.moves, w.aim = not (command.hold or command.brakes), command.pose_d[:3]
         self._motors.command(command)
 
     def joint_twist(self, joint: int) -> Vec6:
@@ -155,7 +164,12 @@ class Tabletop:
         if not self._motors.move(round(dt / layout.PHYSICS_S)):
             self.stop(1)
         self._time += dt
-        self._progress.watch(self.truth(), dt)
+        self._progress.watch(self.truth(), dt, self._state.trouble.course.keep)
+        u, v = self.trouble.drift(self._time)
+        self._zone = self._zone[0] + u * dt, self._zone[1] + v * dt
+        speed = math.hypot(*self._body.twist()[:3].tolist())
+        effort = Effort(w.moves and not w.holding and w.stop < 0, w.aim, speed, u != 0.0 or v != 0.0)
+        self.trouble.pass_on(self.truth(), effort, self._progress.kept, self._progress.done, self._time, dt)
 
     def close(self) -> None:
         """Nothing to release: the arm is held by its modelled brakes when nobody steps it."""
@@ -192,6 +206,37 @@ class Tabletop:
         """s from then until it was done; NaN where it has not been."""
         return self._progress.done_at
 
+    # --- what goes wrong, and what comes of it ---
+
+    def disturb(self, seed: int) -> None:
+        """Draw what will go wrong from ``seed``, from the present moment on; some seeds draw nothing. It is part of ``plant``."""
+        self.connect()
+        self.endanger(disturbances.draw(seed, self.arm, self.task, self.truth(), self._time), disturbances.patience(seed))
+
+    def endanger(self, found: Sequence[Disturbance], keep: float = 0.0) -> None:
+        """Let at most SLOTS disturbances happen at their times of the table's clock, in the place of all others; the task's end has to
+        last ``keep`` s longer than usual."""
+        self.trouble.endanger(found, self._time, keep)
+        self._state.trouble = self.trouble.memory
+
+    def happened(self) -> list[Happening]:
+        """What has come to pass since the last call, in order; each failure is told when it begins, and once."""
+        return self.trouble.happened()
+
+    def veil(self) -> F32:
+        """(3, 8) what stands before each of CAMERAS now."""
+        return effects.veiling(self._state.trouble.course, self._time)
+
+    def delay(self) -> float:
+        """s by which what the policy says arrives later than usual now."""
+        return effects.lateness(self._state.trouble.course, self._time)
+
+    def oracle(self) -> F32:
+        """(12,) what only the simulator knows, as ``failing.ORACLE`` names it, each within [-1, 1]."""
+        return self.trouble.oracle(self.truth(), self._time)
+
+    # --- setting and restoring ---
+
     def place(self, setting: Setting) -> None:
         """Set the table, everything at rest. Raises AdapterError where the arm does not reach its start."""
         arm, body = self.arm, self._body
@@ -227,6 +272,7 @@ class Tabletop:
 
     def _take(self, time: float, zone: tuple[float, float], state: State) -> None:
         self._time, self._zone, self._state = time, zone, state
+        self.trouble.take(state.trouble, time)
         self._progress = Progress(self.arm, self.task)
         self._connected = True
 

@@ -24,11 +24,14 @@ class TableStage(Stage):
 
     def __init__(self, name: str) -> None:
         self._arm: Arm = named(name)
-        super().__init__(_model(name), CAMERAS, table.LOOKS)
+        model = _model(name)
+        self._zone, *self._strangers = (int(model.body(body).mocapid[0]) for body in (table.ZONE, table.DECOY, table.POST))
+        super().__init__(model, CAMERAS, table.LOOKS)
 
     def pose(self, plant: F64) -> None:
         arm, data = self._arm, self.data
         data.qpos[:] = truth.places(arm, plant)
         x, y = truth.zone(arm, plant)
-        data.mocap_pos[0] = (x, y, HIDDEN if arm.zones is None else arm.table)
+        data.mocap_pos[self._strangers] = truth.strangers(plant)
+        data.mocap_pos[self._zone] = (x, y, HIDDEN if arm.zones is None else arm.table)
         mujoco.mj_kinematics(self.model, data)

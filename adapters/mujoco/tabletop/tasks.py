@@ -52,12 +52,17 @@ class Progress:
         self._time = 0.0
         self.done_at = math.nan  #: s from the beginning; NaN until the task is done
 
-    def watch(self, truth: Truth, dt: float) -> None:
-        """dt has passed and this is how things stand."""
+    def watch(self, truth: Truth, dt: float, keep: float = 0.0) -> None:
+        """dt has passed and this is how things stand; what is to be so must stay so ``keep`` s longer than usual."""
         self._time += dt
         self._since = self._since + dt if self._holds(self._arm, truth) else 0.0
-        if math.isnan(self.done_at) and self._since >= self._for - 1e-9:
+        if math.isnan(self.done_at) and self._since >= self._for + keep - 1e-9:
             self.done_at = self._time
+
+    @property
+    def kept(self) -> bool:
+        """Things are as they shall be, and have to stay so."""
+        return self._since > 0.0
 
     @property
     def done(self) -> bool:

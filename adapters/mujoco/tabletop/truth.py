@@ -50,6 +50,11 @@ def zone(arm: Arm, plant: F64) -> tuple[float, float]:
     return float(plant[at]), float(plant[at + 1])
 
 
+def strangers(plant: F64) -> F64:
+    """(2, 3) m, where decoy and post stand in a plant (P,): the first numbers of each of the two that a plant ends with."""
+    return plant[-10:].reshape(2, 5)[:, :3]
+
+
 def head(arm: Arm) -> int:
     """How many numbers of a plant come before the motors' and the robot's own: time, places, speeds, the solver's start, the zone."""
     moving = arm.joints + arm.fingers

@@ -1,0 +1,1 @@
+"""Collections: many recorded episodes of simulated robots in whose worlds things go wrong."""

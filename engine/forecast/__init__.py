@@ -1,0 +1,1 @@
+"""How the work is likely to fail, and how soon: data, the model learnt from them, and what it foresees live."""

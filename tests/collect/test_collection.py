@@ -1,0 +1,133 @@
+"""A collection on disk: its shards, going on with it, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from console.cli import main
+from engine.collect import collection
+from engine.collect.collection import Collection, Snapshot
+from engine.collect.episode import settings_of
+from engine.collect.plan import CollectError, Outcome, Plan, Told
+from engine.session.verify import verify
+
+FIRST = Plan(robot="pickplace", task="reach", seed=100, policy="scripted")
+
+
+def made_with(shard: tuple[int, int] = (1, 1), **changes: Any) -> Snapshot:
+    plan = msgspec.structs.replace(FIRST, **changes)
+    return collection.snapshot(plan, settings_of(plan, "cpu", None).model_dump(mode="json"), "", 10, shard, "cpu")
+
+
+def played(found: Collection, plan: Plan, **came: Any) -> Outcome:
+    outcome = Outcome(plan=plan, session=plan.name, **came)
+    (found.sessions / plan.name).mkdir()
+    found.add(outcome)
+    return outcome
+
+
+def test_shards_share_the_seeds_and_differ_in_nothing_else() -> None:
+    shards = [made_with((number, 3)) for number in (1, 2, 3)]
+    seeds = [plan.seed for one in shards for plan in one.plans()]
+    assert sorted(seeds) == list(range(100, 110))
+    assert {plan.name for one in shards for plan in one.plans()} == {f"pickplace-reach-00000{seed}" for seed in range(100, 110)}
+    assert shards[0].difference(shards[1]) == "shard is [1, 3] there and [2, 3] here"
+    assert shards[0].difference(made_with((1, 3))) == ""
+
+
+def test_a_collection_goes_on_without_repeats_and_without_what_was_cut_off(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Collection(out, made_with(), resume=True) as found:
+        done = [played(found, plan) for plan in found.missing[:4]]
+    with (out / "episodes.jsonl").open("ab") as file:
+        file.write(msgspec.json.encode(done[0])[:40])  # as a kill leaves it
+    (out / "sessions" / "pickplace-reach-00000104").mkdir()  # one that was being played
+    with Collection(out, made_with(), resume=True) as found:
+        assert found.outcomes == done
+        assert [plan.seed for plan in found.missing] == list(range(104, 110))
+        assert len(list(found.sessions.iterdir())) == 4
+        played(found, found.missing[0])
+    assert [outcome.plan.seed for outcome in collection.outcomes(out)] == list(range(100, 105))
+
+
+def test_another_configuration_and_a_folder_in_use_are_refused(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Collection(out, made_with(), resume=False):
+        pass
+    with pytest.raises(CollectError, match=r"is not empty: name another folder, or say --resume\."):
+        Collection(out, made_with(), resume=False)
+    with pytest.raises(CollectError, match=r"cannot be gone on with: seed is 100 there and 7 here;"):
+        Collection(out, made_with(seed=7), resume=True)
+    with pytest.raises(CollectError, match=r"plan\.judged_by is 'none' there and 'all' here;"):
+        Collection(out, made_with(judged_by="all"), resume=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine").touch()
+    with pytest.raises(CollectError, match="it is no collection"):
+        Collection(tmp_path / "other", made_with(), resume=True)
+
+
+def test_collections_are_found_in_a_folder_and_a_damaged_line_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CollectError, match="holds no collection"):
+        collection.collections(tmp_path)
+    for number in (2, 1):
+        with Collection(tmp_path / f"shard{number}", made_with((number, 2)), resume=False) as found:
+            played(found, found.missing[0])
+    shards = collection.collections(tmp_path)
+    assert [path.name for path in shards] == ["shard1", "shard2"]
+    assert collection.collections(shards[0]) == [shards[0]]
+    assert collection.read_snapshot(shards[1]) == made_with((2, 2))
+    episodes = shards[0] / "episodes.jsonl"
+    episodes.write_bytes(b"{}\n" + episodes.read_bytes())
+    with pytest.raises(CollectError, match="Line 1 of"):
+        collection.outcomes(shards[0])
+
+
+def test_the_first_of_failure_and_success_counts() -> None:
+    drop, miss = Told("drop", 4.0), Told("miss", 3.0)
+    assert Outcome(plan=FIRST, failures=[drop, miss]).failure == "miss"
+    assert Outcome(plan=FIRST, failures=[drop], success_s=3.5).failure == ""
+    found = collection.totals([Outcome(plan=FIRST, failures=[drop], success_s=5.0), Outcome(plan=FIRST, success_s=5.0, ticks=7)])
+    assert (found["success"], found["failures_by_type"], found["timesteps"]) == (1, {"drop": 1}, 7)
+
+
+def test_the_start_is_drawn_from_the_seed_within_its_bounds() -> None:
+    drawn = [msgspec.structs.replace(FIRST, seed=seed).go_s for seed in range(200)]
+    assert drawn == [msgspec.structs.replace(FIRST, seed=seed).go_s for seed in range(200)]
+    assert 0.5 <= min(drawn) < 0.6
+    assert 2.9 < max(drawn) <= 3.0
+
+
+def run(out: Path, *more: str) -> Result:
+    given = ["--robot", "pickplace", "--task", "reach", "--policy", "scripted", "--episodes", "2", "--workers", "1", "--json", *more]
+    return CliRunner().invoke(main, ["collect", str(out), *given])
+
+
+def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, add = tmp_path / "out", Collection.add
+
+    def interrupted(self: Collection, outcome: Outcome) -> None:
+        add(self, outcome)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "add", interrupted)
+        result = run(out)
+    assert result.exit_code == 130
+    assert "interrupted; what is finished is in" in result.stderr
+    kept = collection.outcomes(out)
+    assert len(kept) == len(list((out / "sessions").iterdir())) == 1
+    assert run(out).exit_code == 3
+    result = run(out, "--resume")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert (told["episodes"], told["success"], told["path"]) == (2, 2, str(out))
+    both = collection.outcomes(out)
+    assert both[0] == kept[0]
+    assert {outcome.plan.seed for outcome in both} == {1_000_000, 1_000_001}
+    for outcome in both:
+        report = verify(out / "sessions" / outcome.session)
+        assert (report.ok, report.ticks, report.inferences) == (True, outcome.ticks, outcome.inferences)
