@@ -13,7 +13,8 @@ class Entry(Commands):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {"--help", "-h", "--version"}
-        if not args or (args[0].startswith("-") and args[0] not in own):
+        asked = not ctx.resilient_parsing  # a shell that completes a word has not made its call yet
+        if (args[0].startswith("-") and args[0] not in own) if args else asked:
             args = ["run", *args]
         return super().parse_args(ctx, args)
 

@@ -17,6 +17,7 @@ from console.commands.common import (
     session_path,
     settings_from,
     store_option,
+    told,
 )
 from engine.exits import NOT_CONNECTED, USAGE
 
@@ -95,7 +96,7 @@ def sessions_verify(session: str, everything: bool, store: Path | None, as_json:
     from engine.collect.plan import CollectError
     from engine.session.verify import verify
 
-    with session_errors():
+    with told(session), session_errors():
         if not data.is_data(Path(session)):
             report_on(verify(session_path(session, store)), as_json)
         try:
@@ -141,16 +142,13 @@ def sessions_pack(folders: tuple[Path, ...], out: Path) -> None:
     For --data of `train forecast` and `evaluate forecast`.
     """
     from engine.forecast.dataset import save
-    from engine.forecast.errors import ForecastError
     from engine.forecast.gather import gather
 
     if out.suffix != ".npz":
         fail(f"OUT is {out}; expected a name that ends in .npz.", USAGE)
-    try:
+    with told(out):
         data, report = gather(folders, progress)
         save(out, data)
-    except ForecastError as error:
-        fail(str(error), NOT_CONNECTED)
     for reason, count in report.left_out.items():
         click.echo(f"Left out: {reason[0].lower()}{reason[1:]}: {count}.")
     click.echo(f"Packed {data.episodes} episodes, {data.rows} inferences, into {out}, {out.stat().st_size / 1e6:.1f} MB.")

@@ -52,7 +52,7 @@ robot_option = click.option("--robot", default="cosaw", show_default=True, help=
 
 
 @train.command("policy")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path, resolve_path=True))
 @robot_option
 @click.option("--episodes", type=click.IntRange(min=1), default=3000, show_default=True, help="Demonstrations of the scripted expert.")
 @click.option("--steps", type=click.IntRange(min=1), default=5000, show_default=True, help="Optimiser steps of the prefix.")

@@ -9,9 +9,9 @@ from console.panel import Panel
 from console.rows import NONE, Row, Span, cut, row, width_of, wrapped
 from console.view import SIGNAL_SAMPLES, View, greatest
 from console.widgets.signals import SHORT, SHORTEST, is_old
+from engine.safety.forecast import IN_FORCE, UNPROVEN
 from engine.types import FAILURES, FORECAST_STEP_S, HORIZONS, SIGNALS, InferenceBrief, Intervention, Snapshot
 
-IN_FORCE, UNPROVEN = 1, 2  #: as ``Inputs.forecast_state``
 SECONDS = tuple(FORECAST_STEP_S * steps for steps in HORIZONS)
 LIKELY = 0.5  #: probability from which on a failure is more likely than not
 HEAT = (0.05, 0.15, 0.30, 0.50, 0.75)  #: probabilities from which on a cell is one step hotter

@@ -5,8 +5,9 @@ from typing import ClassVar
 from console.panel import Panel
 from console.rows import Row, beside, row, wrapped
 from console.view import View
-from console.widgets.forecast import PAST, UNPROVEN, absent, alarm_spark, because_rows, forecast_of, past_rows, state_note, table_rows
+from console.widgets.forecast import PAST, absent, alarm_spark, because_rows, forecast_of, past_rows, state_note, table_rows
 from console.widgets.signals import signals_rows
+from engine.safety.forecast import UNPROVEN
 from engine.types import Snapshot
 
 LONG = 25  #: rows from which the alarm's past is a curve and not in the frame

@@ -79,11 +79,10 @@ def snapshot(plan: Plan, settings: dict[str, Any], policy_hash: str, episodes: i
 
 
 def disturbances_hash() -> str:
-    """SHA-256 of the program's files that say what goes wrong and what counts as a failure."""
+    """SHA-256 of the program's files that say what the simulated worlds do, what goes wrong in them and what counts as a failure."""
     import adapters.mujoco
 
-    folder = Path(adapters.mujoco.__file__).parent
-    files = sorted(path for name in ("upsets.py", "failing.py", "veil.py") for path in folder.rglob(name))
+    files = sorted(Path(adapters.mujoco.__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 

@@ -79,7 +79,10 @@ def baselines(data: Dataset, part: NDArray[np.uint8]) -> dict[str, Score]:
         ),
         "logistic": Score(logistic(seen, failed, fitted), "logistic regression on the signals at the moment"),
         **{
-            f"{SHUFFLED} {i}": Score(_shuffled(data, part, seen, i), "the same fitted to failures dealt out anew between episodes")
+            f"{SHUFFLED} {i}": Score(
+                _shuffled(data, part, seen, i),
+                "the same fitted to failures dealt out anew between episodes, at their times: what is left is the clock",
+            )
             for i in range(SHUFFLES)
         },
         "oracle": Score(oracle(data, part, seen, ahead), "a network on the simulator's own state, now and before, and the signals"),

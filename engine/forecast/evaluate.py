@@ -26,6 +26,7 @@ UNSEEN = "unseen"  #: where in it those trained without a task are, each in a fo
 DRAWS = 1000  #: of the episodes, for an interval
 POOLED = "pooled"
 LASTING_S = Limits().forecast_persistence  #: s that an alarm must last to count where persistence is asked for
+RIVALS = ("clock", "since_go", "phase")  #: that the gate holds the forecast against
 SHUFFLED_TIME = "the forecast on signals out of order in their episodes"
 PARTS = {"train": TRAIN, "calibrate": CALIBRATE, "test": TEST}
 
@@ -170,7 +171,7 @@ def _horizon(test: Held, calibrate: Held, h: int, alpha: float, weights: F64) ->
     shuffled = [name for name in names if name.startswith(SHUFFLED)]
     area = np.mean([areas[name] for name in shuffled], axis=0)
     figures[SHUFFLED] = judged.mean([figures.pop(name) for name in shuffled]) | {"auroc_ci": metrics.interval(area)}
-    verdict = gate.verdict(pairs["forecast"], pairs["clock"], pairs["phase"], weights)
+    verdict = gate.verdict(pairs["forecast"], [pairs[name] for name in RIVALS], weights)
     point = {name: np.array([figures[name]["auroc"]]) for name in ("forecast", "clock", "oracle")}
     return {
         **figures.pop("forecast"),

@@ -13,18 +13,18 @@ MEAN = 0.15  #: least lead in AUROC
 
 
 class Verdict(NamedTuple):
-    """AUROC above the better of clock and chunk phase."""
+    """AUROC above the best of what needs no look at the work: the clock, the time since the go, the chunk's phase."""
 
     lead: float
     low: float  #: lower end of the 95 % percentile interval, by drawing the episodes again
     passed: bool
 
 
-def verdict(forecast: Pairs, clock: Pairs, phase: Pairs, weights: F64) -> Verdict:
-    """At one horizon, of three scores of the same rows, on the same draws ``weights`` (D, E). A draw without a failure shows no lead."""
+def verdict(forecast: Pairs, rivals: Sequence[Pairs], weights: F64) -> Verdict:
+    """At one horizon, of scores of the same rows, on the same draws ``weights`` (D, E). A draw without a failure shows no lead."""
     whole = np.ones((1, weights.shape[1]))
-    lead = float(_lead(forecast, clock, phase, whole)[0])
-    low = float(np.percentile(np.nan_to_num(_lead(forecast, clock, phase, weights)), 2.5))
+    lead = float(_lead(forecast, rivals, whole)[0])
+    low = float(np.percentile(np.nan_to_num(_lead(forecast, rivals, weights)), 2.5))
     return Verdict(lead, low, low >= LOW and lead >= MEAN)
 
 
@@ -37,7 +37,7 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
     )
 
 
-def _lead(forecast: Pairs, clock: Pairs, phase: Pairs, weights: F64) -> F64:
+def _lead(forecast: Pairs, rivals: Sequence[Pairs], weights: F64) -> F64:
     """(D,) NaN where a draw has no failure, or nothing else."""
-    lead: F64 = forecast.auroc(weights) - np.maximum(clock.auroc(weights), phase.auroc(weights))
+    lead: F64 = forecast.auroc(weights) - np.max([rival.auroc(weights) for rival in rivals], axis=0)
     return lead

@@ -202,6 +202,7 @@ def _together(taken: dict[tuple[str, int], dict[str, Any]]) -> Dataset:
 
 def _nominal(robot: str, name: str, policy_hash: str) -> Nominal:
     """What is nominal for the signals of a policy, from its folder. Raises ForecastError where that is another policy by now."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     from engine.policy import checkpoint
@@ -213,7 +214,7 @@ def _nominal(robot: str, name: str, policy_hash: str) -> Nominal:
         found = checkpoint.folder_hash(folder)
         tensors = load_file(folder / checkpoint.SIGNALS)
         usual = Nominal(tensors["nominal.table"].astype(np.float64), tensors["nominal.p95"].astype(np.float64))
-    except (PolicyError, OSError, KeyError) as error:
+    except (PolicyError, OSError, KeyError, SafetensorError) as error:
         raise ForecastError(f"What is nominal for the policy {name} of {robot} cannot be read ({error}).") from error
     if found != policy_hash or usual.p95.shape != (len(SIGNALS),):
         raise ForecastError(

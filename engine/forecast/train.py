@@ -58,6 +58,8 @@ def train(
     ``without`` leaves one task out of everything but the test. Until it is done the folder ``out`` + ".work" holds the state of the
     training; with ``resume`` it goes on from there to the very same result, as long as data and settings are the same.
     """
+    if not out.name or (out.exists() and not out.is_dir()):
+        raise ForecastError(f"{out} cannot hold a forecast: name a folder of its own, or one that is not there yet.")
     parts = apart(data, without)
     work = Work(out.with_name(f"{out.name}.work"), {"data": data.hash, "steps": steps, "seed": seed, "without": without}, resume)
     told_by = {name: [fit(parts, name, seed + n, steps, torch.device(device), work, progress) for n in range(MEMBERS)] for name in LOSSES}

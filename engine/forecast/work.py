@@ -40,7 +40,10 @@ class Work:
         about = {"training": self._training, "step": step, "least": float(np.float64(least))}
         part = self._folder / f".{name}.part"
         kept = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        save_file(kept, part, {"about": json.dumps(about)})
+        try:
+            save_file(kept, part, {"about": json.dumps(about)})
+        except SafetensorError as error:  # of a full disk too
+            raise ForecastError(f"{part} cannot be written ({error}): make room, and go on with --resume.") from error
         part.replace(self._folder / f"{name}.safetensors")
 
     def read(self, name: str, network: Network, optimizer: torch.optim.AdamW) -> tuple[int, float, dict[str, Tensor]]:

@@ -16,7 +16,7 @@ from engine.types import FAILURES, Inputs, Intervention, Mode, Reason
 
 NOT_CONFIGURED, IN_FORCE, UNPROVEN = 0, 1, 2  #: of ``Inputs.forecast_state``
 
-CAUTION_SCORE = 0.60  #: what an alarm leaves that slows, or asks
+CAUTION_SCORE = 0.60  #: what an alarm leaves that slows, or asks; ``Limits.stop_below`` where that is more: to slow is not to stop
 DWELL = 0.5  #: s below the release until an alarm is over
 RETRY_TIME = 2.5  #: s that a retry may take, from opening the fingers to the policy's new approach
 
@@ -99,14 +99,15 @@ def layer(inputs: Inputs, watch: Watch, limits: Limits, *, going: bool, judges: 
         late = inputs.forecast_ns > 0 and not fresh(old, limits.inference_age_max)
         return stopping(Reason.FORECAST_STALE, limits.inference_age_max - old, old) if late else stopping(Reason.FORECAST_MISSING, NAN, old)
     margin = 1.0 - max(inputs.forecast_alarm)
+    left = max(CAUTION_SCORE, limits.stop_below)
     if watch.intervention == Intervention.ASK:
-        return Layer(score=CAUTION_SCORE, scale=0.0, reason=Reason.ASKING, margin=margin, age=old)
+        return Layer(score=left, scale=0.0, reason=Reason.ASKING, margin=margin, age=old)
     if not going or watch.intervention == Intervention.NONE:
         return replace(cap, margin=margin, age=old)
     if watch.intervention == Intervention.STOP:
         return stopping(Reason.FORECAST, margin, old)
     slow = min(cap.scale, scale_of(CAUTION_SCORE))
-    return Layer(score=CAUTION_SCORE, scale=slow, reason=Reason.FORECAST, margin=margin, age=old)
+    return Layer(score=left, scale=slow, reason=Reason.FORECAST, margin=margin, age=old)
 
 
 def _binds(inputs: Inputs) -> bool:

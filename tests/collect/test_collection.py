@@ -1,6 +1,8 @@
 """A collection on disk: its shards, going on with it, and what is refused."""
 
 import json
+import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from engine.collect.collection import Collection, Snapshot
 from engine.collect.episode import settings_of
 from engine.collect.plan import CollectError, Outcome, Plan, Told
 from engine.session.verify import verify
+from engine.unix_signals import interrupting
 
 FIRST = Plan(robot="pickplace", task="reach", seed=100, policy="scripted")
 
@@ -70,6 +73,20 @@ def test_another_configuration_and_a_folder_in_use_are_refused(tmp_path: Path) -
         Collection(tmp_path / "other", made_with(), resume=True)
 
 
+def test_two_processes_never_collect_into_one_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Collection(out, made_with(), resume=False) as found:
+        outcome = played(found, found.missing[0])
+        (found.sessions / "being-played").mkdir()
+        for resume in (False, True):
+            with pytest.raises(CollectError, match="Another process is collecting into"):
+                Collection(out, made_with(), resume=resume)
+        assert (found.sessions / "being-played").exists()
+        assert collection.outcomes(out) == [outcome], "a line is there as soon as its episode is"
+    with Collection(out, made_with(), resume=True) as found:
+        assert found.outcomes == [outcome]
+
+
 def test_collections_are_found_in_a_folder_and_a_damaged_line_is_named(tmp_path: Path) -> None:
     with pytest.raises(CollectError, match="holds no collection"):
         collection.collections(tmp_path)
@@ -106,18 +123,35 @@ def run(out: Path, *more: str) -> Result:
     return CliRunner().invoke(main, ["collect", str(out), *given])
 
 
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_being_told_to_end_interrupts_unless_it_is_ignored(by: signal.Signals) -> None:
+    before = signal.getsignal(by)
+    with pytest.raises(KeyboardInterrupt), interrupting():
+        signal.raise_signal(by)
+    assert signal.getsignal(by) is before
+    signal.signal(by, signal.SIG_IGN)
+    try:
+        with interrupting():
+            signal.raise_signal(by)
+    finally:
+        signal.signal(by, before)
+
+
 def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out, add = tmp_path / "out", Collection.add
+    out, add, pages = tmp_path / "out", Collection.add, tmp_path / "pages"
+    pages.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(pages))
 
     def interrupted(self: Collection, outcome: Outcome) -> None:
         add(self, outcome)
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patched:
         patched.setattr(Collection, "add", interrupted)
         result = run(out)
     assert result.exit_code == 130
     assert "interrupted; what is finished is in" in result.stderr
+    assert not list(pages.iterdir())
     kept = collection.outcomes(out)
     assert len(kept) == len(list((out / "sessions").iterdir())) == 1
     assert run(out).exit_code == 3
@@ -131,3 +165,16 @@ def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on(tmp_pa
     for outcome in both:
         report = verify(out / "sessions" / outcome.session)
         assert (report.ok, report.ticks, report.inferences) == (True, outcome.ticks, outcome.inferences)
+
+
+@pytest.mark.parametrize("command", ["verify", "pack"])
+def test_a_collection_that_cannot_be_read_is_told_in_one_sentence(command: str, tmp_path: Path) -> None:
+    with Collection(tmp_path / "out", made_with(), resume=False):
+        pass
+    (tmp_path / "out" / "episodes.jsonl").unlink()
+    (tmp_path / "out" / "episodes.jsonl").mkdir()
+    result = CliRunner().invoke(
+        main, ["sessions", command, str(tmp_path / "out"), *([str(tmp_path / "x.npz")] if command == "pack" else [])]
+    )
+    assert result.exit_code == 3
+    assert result.output == f"sawhorse: {tmp_path / 'out' / 'episodes.jsonl'} cannot be used: Is a directory.\n"

@@ -134,6 +134,16 @@ def test_a_bad_variable_gets_one_sentence(variable: str, monkeypatch: pytest.Mon
     assert len(result.output.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("sawhorse do", {"doctor"}), ("sawhorse train f", {"forecast"}), ("sawhorse --robot cosaw --th", {"--theme"})],
+)
+def test_a_shell_completes_commands_and_options(words: str, offered: set[str]) -> None:
+    place = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1), "_SAWHORSE_COMPLETE": "bash_complete"}
+    done = CliRunner().invoke(main, env=place, prog_name="sawhorse")
+    assert {line.removeprefix("plain,") for line in done.output.split()} == offered
+
+
 def test_completion_names_the_program() -> None:
     done = CliRunner().invoke(main, ["completion", "zsh"])
     assert done.exit_code == 0

@@ -121,7 +121,7 @@ def test_baselines_learn_nothing_from_the_test_episodes(data: Dataset, found: di
 
 def test_the_oracle_knows_most_and_shuffled_labels_teach_little(data: Dataset, found: dict[str, baselines.Score]) -> None:
     for h in range(len(HORIZONS)):
-        assert area(data, found["oracle"].chance, h) > 0.93
+        assert area(data, found["oracle"].chance, h) > 0.9
         assert area(data, found["logistic"].chance, h) > area(data, found["clock"].chance, h) + 0.1
         assert np.mean([area(data, found[f"{SHUFFLED} {i}"].chance, h) for i in range(baselines.SHUFFLES)]) < 0.72
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -109,6 +110,15 @@ SPOILT = {
     "an unknown failure": (lambda held: held["failure"].fill(9), "not named"),
     "time running back": (lambda held: held["t"].__setitem__(3, -5), "order of time"),
     "rows too few": (lambda held: held.update(first=held["first"] + 4), "damaged|cover"),
+    "a number for signals": (lambda held: about(held, signals=5), "not a data set"),
+    "nothing but brackets": (lambda held: held.update(about=np.frombuffer(b"[" * 100_000, np.uint8)), "not a data set"),
+    "text for times": (lambda held: held.update(end_s=np.full(held["end_s"].shape, "x")), "end_s as <U1; expected float64"),
+    "one seed for all": (lambda held: held.update(seed=held["seed"][0]), "damaged"),
+    "a policy too few": (lambda held: about(held, policies=["a"]), "not named"),
+    "signals that are no numbers": (lambda held: held["signals"].fill(np.nan), "a signal that counts is no number"),
+    "nothing nominal": (lambda held: held["table"].fill(np.inf), "nominal for a signal is no number"),
+    "no end": (lambda held: held["end_s"].fill(np.inf), "after its episode's end"),
+    "an exposure after its delivery": (lambda held: held["exposed"].fill(-9), "before its exposure"),
     "an inference after the failure": (lambda held: held["failure_s"].__imul__(0.5), "after what it should foresee"),
 }
 
@@ -132,6 +142,18 @@ def test_what_is_no_such_file_is_refused(content: bytes, tmp_path: Path):
     (tmp_path / "some.npz").write_bytes(content)
     with pytest.raises(ForecastError, match="not a data set"):
         dataset.load(tmp_path / "some.npz")
+
+
+def test_a_file_with_a_damaged_byte_is_refused(data: Dataset, tmp_path: Path):
+    path = tmp_path / "some.npz"
+    dataset.save(path, data)
+    whole = path.read_bytes()
+    with ZipFile(path) as file:
+        begin = file.getinfo("signals.npy").header_offset + 100
+    for at in range(begin, begin + 200, 5):  # in the packed bytes, where zlib itself finds it
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with pytest.raises(ForecastError, match="is damaged"):
+            dataset.load(path)
 
 
 def test_a_missing_file_and_pickles_are_refused(tmp_path: Path):

@@ -240,10 +240,14 @@ def test_bad_input_gets_one_sentence(arguments: list[str], code: int, words: str
     assert len(result.output.strip().splitlines()) == 1
 
 
-def test_training_enters_the_verdict_into_the_card(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_in_the_folder_one_is_in_enters_the_verdict_into_the_card(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(train, "BATCH", 4)
     save(tmp_path / "data.npz", data)
-    given = ["train", "forecast", str(tmp_path / "made"), "--data", str(tmp_path / "data.npz"), "--steps", "2", "--json"]
+    (tmp_path / "made").mkdir()
+    monkeypatch.chdir(tmp_path / "made")
+    given = ["train", "forecast", ".", "--data", str(tmp_path / "data.npz"), "--steps", "2", "--json"]
     result = CliRunner().invoke(main, given)
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout.splitlines()[-1])

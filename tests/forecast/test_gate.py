@@ -20,7 +20,7 @@ def pairs(score: np.ndarray, failed: np.ndarray = FAILED) -> metrics.Pairs:
 
 def judged(forecast: np.ndarray, clock: np.ndarray, phase: np.ndarray, failed: np.ndarray = FAILED) -> Verdict:
     weights = metrics.draws(EPISODES, 400)
-    return gate.verdict(pairs(forecast, failed), pairs(clock, failed), pairs(phase, failed), weights)
+    return gate.verdict(pairs(forecast, failed), [pairs(clock, failed), pairs(phase, failed)], weights)
 
 
 def test_what_knows_more_than_the_clock_passes() -> None:

@@ -73,6 +73,18 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(data: Dataset, tmp_
 
 
 @pytest.mark.usefixtures("small")
+def test_a_place_where_nothing_can_be_written_is_told(data: Dataset, tmp_path: Path):
+    few = data.take(np.arange(60))
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", Path("/")):
+        with pytest.raises(ForecastError, match="cannot hold a forecast"):
+            train.train(few, out, steps=2, progress=quiet)
+    (tmp_path / "made.work" / ".likelihood 0.part").mkdir(parents=True)
+    with pytest.raises(ForecastError, match="cannot be written"):
+        train.train(few, tmp_path / "made", steps=2, resume=True, progress=quiet)
+
+
+@pytest.mark.usefixtures("small")
 def test_another_seed_gives_other_weights(data: Dataset, tmp_path: Path):
     few = data.take(np.arange(60))
     first, second = (train.train(few, tmp_path / str(seed), steps=4, seed=seed, progress=quiet) for seed in (0, 1))

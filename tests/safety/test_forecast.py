@@ -143,6 +143,11 @@ def test_an_alarm_slows_once_it_has_lasted_and_until_it_has_been_low_for_the_dwe
     assert (decision.intervention, decision.foreseen, said(decision)) == (Intervention.NONE, -1, Reason.OK)
 
 
+def test_to_slow_is_not_to_stop_where_a_stop_begins_at_more_than_a_slow_score(worlds):
+    decision = worlds(Limits(stop_below=0.7, on_drop="slow")).run(PERSIST + 1, forecast_alarm=level(DROP, 1.0))
+    assert (said(decision), decision.stop_number, decision.going) == (Reason.FORECAST, 0, True)
+
+
 def test_slow_is_never_faster_than_the_cap(worlds):
     limits = Limits(speed_unsensed=0.05)
     decision = worlds(limits).run(PERSIST + 1, forecast_alarm=level(DROP, 1.0))
