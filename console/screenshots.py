@@ -22,9 +22,10 @@ from engine.loops.control import DT
 from engine.session.reader import Session
 
 STORE = Path("sessions")  #: in a folder of its own, so that no path of this machine is in a picture
+COLLECTED = Path("collected")
 SHORT = (4, 7, 5)  #: s, runs that keep the demonstration company in the table of sessions
 SIZES = ((80, 24), (120, 34), (160, 48))
-FORESEEN = Plan(robot="pickplace", task="pickplace", seed=709, judged_by="all", images="lossless")  #: in which things go wrong
+FORESEEN = Plan(robot="pickplace", task="pickplace", seed=2_000_226, judged_by="all", images="lossless")  #: never trained on
 
 
 def moments(session: Session) -> dict[str, int]:
@@ -77,15 +78,16 @@ def record_foreseen() -> Session:
     from engine.study.interventions import foresight
 
     foresee = partial(foresight, FORESEEN.robot, FORESEEN.task, "shipped")
-    (outcome,) = play([FORESEEN], workers=1, side_by_side=1, store=STORE, operator=Attending, foresight=foresee)
-    return Session.open(STORE / outcome.session)
+    (outcome,) = play([FORESEEN], workers=1, side_by_side=1, store=COLLECTED, operator=Attending, foresight=foresee)
+    return Session.open(COLLECTED / outcome.session)
 
 
 def gravest(session: Session) -> int:
-    """The tick of the greatest alarm, of those at which most was done about one."""
+    """Half a second after the most that was done about a forecast has begun; the greatest alarm where nothing was done."""
     done = session.rows("tick/intervention")
-    alarm = np.nan_to_num(session.rows("tick/forecast_alarm").max(axis=1))
-    return int(np.argmax(np.where(done == done.max(), alarm, -1.0)))
+    if done.any():
+        return int(np.argmax(done == done.max())) + 50
+    return int(np.argmax(np.nan_to_num(session.rows("tick/forecast_alarm").max(axis=1))))
 
 
 def found_here(settings: Settings, tell: Callable[[str], None]) -> list[Check]:

@@ -97,7 +97,7 @@ def sessions_verify(session: str, everything: bool, store: Path | None, as_json:
     from engine.session.verify import verify
 
     with told(session), session_errors():
-        if not data.is_data(Path(session)):
+        if not session or not data.is_data(Path(session)):
             report_on(verify(session_path(session, store)), as_json)
         try:
             found = data.verify(Path(session), everything, progress)

@@ -135,8 +135,8 @@ def forecast(settings: Settings) -> Result:
         return Result("warn", f"none for {name}: {why}", "Collect episodes with it, then `sawhorse train forecast`, or go on without.")
     task = f"{settings.robot}/{settings.task}"
     if found.state(task) != card.PROVEN:
-        return Result("warn", f"{path}: unproven on {task}, shown only", "`sawhorse evaluate forecast` says what it is worth.")
-    return Result("ok", f"{path}: proven on {task}, acts")
+        return Result("ok", f"{path}; unproven on {task}: it is shown, and nothing is done about it")
+    return Result("ok", f"{path}; proven on {task}: it may slow the robot, have it try again, ask or stop")
 
 
 def inference(settings: Settings) -> Result:
