@@ -83,7 +83,7 @@ def _table(title: str, scope: Figures, lasting_s: float, beside: Sequence[tuple[
             if any(name in one["by_type"] for one in horizons)
         ),
         *(row(text, _interval("auroc", "baselines", name)) for name, text in beside),
-        row("lead over clock, go and phase", lambda one: f"{_number(one['gate']['lead'])}, ≥ {_number(one['gate']['low'])}"),
+        row("lead over time and phase", lambda one: f"{_number(one['gate']['lead'])}, ≥ {_number(one['gate']['low'])}"),
         row("way from clock to oracle", _interval("oracle_share")),
         row("average precision", _interval("ap")),
         row("  share that fails", lambda one: _number(one["prevalence"])),
@@ -146,7 +146,7 @@ def _heading(name: str) -> str:
 def _verdict(found: Figures) -> str:
     verdict = "PASSED" if found["passed"] else "FAILED"
     return (
-        f"{verdict}: at its worst horizon the forecast leads clock, go and phase by {_number(found['lead'])} in AUROC, "
+        f"{verdict}: at its worst horizon the forecast leads time and phase by {_number(found['lead'])} in AUROC, "
         f"{_number(found['low'])} at least;\n        {gate.MEAN:.2f} and {gate.LOW:.2f} are asked."
     )
 

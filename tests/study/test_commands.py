@@ -13,6 +13,8 @@ from engine import policy
 from engine.study.harms import CONTACT
 from engine.study.plan import LAYERS, Outcome, Plan, ablation_plans, safety_plans, sawing_plans
 
+HERE = Path("here").resolve()
+
 
 def written(out: Path, plans: list[Plan], **changes: object) -> Path:
     out.write_bytes(b"".join(msgspec.json.encode(Outcome(plan=plan, **changes)) + b"\n" for plan in plans))
@@ -49,7 +51,11 @@ def test_a_number_that_no_episode_can_have_is_a_mistake_of_usage(arguments: list
 @pytest.mark.parametrize(
     ("arguments", "work", "told"),
     [
-        (["train", "policy", "here"], "train.train", "interrupted; the stages that finished are in here.work, go on with the same command"),
+        (
+            ["train", "policy", "here"],
+            "train.train",
+            f"interrupted; the stages that finished are in {Path.cwd() / 'here.work'}, go on with the same command",
+        ),
         (["train", "signals", "here"], "train.signals", "interrupted; here is as it was."),
         (["train", "sight", "here"], "seeing.train", "interrupted; here is as it was."),
         (["evaluate", "policy"], "evaluate.evaluate", "interrupted."),
