@@ -54,6 +54,7 @@ def interventions(
     from engine.forecast import card
     from engine.forecast.errors import ForecastError
     from engine.policy.errors import PolicyError
+    from engine.safety.forecast import IN_FORCE
     from engine.study import interventions as study
     from engine.study import paired
     from engine.study.crew import StudyError
@@ -84,7 +85,7 @@ def interventions(
         why = [foreseen.for_policy(one) for one in hashes if foreseen.for_policy(one)]
         if why:
             tree["problems"].append(f"{task} was played without a forecast: {why[0]}.")
-        elif foreseen.state(task) != card.PROVEN:
+        elif foreseen.state(task) != IN_FORCE:
             tree["problems"].append(f"The forecast is not proven on {task}: nothing was done about it.")
     click.echo(json.dumps(tree) if as_json else "\n".join(paired.lines(tree)))
     sys.exit(0 if tree["ok"] else FAULT)

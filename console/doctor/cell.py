@@ -124,6 +124,7 @@ def forecast(settings: Settings) -> Result:
     from engine.forecast import card
     from engine.forecast.errors import ForecastError
     from engine.policy import checkpoint
+    from engine.safety.forecast import IN_FORCE
 
     folder = checkpoint.shipped(settings.robot) if name == "compact" else Path(name).expanduser()
     try:
@@ -134,7 +135,7 @@ def forecast(settings: Settings) -> Result:
     if why:
         return Result("warn", f"none for {name}: {why}", "Collect episodes with it, then `sawhorse train forecast`, or go on without.")
     task = f"{settings.robot}/{settings.task}"
-    if found.state(task) != card.PROVEN:
+    if found.state(task) != IN_FORCE:
         return Result("ok", f"{path}; unproven on {task}: it is shown, and nothing is done about it")
     return Result("ok", f"{path}; proven on {task}: it may slow the robot, have it try again, ask or stop")
 

@@ -12,6 +12,7 @@ from engine.forecast.errors import ForecastError
 from engine.forecast.features import CHANNELS, channels
 from engine.forecast.labels import CAUSES, STEPS
 from engine.forecast.streaming import AT, Stream, Weights
+from engine.safety.forecast import IN_FORCE, UNPROVEN
 from engine.signals.nominal import LEVELS, Nominal
 from engine.types import F32, F64, FAILURES, HORIZONS, SIGNALS
 
@@ -19,7 +20,6 @@ SCHEMA = 1
 SHIPPED = Path(__file__).parent / "shipped"
 WEIGHTS, CARD = "weights.safetensors", "forecast.json"
 ANY = ""  #: the task whose thresholds hold where a forecast has none for the task at hand
-PROVEN, UNPROVEN = 1, 2  #: as ``Inputs.forecast_state``
 TOGETHER = 256  #: sequences side by side
 
 
@@ -69,8 +69,8 @@ class Forecast:
         return f"the forecast was trained on policies with the hashes {known}, and this one has {policy_hash[:12] or 'none'}"
 
     def state(self, task: str) -> int:
-        """PROVEN or UNPROVEN for a task, as ``Inputs.forecast_state``."""
-        return PROVEN if task in self.card.gate and self.card.gate[task].proven else UNPROVEN
+        """IN_FORCE or UNPROVEN for a task, as ``Inputs.forecast_state``."""
+        return IN_FORCE if task in self.card.gate and self.card.gate[task].proven else UNPROVEN
 
     def stream(self, policy_hash: str, task: str) -> Stream:
         """A run of its own. Raises ForecastError for a policy that it was not trained on."""

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 
+from engine.forecast.card import Card
 from engine.forecast.dataset import ORACLE, Dataset, coded
 from engine.signals import nominal
 from engine.types import FAILURES, SIGNALS
@@ -94,3 +96,20 @@ def _episode(rng: np.random.Generator, failing: float) -> dict:
         "age": np.where(valid, 0.0, 0.16),
         "oracle": oracle,
     }
+
+
+def card_with(**changed: object) -> Card:
+    """What a forecast of one network says of itself that was trained on nothing, but for what ``changed`` says."""
+    plain = Card(
+        tasks={},
+        thresholds={"": (0.5,) * 4},
+        alpha=0.05,
+        temperature=1.0,
+        loss="likelihood",
+        members=1,
+        seed=0,
+        steps=1,
+        sizes={},
+        data="",
+    )
+    return msgspec.structs.replace(plain, **changed)

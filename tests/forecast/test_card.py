@@ -14,7 +14,7 @@ from engine.forecast.card import Card, Gate
 from engine.forecast.dataset import Dataset
 from engine.forecast.errors import ForecastError
 
-from .synthetic import episodes
+from .synthetic import card_with, episodes
 
 HASH = "0" * 64
 
@@ -30,17 +30,10 @@ def member(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def described(**changed: object) -> Card:
-    plain = Card(
+    plain = card_with(
         tasks={"table/lift": HASH, "table/reach": HASH},
         thresholds={"": (0.5, 0.5, 0.5, None), "table/lift": (0.25, 0.5, None, None)},
-        alpha=0.05,
         temperature=1.25,
-        loss="likelihood",
-        members=1,
-        seed=0,
-        steps=1,
-        sizes={},
-        data="",
     )
     return msgspec.structs.replace(plain, **changed)
 
@@ -83,7 +76,7 @@ def test_a_task_is_proven_only_where_its_gate_says_so(folder: Path):
     assert card.load(folder).state("table/lift") == card.UNPROVEN
     card.prove(folder, {"table/lift": Gate(proven=True, figures={"mean": 0.2}), "table/reach": Gate(proven=False)})
     found = card.load(folder)
-    assert [found.state(task) for task in ("table/lift", "table/reach", "other/task")] == [card.PROVEN, card.UNPROVEN, card.UNPROVEN]
+    assert [found.state(task) for task in ("table/lift", "table/reach", "other/task")] == [card.IN_FORCE, card.UNPROVEN, card.UNPROVEN]
     assert found.card.gate["table/lift"].figures == {"mean": 0.2}
 
 

@@ -13,14 +13,14 @@ from click.testing import CliRunner
 from console.cli import main
 from console.forecast_pictures import svg
 from engine.forecast import baselines, card, evaluate, metrics, pictured, telling, train
-from engine.forecast.card import Card, Forecast
+from engine.forecast.card import Forecast
 from engine.forecast.dataset import CALIBRATE, TEST, Dataset, save, split
 from engine.forecast.errors import ForecastError
 from engine.forecast.evaluate import Evaluation
 from engine.forecast.judged import Held
 from engine.types import FAILURES, HORIZONS
 
-from .synthetic import TASKS, begun_so_that_they_fail_at, episodes
+from .synthetic import TASKS, begun_so_that_they_fail_at, card_with, episodes
 
 FIGURES = {"auroc", "auroc_ci", "ap", "recall_at_5pct", "lead_s", "ece", "brier_skill", "coverage_error"}
 NAMED = {"clock", "phase", "length", "best_signal", "shuffled_labels", "shuffled_time", "oracle"}
@@ -48,18 +48,7 @@ def three(data: Dataset) -> Dataset:
 @pytest.fixture(scope="module")
 def folder(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A forecast whose weights were drawn at random, so that it knows nothing, and one like it trained without a task."""
-    made = Card(
-        tasks=dict.fromkeys(TASKS, data.policies[0]),
-        thresholds={"": (0.5, 0.5, 0.5, None)},
-        alpha=0.05,
-        temperature=1.0,
-        loss="likelihood",
-        members=1,
-        seed=0,
-        steps=1,
-        sizes={},
-        data=data.hash,
-    )
+    made = card_with(tasks=dict.fromkeys(TASKS, data.policies[0]), thresholds={"": (0.5, 0.5, 0.5, None)}, data=data.hash)
     where = tmp_path_factory.mktemp("forecast") / "made"
     card.write(where, made, [drawn(0)], data)
     part = msgspec.structs.replace(made, tasks={TASKS[0]: data.policies[0]}, without=TASKS[1])

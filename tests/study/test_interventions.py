@@ -278,19 +278,7 @@ def forecast(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that was trained on the policy "ab12", and proven on TASK."""
     rng = np.random.default_rng(0)
     data = replace(synthetic.episodes(2, tasks=(TASK,)), policies=("ab12",))
-    made = card.Card(
-        tasks={TASK: "ab12"},
-        thresholds={"": (0.5,) * 4},
-        alpha=0.05,
-        temperature=1.0,
-        loss="likelihood",
-        members=1,
-        seed=0,
-        steps=1,
-        sizes={},
-        data="",
-        gate={TASK: card.Gate(proven=True)},
-    )
+    made = synthetic.card_with(tasks={TASK: "ab12"}, gate={TASK: card.Gate(proven=True)})
     folder = tmp_path_factory.mktemp("forecast") / "made"
     card.write(folder, made, [{name: rng.standard_normal(shape, np.float32) for name, shape in card.SHAPES.items()}], data)
     return folder
