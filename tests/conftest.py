@@ -12,10 +12,12 @@ TESTS = Path(__file__).parent
 
 
 def pytest_configure() -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the engine has it: threads that wait for each other on busy cores wait for long
     if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
         os.nice(10)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With ``-n 2`` the largest group, what is timed, falls to the first process; every other file is a group of its own."""
     for item in items:

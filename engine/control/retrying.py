@@ -60,10 +60,10 @@ def at_gripper(reference: Floats, grip: Grip, measured: float, miss: bool, dt: f
     """
     x, y = reference[:2]
     reach = math.hypot(x, y)
-    back = BACK / reach if reach > 0.0 else 0.0
+    inwards = (-x / reach, -y / reach) if reach > 0.0 else (0.0, 0.0)
     stands = abs(measured - grip.measured) <= STANDS * dt
     holds = stands and grip.told - measured > SQUEEZE
-    return Retry(reference, _within(reference, (-back * x, -back * y, UP), limits), opens=not holds and (stands or miss))
+    return Retry(reference, _within(reference, (BACK * inwards[0], BACK * inwards[1], UP), limits), opens=not holds and (stands or miss))
 
 
 def at_saw(measured: Floats, reference: Floats, limits: Limits) -> Retry:

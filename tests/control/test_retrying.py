@@ -4,7 +4,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.control import retrying
@@ -78,6 +78,7 @@ def test_the_saw_is_lightened_where_it_is_and_goes_back_along_its_stroke() -> No
 
 
 @given(st.tuples(st.floats(0.0, 1.0), st.floats(-0.6, 0.6), st.floats(-0.1, 0.9)))
+@example((0.0, 2.2250738585e-313, 0.0))
 def test_it_leads_no_nearer_to_the_workspaces_edge_than_its_margin_nor_further_out(place: tuple[float, float, float]) -> None:
     end = course(at_gripper((*place, *AT[3:])))[-1].target
     for at, to, low, high in zip(place, end, LIMITS.workspace_min, LIMITS.workspace_max, strict=False):
