@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from adapters.base import AdapterError, CameraRig, Robot
 from engine import runs, unix_signals
 from engine.clock import RealClock, SimulatedClock
+from engine.collect.plan import SEEN
 from engine.commissioning import CommissioningError, cell_of
 from engine.config import Settings
 from engine.engine import Engine
@@ -23,8 +25,9 @@ from engine.loops.foresight import Foresight
 from engine.loops.inference import Policy
 from engine.loops.worker import Worker
 from engine.messages import Intent, WatchPicture
+from engine.policy import devices
 from engine.policy.scripted import Scripted
-from engine.safety.forecast import IN_FORCE
+from engine.safety.forecast import IN_FORCE, UNPROVEN
 from engine.server import Server
 from engine.session.layout import SessionError
 from engine.session.recorder import Recorder
@@ -101,11 +104,30 @@ def foresight_loader(settings: Settings) -> Callable[[PolicyInfo], Foresight]:
             told = {"forecast": found.probability, "forecast_alarm": found.alarm, "forecast_because": found.because}
             return msgspec.structs.replace(inference, **told)
 
+        unlike = _unlike_collected(settings)
+        if unlike:
+            return Foresight(UNPROVEN, f"The forecast is not proven with {unlike}: nothing is done about it.", foresee)
         state = forecast.state(task)
         note = "" if state == IN_FORCE else f"On {task} the forecast is not proven to be better than the clock: nothing is done about it."
         return Foresight(state, note, foresee)
 
     return load
+
+
+def _unlike_collected(settings: Settings) -> str:
+    """The settings in which a run differs from the episodes that forecasts are learnt and judged on; "" if in none."""
+    dtype, perturbed = devices.usual(settings.device)
+    given = settings.ensemble
+    here: dict[str, dict[str, Any]] = {
+        "camera": {"pixels": settings.camera.pixels, "hz": settings.camera.hz},
+        "ensemble": {"dtype": given.dtype or dtype, "perturbed": perturbed if given.perturbed is None else given.perturbed},
+    }
+    return ", ".join(
+        f"{section}.{name} = {value}, not {SEEN[section][name]}"
+        for section, values in here.items()
+        for name, value in values.items()
+        if value != SEEN[section][name]
+    )
 
 
 class Host:

@@ -15,7 +15,7 @@ from engine import host
 from engine.clock import SimulatedClock
 from engine.collect.board import Board
 from engine.collect.operator import Counts, Operator
-from engine.collect.plan import CollectError, Outcome, Plan, Told
+from engine.collect.plan import SEEN, CollectError, Outcome, Plan, Told
 from engine.config import Settings
 from engine.engine import LOCKSTEP_EXPOSE_EVERY, LOCKSTEP_EXPOSURE, LOCKSTEP_LATENCY, Engine
 from engine.loops.control import DT
@@ -56,8 +56,8 @@ def settings_of(plan: Plan, device: str, store: Path | None) -> Settings:
         device=device,
         record=store is not None,
         limits={"judged_by": plan.judged_by, **plan.limits},
-        camera={"record": plan.images},
-        ensemble={"dtype": "float32", "perturbed": 1},
+        camera={"record": plan.images, **SEEN["camera"]},
+        ensemble=SEEN["ensemble"],
     )
     return settings if store is None else settings.model_copy(update={"store": store})
 

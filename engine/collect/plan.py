@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 
 SECONDS = {"pickplace": 20.0, "so101-sim": 16.0, "cosaw": 25.0}  #: s that an episode may take from the go on
+#: settings of all collections: a forecast knows no others
+SEEN: dict[str, dict[str, Any]] = {"camera": {"pixels": 128, "hz": 8.0}, "ensemble": {"dtype": "float32", "perturbed": 1}}
 GO = (0.5, 3.0)  #: s, between which the operator says go
 
 

@@ -17,11 +17,13 @@ from engine import runs
 from engine.clock import SimulatedClock
 from engine.config import ForecastSettings, Settings
 from engine.engine import Engine
+from engine.forecast import card
 from engine.host import Host, foresight_loader, open_robot
 from engine.limits import Limits
 from engine.loops.foresight import Foresight, Foreteller
 from engine.messages import Arm, Go
 from engine.policy.scripted import Scripted
+from engine.safety.forecast import IN_FORCE, UNPROVEN
 from engine.session.reader import Session
 from engine.session.recorder import Recorder
 from engine.session.schema import header
@@ -281,6 +283,25 @@ def an_inference() -> Inference:
         members=1,
         finite=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"camera": {"hz": 4.0}}, "camera.hz = 4.0, not 8.0"),
+        ({"camera": {"pixels": 64}}, "camera.pixels = 64, not 128"),
+        ({"ensemble": {"perturbed": 2}}, "ensemble.perturbed = 2, not 1"),
+        ({"device": "cuda"}, "ensemble.dtype = bfloat16, not float32, ensemble.perturbed = 3, not 1"),
+        ({"device": "cuda", "ensemble": {"dtype": "float32", "perturbed": 1}}, ""),
+    ],
+)
+def test_a_forecast_is_proven_only_with_the_settings_it_was_learnt_under(changed: dict[str, Any], said: str) -> None:
+    trained_on = msgspec.structs.replace(Scripted("pickplace", "pickplace").info, hash=card.load().card.tasks["pickplace/pickplace"])
+    found = foresight_loader(Settings(robot="pickplace", **changed))(trained_on)
+    assert found.foresee is not None
+    assert (found.state, said in found.note) == (UNPROVEN if said else IN_FORCE, True)
+    assert bool(found.note) == bool(said)
 
 
 def test_a_forecast_that_cannot_be_loaded_is_not_configured_and_says_why(tmp_path: Path) -> None:
