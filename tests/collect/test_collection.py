@@ -125,12 +125,13 @@ def run(out: Path, *more: str) -> Result:
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_being_told_to_end_interrupts_unless_it_is_ignored(by: signal.Signals) -> None:
-    before = signal.getsignal(by)
-    with pytest.raises(KeyboardInterrupt), interrupting():
-        signal.raise_signal(by)
-    assert signal.getsignal(by) is before
-    signal.signal(by, signal.SIG_IGN)
+    usual = signal.default_int_handler if by == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(by, usual)
     try:
+        with pytest.raises(KeyboardInterrupt), interrupting():
+            signal.raise_signal(by)
+        assert signal.getsignal(by) is usual
+        signal.signal(by, signal.SIG_IGN)
         with interrupting():
             signal.raise_signal(by)
     finally:
