@@ -1,6 +1,6 @@
 """The two protocols a robot and its cameras keep; an adapter is whatever satisfies them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from engine.safety.cell import Cell
@@ -70,6 +70,19 @@ class CameraRig(Protocol):
         """Per camera: size, vertical field of view (deg), pose; recorded with the session."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """A real robot without brakes: it says itself what it does and refuses, and can lie down on something that holds it up."""
+
+    tell: Callable[[str, str], None]  #: takes an event's kind and its sentence; called by any thread
+
+    def rest(self, q: Sequence[float], gripper: float, release: bool = False) -> bool:
+        """Go slowly to joints (n,) rad and a gripper, 0 open .. 1 closed, and stay; whether it came there. ``release``: then power off.
+
+        Blocks while it goes. Raises AdapterError where the power does not go off.
+        """
 
 
 class Happening(NamedTuple):

@@ -2,7 +2,7 @@
 
 import click
 
-from console.commands import collect, forecast, interventions, run, sessions, setup, study
+from console.commands import collect, forecast, interventions, run, sessions, setup, so101, study
 from console.commands.common import Commands
 
 HOMES = {"context_settings": {"help_option_names": ["-h", "--help"]}}
@@ -24,7 +24,8 @@ class Entry(Commands):
 def main() -> None:
     """An operator's console for a robot that saws together with a person. NOT SAFETY-RATED.
 
-    Without a command: the live console on the simulated cell.
+    Without a command: the live console on the simulated cell. The options of `run`, such as --robot, work without the word run too: see
+    `sawhorse run --help`.
     """
 
 
@@ -39,6 +40,9 @@ for command in (
     study.evaluate,
     study.bench,
     study.screenshots,
+    so101.find_port,
+    so101.calibrate,
+    so101.smoke,
     setup.doctor,
     setup.config,
     setup.completion,

@@ -62,21 +62,23 @@ BINDINGS = (
     Binding("force_up", ("u",), "force +", "Push and pull 5 N stronger", "live", "Partner", 23),
     Binding("force_down", ("m",), "force −", "Push and pull 5 N weaker", "live", "Partner", 24),
     Binding("force_reset", ("r",), "reset", "Push and pull back to their default", "live", "Partner"),
-    Binding("mode", ("tab",), "mode", "Next mode at rest: CUT, XYZ, SAW, JOINT", "live", "Cut and jog", 25),
+    Binding("mode", ("tab",), "mode", "Next mode at rest: CUT, XYZ, SAW, JOINT, and MOTION where there are any", "live", "Cut and jog", 25),
     Binding("left", ("left",), "←", "Line −5 cm · jog −y · joint −", "live", "Cut and jog"),
     Binding("right", ("right",), "→", "Line +5 cm · jog +y · joint +", "live", "Cut and jog"),
-    Binding("up", ("up",), "↑", "Log +2 cm · jog +x · joint +", "live", "Cut and jog"),
+    Binding("up", ("up",), "↑", "Log +2 cm · jog +x · joint + · play a motion", "live", "Cut and jog"),
     Binding("down", ("down",), "↓", "Log −2 cm · jog −x · joint −", "live", "Cut and jog"),
     Binding("higher", ("pageup",), "PgUp", "Log +2 cm · jog +z · joint +", "live", "Cut and jog"),
     Binding("lower", ("pagedown",), "PgDn", "Log −2 cm · jog −z · joint −", "live", "Cut and jog"),
-    Binding("grip_open", ("y",), "open", "Hold: opens the gripper, jogging", "live", "Cut and jog"),
+    Binding("grip_open", ("y",), "open", "Hold: opens the gripper, jogging · confirms a motion's clearance", "live", "Cut and jog"),
     Binding("grip_close", ("i",), "close", "Hold: closes the gripper, jogging", "live", "Cut and jog"),
     Binding("step_smaller", ("minus",), "-", "Smaller jog step", "live", "Cut and jog"),
     Binding("step_larger", ("equals_sign", "plus"), "=", "Larger jog step", "live", "Cut and jog"),
     Binding("jog_slower", ("comma",), ",", "Slower jog", "live", "Cut and jog"),
     Binding("jog_faster", ("full_stop",), ".", "Faster jog", "live", "Cut and jog"),
-    Binding("joint_before", ("left_square_bracket",), "joint −", "The joint before, or level the saw", "live", "Cut and jog", 26),
-    Binding("joint_after", ("right_square_bracket",), "joint +", "The next joint, or level the saw", "live", "Cut and jog", 26),
+    Binding(
+        "joint_before", ("left_square_bracket",), "choose −", "The joint or motion before, or level the saw", "live", "Cut and jog", 26
+    ),
+    Binding("joint_after", ("right_square_bracket",), "choose +", "The next joint or motion, or level the saw", "live", "Cut and jog", 26),
     Binding("keys", ("h",), "keys", "Trust held keys less: REPEAT, STEP", "live", "Cut and jog"),
     Binding("handover", ("o",), "control", "Offer control; an observer takes it", "live", "Run", 27),
     Binding("camera", ("v",), "camera", "Next camera, or no picture", "robot", "Look", 32),
@@ -249,6 +251,8 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
         found.add("mode")
     if operator.mode == Mode.CUT:
         found |= ARROWS if snapshot.saw.present and not snapshot.saw.in_kerf else set()
+    elif operator.mode == Mode.MOTION:
+        found |= {"joint_before", "joint_after", "jog_slower", "jog_faster"} | ({"up", "grip_open"} if decision.armed else set())
     else:
         found |= {"step_smaller", "step_larger", "jog_slower", "jog_faster"}
         if operator.mode == Mode.JOG_JOINT:

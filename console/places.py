@@ -24,6 +24,12 @@ class Occasion:
     stopped: bool = False  #: a stop explains itself
     forecast: bool = False  #: there is a forecast to show
     asking: bool = False  #: it waits for an answer
+    clearing: bool = False  #: a motion asks for something to be confirmed
+
+    @property
+    def banner(self) -> str:
+        """The panel that asks the operator; "" = none does, or a stop comes first."""
+        return "" if self.stopped else "asking" if self.asking else "clearance" if self.clearing else ""
 
 
 NOTHING = Occasion()
@@ -80,7 +86,7 @@ def _board(width: int, bottom: int, page: str, occasion: Occasion) -> dict[str, 
     if width >= 110 and bottom - top >= 28:
         roomy = width >= 150 and bottom - top >= 40
         places = (_roomy if roomy else _wide)(width, top, bottom, occasion.forecast)
-        named = "stopped" if occasion.stopped else "asking" if occasion.asking else "signals"
+        named = "stopped" if occasion.stopped else occasion.banner or "signals"
         places[named] = signals = places.pop("signals")
         cover = Place(0, top, places["camera"].x, places["events"].y - top)
         banner = Place(0, signals.y, cover.width, signals.height)
@@ -90,8 +96,8 @@ def _board(width: int, bottom: int, page: str, occasion: Occasion) -> dict[str, 
         banner = Place(0, bottom - _banner(width), width, _banner(width))
     if page:
         places = _over(places, cover, page)
-        if occasion.asking and not occasion.stopped:
-            places = _over(places, banner, "asking")
+        if occasion.banner:
+            places = _over(places, banner, occasion.banner)
     return places
 
 
@@ -166,7 +172,7 @@ def _narrow(width: int, top: int, bottom: int, occasion: Occasion) -> dict[str, 
             "personline": Place(0, top + upper, width, 1),
             "events": Place(0, bottom - events, width, events),
         }
-    asking = _banner(width) if occasion.asking else 0
+    asking = _banner(width) if occasion.banner else 0
     events = 6 if height >= 18 and not asking else 5 if height >= 18 else 3
     small = ("holdline",) if height < 18 else ("personline", "holdline")
     lines = small if asking else ("personline", "workline", "brief", *(("foreseen",) if occasion.forecast else ()), "holdline")
@@ -176,7 +182,7 @@ def _narrow(width: int, top: int, bottom: int, occasion: Occasion) -> dict[str, 
     if upper - gains >= 3:
         places["cut"] = Place(first, top + gains, width - first, upper - gains)
     if asking:
-        places["asking"] = Place(0, top + upper, width, asking)
+        places[occasion.banner] = Place(0, top + upper, width, asking)
     places |= {name: Place(0, top + upper + asking + i, width, 1) for i, name in enumerate(lines)}
     return places | {"events": Place(0, bottom - events, width, events)}
 

@@ -24,14 +24,17 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from engine import plain_names
 from engine.limits import Limits
 from engine.policy import devices, hub
 from engine.policy.errors import PolicyError
 from engine.policy.mapping import from_json
+from engine.so101_settings import So101Settings
 from engine.sources import Source, flattened, origin_of, overlaid, variable_of
 from engine.tasks import INSTRUCTIONS, KINDS, ROBOTS, completed
 
 POLICIES = ("compact", "scripted")
+_FLAGS = {"camera.hz": "rate", "so101.cameras": "camera"}  #: settings whose flag is called otherwise
 FORECASTS = ("shipped", "none")
 THEMES = ("dark", "light", "colour-blind", "monochrome")  #: what the console ships
 
@@ -96,6 +99,7 @@ class Settings(BaseSettings):
     camera: CameraSettings = CameraSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     forecast: ForecastSettings = ForecastSettings()
+    so101: So101Settings = So101Settings()
     mapping: dict[str, Any] = Field(default_factory=dict, description="which cameras, readings and motions a foreign policy's are")
     console: ConsoleSettings = ConsoleSettings()
 
@@ -177,6 +181,7 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
         ("camera",): list(CameraSettings.model_fields),
         ("ensemble",): list(EnsembleSettings.model_fields),
         ("forecast",): list(ForecastSettings.model_fields),
+        ("so101",): list(So101Settings.model_fields),
         ("console",): list(ConsoleSettings.model_fields),
     }
     return sections.get(path[:-1], [])
@@ -185,16 +190,29 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
 def _sources(flags: Mapping[str, Any], path: Path | None) -> list[Source]:
     """Where settings may come from, the strongest first. Raises ConfigError."""
     try:
-        environment, dotenv = _with_lists(EnvSettingsSource(Settings)()), _with_lists(DotEnvSettingsSource(Settings)())
+        file = DotEnvSettingsSource(Settings)
+        environment, dotenv = _with_lists(EnvSettingsSource(Settings)()), _with_lists(_ours(file()))
     except SettingsError as error:
         what = str(error).splitlines()[0]
         raise ConfigError(f"The environment cannot be read: {what}; a section takes SAWHORSE_SECTION__NAME.") from error
-    return [
-        Source(flags, lambda key: f"flag --{key.removeprefix('console.').replace('_', '-')}"),
+    sources = [
+        Source(flags, lambda key: f"flag --{_FLAGS.get(key, key.removeprefix('console.').removeprefix('so101.')).replace('_', '-')}"),
         Source(environment, lambda key: f"environment variable {variable_of(key)}"),
         Source(dotenv, lambda key: f"{variable_of(key)} in {Path('.env').resolve()}"),
         Source(_read_file(path), lambda key: str(path or config_path())),
     ]
+    robot = next((str(one.values["robot"]) for one in sources if "robot" in one.values), "")
+    spoken = {name.upper(): value or "" for name, value in file.env_vars.items()}
+    try:
+        plain = plain_names.source(os.environ, spoken, str(Path(".env").resolve()), robot, POLICIES)
+    except plain_names.PlainNameError as error:
+        raise ConfigError(str(error)) from error
+    return [*sources[:-1], plain, sources[-1]]
+
+
+def _ours(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What a .env file says to this program: the other lines are somebody else's."""
+    return {key: value for key, value in variables.items() if key in Settings.model_fields or key.startswith("sawhorse_")}
 
 
 def _with_lists(variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -218,6 +236,8 @@ def _sentence(error: ValidationError, sources: list[Source]) -> str:
         origins_of = [(f"limits.{field.name}", field.name) for field in fields(Limits) if re.search(rf"\b{field.name}\b", rule)]
         where = "; ".join(f"{name} from {origin_of(dotted, sources)}" for dotted, name in origins_of)
         return f"The settings under limits contradict each other: {rule} ({where})."
+    if path == ("so101",) and first["type"] == "value_error":
+        return f"The settings under so101 contradict each other: {first['ctx']['error']}."
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"Unknown setting {key!r} from {origin}: {nearest(str(path[-1]), _known_keys(path))}"
     name = key + "".join(f"[{part}]" for part in path if isinstance(part, int))

@@ -15,8 +15,10 @@ import numpy as np
 
 from adapters.base import AdapterError, CameraRig, Robot
 from engine import events
+from engine.chosen import Chosen
 from engine.clock import Clock, RealClock, SimulatedClock
 from engine.config import Settings
+from engine.control.playing import Motion
 from engine.loops.camera import CameraLoop
 from engine.loops.control import DT, Boxes, Controlling, ControlLoop, Decide
 from engine.loops.foresight import Foresight, no_foresight
@@ -75,6 +77,7 @@ class Engine:
         clock: Clock | None = None,
         decide: Decide = arbiter.step,
         foresight: Callable[[PolicyInfo], Foresight] = no_foresight,
+        motions: tuple[Motion, ...] = (),
     ) -> None:
         self.settings = settings
         self._run = run
@@ -121,7 +124,7 @@ class Engine:
             robot=robot,
             page=page,
             state=arbiter.initial(settings.limits, arbiter.RobotLimits.of(robot), robot.cell),
-            operator=Operator(settings.limits, robot.name, len(robot.joint_limits)),
+            operator=Operator(settings.limits, robot.name, len(robot.joint_limits), chosen=Chosen(motions)),
             boxes=self._boxes,
             inference=self.inference,
             controlling=self._controlling,
@@ -417,6 +420,7 @@ class Engine:
             simulated=self._robot.simulated,
             controller=self._controller,
             offered=self._offered,
+            badges=_badges(self.settings, self.inference.info),
         )
 
     def loop_stats(self) -> LoopStats:
@@ -445,6 +449,21 @@ class Engine:
             age=(self.clock.now_ns() - frames.exposed_ns) / 1e9,
             rgb=resized(frames.images[wish.camera], wish.width, wish.height).tobytes(),
         )
+
+
+def _badges(settings: Settings, policy: PolicyInfo | None) -> tuple[str, ...]:
+    """What of a run is not what its robot's name says."""
+    arm = settings.so101
+    return tuple(
+        badge
+        for badge, shown in (
+            ("EMULATED", settings.robot == "so101" and arm.emulated),
+            ("DRY RUN", settings.robot == "so101" and arm.dry_run),
+            ("TEST PICTURE", settings.robot == "so101" and arm.synthetic_camera),
+            ("FALLBACK", policy is not None and bool(policy.fallback)),
+        )
+        if shown
+    )
 
 
 def _rate(times: deque[int]) -> float:

@@ -16,7 +16,8 @@ from engine.config import Settings
 from engine.engine import Engine
 from engine.host import Host, log_to
 from engine.loops.control import DT
-from engine.messages import Arm, Go
+from engine.messages import Arm, Go, Hold, KeyTiming
+from engine.operator import RUN
 from engine.types import Action, Snapshot
 
 START_LIMIT = 180.0  #: s for kernels to compile and the policy to load, the first time on a slow machine
@@ -115,10 +116,15 @@ def _operate(host: Host, duration: float, measured: Measured, out: TextIO) -> No
             return
         engine.post(Arm(robot=host.settings.robot))
         _until(host, engine.armed, 0.5, out)
-    engine.post(Go())
+    held = host.settings.limits.hold_to_run
+    if held:
+        engine.heard(0.0)
+        engine.post(KeyTiming(key_mode="HOLD", repeat_interval=0.0))
+    engine.post(Hold(axis=RUN, down=True, repeat=False, seq=0) if held else Go())
     measured.begin()
     seen = 0
     while not host.wait(0.005) and time.monotonic() - measured.began < duration:
+        engine.heard(0.0)
         count = len(engine.inference.latencies_ms)
         snapshot = engine.snapshot() if count > seen else None
         if snapshot is not None and snapshot.inference is not None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from adapters.base import AdapterError, CameraRig, Robot
-from engine import runs, unix_signals
+from adapters.base import AdapterError, CameraRig, Resting, Robot
+from engine import runs, so101_settings, unix_signals
 from engine.clock import RealClock, SimulatedClock
 from engine.collect.plan import SEEN
 from engine.commissioning import CommissioningError, cell_of
@@ -25,7 +25,9 @@ from engine.loops.foresight import Foresight
 from engine.loops.inference import Policy
 from engine.loops.worker import Worker
 from engine.messages import Intent, WatchPicture
+from engine.motions import motions
 from engine.policy import devices
+from engine.policy.errors import PolicyError
 from engine.policy.scripted import Scripted
 from engine.safety.forecast import IN_FORCE, UNPROVEN
 from engine.server import Server
@@ -56,6 +58,10 @@ def open_robot(settings: Settings) -> tuple[Robot, CameraRig]:
         cell = cell_of(settings.robot, settings.body, settings.cell, limits)
     except CommissioningError as error:
         raise AdapterError(str(error)) from error
+    if settings.robot == so101_settings.ROBOT:
+        from adapters.so101 import entry as so101
+
+        return so101.build(settings)
     arm = KINDS[settings.robot].arm
     if arm:
         from adapters.mujoco.tabletop import entry
@@ -71,7 +77,7 @@ def policy_loader(settings: Settings, robot: Robot, rig: CameraRig) -> Callable[
 
     def load(progress: Callable[[str], None]) -> Policy:
         if settings.policy == "scripted":
-            return Scripted(settings.robot, settings.task)
+            return scripted(settings)
         progress("importing torch and lerobot")
         from engine.policy import loading
         from engine.policy.mapping import Offered
@@ -79,9 +85,26 @@ def policy_loader(settings: Settings, robot: Robot, rig: CameraRig) -> Callable[
         given = settings.ensemble
         options = loading.Options(given.members, given.samples, given.dtype, given.perturbed, settings.mapping or None)
         offered = Offered(tuple(rig.names), settings.camera.pixels, len(robot.joint_limits))
-        return loading.load(settings.policy, settings.device, progress, robot.joint_limits, settings.robot, options, offered)
+        try:
+            trained = KINDS[settings.robot].twin or settings.robot
+            return loading.load(settings.policy, settings.device, progress, robot.joint_limits, trained, options, offered)
+        except PolicyError as error:
+            if settings.so101.fallback != "scripted":
+                raise
+            log.warning("the scripted policy stands in: %s", error)
+            return scripted(settings, str(error))
 
     return load
+
+
+def scripted(settings: Settings, fallback: str = "") -> Scripted:
+    """The scripted policy, and why it stands in for another. Raises PolicyError where there is no simulation that it could read."""
+    if settings.robot == so101_settings.ROBOT and not settings.so101.emulated:
+        before = f"{fallback}; and " if fallback else ""
+        raise PolicyError(
+            f"{before}the scripted policy reads a simulated table, which a real arm has not: give --emulated, or a trained policy"
+        )
+    return Scripted(settings.robot, settings.task, fallback)
 
 
 def foresight_loader(settings: Settings) -> Callable[[PolicyInfo], Foresight]:
@@ -165,8 +188,11 @@ class Host:
             console_required=console_required,
             clock=clock,
             foresight=foresight_loader(settings),
+            motions=motions(settings),
         )
         self.engine.on_shutdown = self.shutdown
+        if isinstance(self.robot, Resting):
+            self.robot.tell = self.engine.note
         self.server = Server(run.socket, self.engine, settings.console.picture_hz)
         self._server_worker = Worker("server", self._serve, self.worker_failed, nice=2)
         self.engine.served()
@@ -214,12 +240,27 @@ class Host:
             last = self.engine.control.last
             stopped = last is not None and last.decision.stop_number > 0
             outcome = (reason or self._reason, STOPPED if stopped else CLEAN)
+        if reason is None and outcome[1] == CLEAN:
+            self._rest()
         self.engine.close(outcome[0])
         self._server_worker.end()
         self.server.close(*outcome)
         self.page.close()
         self.run.remove()
         return outcome
+
+    def _rest(self) -> None:
+        """The operator has ended a run that went well: a robot without brakes goes to the pose that it shall end in, if any."""
+        given = self.settings.so101
+        if not (given.rest and isinstance(self.robot, Resting)):
+            return
+        try:
+            came = self.robot.rest(*given.target(given.rest), given.release)
+        except AdapterError as error:
+            self.engine.note("fault", str(error))
+            return
+        after = "without torque" if given.release else "held by its servos"
+        self.engine.note("system", f"the arm rests at {given.rest}, {after}" if came else f"the arm did not come to {given.rest}; it holds")
 
 
 def main(folder: str) -> int:

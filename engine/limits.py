@@ -41,6 +41,7 @@ class Limits:
     continue_above: Annotated[float, Interval(gt=0.5, lt=1.0)] = 0.80
     stop_below: Annotated[float, Interval(ge=0.2, lt=0.75)] = 0.50
     arm_ramp: Annotated[float, Interval(ge=0.1, le=5.0)] = 1.0  #: s from armed to full stiffness and speed
+    hold_to_run: bool = False  #: it goes by itself only while the operator holds the go key
     rest_within: Annotated[float, Interval(ge=0.05, le=1.0)] = 0.3  #: s from a stop to standstill
     rest_speed: Annotated[float, Interval(ge=0.001, le=0.05)] = 0.01  #: m/s
     hand_force_max: Annotated[float, Interval(ge=1.0, le=50.0)] = 50.0  #: N, keyboard partner

@@ -52,7 +52,7 @@ class ClearStop(_Message, frozen=True):
 class Hold(_Message, frozen=True):
     """One key press or repeat of a hold-to-run key; grants until the deadman runs out, or ``down=False``."""
 
-    axis: Name  #: "pull" | "push" | "press" | "+x" | "-x" ... "-z" | "+j1" ... "-j7" | "level"
+    axis: Name  #: "pull" | "push" | "press" | "+x" ... "-z" | "+j1" ... "-j7" | "level" | "+grip" | "-grip" | "play" | "run"
     down: bool
     repeat: bool
     seq: Count
@@ -74,6 +74,18 @@ class SetMode(_Message, frozen=True):
 class SetJog(_Message, frozen=True):
     step: float | None = None  #: m, of the saw's fastest point
     speed: float | None = None  #: m/s, of the same
+
+
+class ChooseMotion(_Message, frozen=True):
+    """The motion after the one that is chosen, or before it."""
+
+    step: Literal[-1, 1]
+
+
+class Confirm(_Message, frozen=True):
+    """What the motion of this name asks to be confirmed is so."""
+
+    motion: Name
 
 
 class KeyTiming(_Message, frozen=True):
@@ -135,6 +147,8 @@ Intent = (
     | MoveLine
     | SetMode
     | SetJog
+    | ChooseMotion
+    | Confirm
     | KeyTiming
     | LowerKeys
     | Mark

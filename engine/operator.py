@@ -14,12 +14,16 @@ operator's end is there, whatever has arrived since: repeats and proofs may have
 import math
 from dataclasses import dataclass, field
 
+from engine.chosen import Chosen
 from engine.control.jog import GRIP, axes_of
+from engine.control.playing import PLAY
 from engine.limits import Limits
 from engine.messages import (
     AdjustForce,
     Arm,
+    ChooseMotion,
     ClearStop,
+    Confirm,
     Disarm,
     Go,
     Hold,
@@ -47,6 +51,7 @@ JOG_STEPS = (0.001, 0.005, 0.02)  #: m
 JOG_SPEEDS = (0.02, 0.05, 0.10)  #: m/s
 KEY_MODES: tuple[KeyMode, ...] = ("STEP", "REPEAT", "HOLD")  #: each trusts the keyboard with more than the one before
 HAND_AXES = ("pull", "push", "press")
+RUN = "run"  #: held to let the robot go by itself, where the limits ask for that
 NO_SAW = "This robot has no saw."
 NO_GRIPPER = "This robot has no gripper."
 _RELEASE = 2**63 - 1  #: ns, no time but the key's release ends it
@@ -84,6 +89,7 @@ class Operator:
     press: float = 0.0  #: N
     jog_step: float = JOG_STEPS[1]
     jog_speed: float = JOG_SPEEDS[1]
+    chosen: Chosen = field(default_factory=Chosen)  #: of the robot's motions
     refused: str = ""
     _grants: dict[str, _Grant] = field(default_factory=dict)
     _last_seq: int = -1
@@ -134,8 +140,11 @@ class Operator:
             case SetMode(mode=mode):
                 if mode not in tuple(Mode):
                     self.refused = "There is no such mode."
+                elif mode == Mode.MOTION and self.chosen.motion is None:
+                    self.refused = "This robot has no motions."
                 elif at_rest and not self._grants:
                     self.mode = Mode(mode)
+                    self.chosen.reset()
                 else:
                     self.refused = "The mode changes only at rest."
             case Recover():
@@ -143,6 +152,11 @@ class Operator:
             case SetJog(step=step, speed=speed):
                 self.jog_step = _within(step, JOG_STEPS, self.jog_step)
                 self.jog_speed = _within(speed, JOG_SPEEDS, self.jog_speed)
+            case ChooseMotion(step=step):
+                self._grants.pop(PLAY, None)
+                self.chosen.choose(step)
+            case Confirm(motion=motion):
+                self.refused = self.chosen.confirm(motion, now_ns, ready=self._unready(armed=armed, at_rest=at_rest))
             case KeyTiming(key_mode=key_mode, repeat_interval=interval):
                 self.measured = key_mode
                 if math.isfinite(interval) and interval > 0:
@@ -166,6 +180,8 @@ class Operator:
         self._last_seq = hold.seq
         if not hold.down:
             self._grants.pop(hold.axis, None)
+            if hold.axis == PLAY:
+                self.chosen.released()
             return
         if hold.axis in HAND_AXES and not saw:
             self.refused = NO_SAW
@@ -173,7 +189,13 @@ class Operator:
         if hold.axis in GRIP and not gripper:
             self.refused = NO_GRIPPER
             return
-        if hold.axis not in HAND_AXES:
+        if hold.axis == RUN:
+            self.refused = ""
+            if not (armed and self.mode is Mode.CUT):
+                self.refused = "Arm first: it goes only then." if not armed else "Only CUT goes by itself: Tab changes the mode."
+                return
+            self.go_requests += RUN not in self._grants
+        elif hold.axis not in HAND_AXES:
             self.refused = ""
             if not armed:
                 self.refused = "Arm before jogging."
@@ -184,6 +206,10 @@ class Operator:
             if hold.axis not in axes_of(self.mode, self.joints, gripper):
                 self.refused = "That axis is not jogged in this mode."
                 return
+            if hold.axis == PLAY:
+                self.refused = self.chosen.press(now_ns, repeat=hold.repeat, granted=PLAY in self._grants)
+                if self.refused:
+                    return
             if self.mode is Mode.JOG_JOINT and hold.axis not in GRIP:
                 self._let_go_of_other_joints(hold.axis)
         grant = self._grants.setdefault(hold.axis, _Grant(now_ns))
@@ -195,8 +221,16 @@ class Operator:
         elif self.key_mode == "REPEAT" and grant.repeats >= 2:
             grant.until_ns = now_ns + round(1e9 * self.deadman)
         else:
-            step = PULSE if hold.axis in HAND_AXES else self.jog_step / self.jog_speed
+            step = PULSE if hold.axis in (*HAND_AXES, RUN) else self.jog_step / self.jog_speed
             grant.until_ns = now_ns + round(1e9 * step)
+
+    def _unready(self, *, armed: bool, at_rest: bool) -> str:
+        """Why nothing can be confirmed now; "" if it can."""
+        if self.mode is not Mode.MOTION:
+            return "Tab changes to MOTION first."
+        if not armed:
+            return "Arm first: a clearance is confirmed just before the motion."
+        return "" if at_rest and PLAY not in self._grants else "A clearance is confirmed only at rest."
 
     def _let_go_of_other_joints(self, axis: str) -> None:
         """One joint moves at a time: the newest."""
@@ -247,6 +281,7 @@ class Operator:
     def revoke(self) -> None:
         """End every grant now: a stop, a lost console, a change of control."""
         self._grants.clear()
+        self.chosen.reset()
         self.press = 0.0
 
     def tick(self, now_ns: int, proven_ns: int) -> None:
@@ -254,6 +289,8 @@ class Operator:
         self._proven_ns = proven_ns
         for axis in [axis for axis, grant in self._grants.items() if self._end_ns(grant) <= now_ns]:
             del self._grants[axis]
+        if PLAY not in self._grants:
+            self.chosen.stand()
         pressing = "press" in self._grants
         self.press = min(self.press + PRESS_RAMP, self.limits.hand_force_max) if pressing else 0.0
 
@@ -265,7 +302,12 @@ class Operator:
     @property
     def jog_axes(self) -> tuple[str, ...]:
         """The jog axes granted now."""
-        return tuple(axis for axis in self._grants if axis not in HAND_AXES)
+        return tuple(axis for axis in self._grants if axis not in (*HAND_AXES, RUN))
+
+    @property
+    def running(self) -> bool:
+        """Whether the go key is held."""
+        return RUN in self._grants
 
     def state(self, now_ns: int) -> OperatorState:
         end_ns = max(map(self._end_ns, self._grants.values()), default=now_ns)
@@ -283,6 +325,7 @@ class Operator:
             jog_speed=self.jog_speed,
             recovering=self.recovering,
             refused=self.refused,
+            **self.chosen.state(now_ns),
         )
 
 

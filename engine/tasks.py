@@ -17,6 +17,14 @@ INSTRUCTIONS: Mapping[str, str] = {
 
 #: of an arm on a table, where nobody holds what it holds: it may turn its gripper any way, and stands on every axis
 _ALONE = {"tilt_max": 7.0, "stroke_yield": 0.001}
+_SO101 = _ALONE | {
+    "workspace_min": (0.05, -0.30, 0.0),
+    "workspace_max": (0.42, 0.30, 0.45),
+    "workspace_margin": 0.008,
+    "manipulability_min": 0.001,
+    "force_max": 20.0,
+    "torque_max": 3.0,
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Kind:
     mapping: PolicyMapping  #: of a policy that brings none of its own
     arm: str = ""  #: that stands at the table; "" for the co-sawing cell
     limits: Mapping[str, Any] = field(default_factory=dict)  #: where they differ from those of ``engine.limits.Limits``
+    twin: str = ""  #: a simulated robot whose policies drive this one too; "" if it has none
 
 
 KINDS: Mapping[str, Kind] = {
@@ -39,21 +48,8 @@ KINDS: Mapping[str, Kind] = {
         "franka",
         _ALONE | {"workspace_min": (0.25, -0.45, 0.0), "workspace_max": (0.78, 0.45, 0.70), "manipulability_min": 0.01, "force_max": 40.0},
     ),
-    "so101-sim": Kind(
-        ("lift", "reach"),
-        "so101",
-        SO101,
-        "so101",
-        _ALONE
-        | {
-            "workspace_min": (0.05, -0.30, 0.0),
-            "workspace_max": (0.42, 0.30, 0.45),
-            "workspace_margin": 0.008,
-            "manipulability_min": 0.001,
-            "force_max": 20.0,
-            "torque_max": 3.0,
-        },
-    ),
+    "so101-sim": Kind(("lift", "reach"), "so101", SO101, "so101", _SO101),
+    "so101": Kind(("lift", "reach"), "so101", SO101, "so101", _SO101 | {"hold_to_run": True}, twin="so101-sim"),
 }
 ROBOTS = tuple(KINDS)
 

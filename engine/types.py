@@ -144,6 +144,7 @@ class Mode(IntEnum):
     JOG_XYZ = 1  #: along the base's axes
     JOG_SAW = 2  #: along the saw's own
     JOG_JOINT = 3  #: one joint, and the saw with it
+    MOTION = 4  #: a pose or a macro of the robot's, by name
 
 
 class Zone(IntEnum):
@@ -198,6 +199,7 @@ class Reason(IntEnum):
     CHUNK_NOT_FINITE = 44
     SIGNAL_MISSING = 45
     CHUNK_WRONG = 46
+    CAMERA_SYNTHETIC = 47
     # robot limits
     JOINT_POSITION = 50
     JOINT_VELOCITY = 51
@@ -215,6 +217,7 @@ class Reason(IntEnum):
     NOT_GOING = 71
     PAUSED = 72
     RAMPING = 73
+    LET_GO = 74
     # separation
     SEPARATION = 80
     PERSON_NONE = 81
@@ -242,6 +245,14 @@ class Reason(IntEnum):
     FORECAST_STALE = 112
     FORECAST_UNPROVEN = 113
     ASKING = 114
+    # what the robot itself says is wrong with it
+    SERVO_FAULT = 120
+    SERVO_OVERLOAD = 121
+    SERVO_HOT = 122
+    SERVO_VOLTAGE = 123
+    SERVO_CURRENT = 124
+    SERVO_ANGLE = 125
+    OBSTRUCTED = 126
 
 
 class SawState(msgspec.Struct, frozen=True, kw_only=True):
@@ -319,6 +330,7 @@ class Spring(msgspec.Struct, frozen=True, kw_only=True):
     damping: Vec6  #: N s/m, N m s/rad, diagonal of the designed matrix
     force_max: float  #: N
     torque_max: float  #: N m
+    target: Joints = (float("nan"),) * 7  #: rad, joint angles that position servos were last told; NaN where there are none
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
@@ -368,6 +380,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     spring: Spring
     energy: Energy
     gripper: float = float("nan")  #: 0 open .. 1 closed, as measured; NaN where there is none
+    fault: int = Reason.OK  #: what the robot itself says is wrong: SERVO_FAULT .. OBSTRUCTED
+    fault_part: int = 0  #: the servo or joint that it is of, counted from 1; 0 = none in particular
 
 
 class Frames(msgspec.Struct, frozen=True, kw_only=True):
@@ -414,6 +428,7 @@ class PolicyInfo(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     placeholder: bool
     path: str  #: "shared prefix" or "member by member"
+    fallback: str = ""  #: why this one stands in for the policy that was asked for; "" where it does not
     vision: int = 0  #: as ``Inputs.vision_state``
     nominal: bool = True  #: as ``Inputs.nominal_known``
     forecast: int = 0  #: as ``Inputs.forecast_state``
@@ -490,6 +505,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     forecast_state: int = 0  #: 0 not configured, 1 in force, 2 unproven: shown, and nothing is done about it
     forecast_ns: int = 0  #: exposure of the inference that the forecast was made at; 0 = none yet
     forecast_alarm: Alarms = NAN4  #: of each of FAILURES, its probability over the threshold its calibration set; from 1 on it is an alarm
+    running: bool = True  #: the hold-to-run key is held, or the limits ask for none
+    robot_fault: int = Reason.OK  #: as ``Observation.fault``
+    robot_fault_part: int = 0
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -563,7 +581,7 @@ class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
     mode: int
     key_mode: str  #: "HOLD", "REPEAT" or "STEP"
     grant_left: float  #: s
-    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" | "-x" ... "-z" | "+j1" ... "-j7" | "level" | "+grip" | "-grip"
+    grant_axis: str  #: "" | "pull" | "push" | "press" | "+x" ... "-z" | "+j1" ... "-j7" | "level" | "+grip" | "-grip" | "play" | "run"
     hand_force_set: float  #: N, push-pull force of K and J
     hand_force: float
     hand_press: float
@@ -573,6 +591,14 @@ class OperatorState(msgspec.Struct, frozen=True, kw_only=True):
     jog_speed: float  #: m/s, of the same
     recovering: str  #: "" or the step of freeing a stuck saw: "lighten", "reverse", "resume"
     refused: str  #: why the last key did nothing; "" if it did
+    motion: str = ""  #: chosen to be played, by name; "" = the robot has none
+    motion_number: int = 0  #: of it, from 1
+    motion_count: int = 0  #: of the robot's motions
+    motion_step: int = 0  #: under way or done last, from 1; 0 = not begun
+    motion_steps: int = 0
+    motion_share: float = 0.0  #: 0..1 of the way to that step
+    clearance: str = ""  #: what is to be confirmed before the motion is played; "" = nothing
+    clearance_left: float = 0.0  #: s in which it may be begun, as confirmed
 
 
 class Tick(NamedTuple):
@@ -639,6 +665,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
     controller: str  #: console that holds control; "" if none
     offered: bool = False  #: its holder hands it to whoever takes it
+    badges: tuple[str, ...] = ()  #: what sets this run apart from one with everything real, in capitals
 
 
 class LoopStats(msgspec.Struct, frozen=True, kw_only=True):

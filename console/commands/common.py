@@ -71,7 +71,9 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what is run: robot, task, policy, settings."""
     for option in reversed(
         (
-            click.option("--robot", help="cosaw (simulated cell; default), pickplace or so101-sim (simulated arms at a table)."),
+            click.option(
+                "--robot", help="cosaw (simulated cell; default), pickplace or so101-sim (simulated at a table), or so101 (real)."
+            ),
             click.option("--task", help="What to do: saw; pickplace, lift or reach."),
             click.option("--policy", help="compact (shipped), scripted (placeholder), a checkpoint folder, or a hub id: owner/name."),
             click.option("--instruction", help="The sentence the policy is given."),
@@ -84,6 +86,54 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def arm_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a real SO-101; ``arm_flags`` makes settings of them."""
+    for option in reversed(
+        (
+            click.option("--port", help="Of so101: the serial port of its servos [default: the only one there is]."),
+            click.option("--id", help="Of so101: what the arm is called, which names its calibration."),
+            click.option("--camera", "cameras", multiple=True, metavar="NAME=INDEX[:WxH@FPS]", help="Of so101, for each camera."),
+            click.option("--rate", type=float, metavar="HZ", help="Of so101: inferences a second, at most."),
+            click.option("--dry-run/--no-dry-run", default=None, help="Of so101: show and record actions, and move nothing."),
+            click.option("--emulated/--no-emulated", default=None, help="Of so101: servos that a program plays, and no real ones."),
+            click.option("--fallback", help="Of so101: scripted, where the policy cannot be loaded [default: nothing drives]."),
+            click.option("--synthetic-camera/--no-synthetic-camera", default=None, help="Of so101: a test picture; it only jogs."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def arm_flags(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags of a command with ``arm_options``, those of the arm in their section."""
+    names = ("port", "id", "cameras", "dry_run", "emulated", "fallback", "synthetic_camera")
+    arm = {name: flags.pop(name) for name in names}
+    given = {name: value for name, value in arm.items() if value not in (None, ())}
+    rate = flags.pop("rate")
+    return {**flags, **({"so101": given} if given else {}), **({"camera": {"hz": rate}} if rate is not None else {})}
+
+
+def check_arm(settings: "Settings", flags: dict[str, Any], config: Path | None) -> None:
+    """End the program with a sentence where ``arm_flags`` are given to another robot, or name a port that would not be opened."""
+    arm: dict[str, Any] = flags.get("so101", {})
+    if settings.robot != "so101":
+        given = ["rate"] * ("camera" in flags) + [{"cameras": "camera"}.get(name, name.replace("_", "-")) for name in arm]
+        if given:
+            fail(f"Of so101 only: {', '.join(f'--{name}' for name in given)}; leave that out, or give --robot so101.", USAGE)
+        return
+    if arm.get("port") and settings.so101.emulated:
+        from engine.config import origin
+
+        source = origin("so101.emulated", flags, config)
+        fail(f"The port {arm['port']} would not be opened: so101.emulated is true from {source}; leave out one of them.", USAGE)
+
+
+def check_simulated(settings: "Settings", what: str) -> None:
+    """End the program with a sentence where ``what`` would be done to a real robot."""
+    if settings.robot == "so101":
+        fail(f"{what} of simulated robots only: give another --robot than so101, which is real.", USAGE)
 
 
 def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:

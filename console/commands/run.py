@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from console.commands.common import (
+    arm_flags,
+    arm_options,
+    check_arm,
     check_screen,
     config_option,
     fail,
@@ -37,6 +40,7 @@ LONGEST = 86_400.0  #: s
 
 @click.command()
 @run_options
+@arm_options
 @screen_options
 @click.option("--demo", is_flag=True, default=None, help="A deterministic minute with hazards, in lock-step; of cosaw only.")
 @click.option("--headless", is_flag=True, help="No screen: a scripted operator arms and grants.")
@@ -50,12 +54,16 @@ def run(
     if headless:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+    flags = arm_flags(flags)
     settings = settings_from(config, **flags, **look(theme, ascii_only))
+    check_arm(settings, flags, config)
     if not duration <= LONGEST:
         fail(f"The duration {duration} is not a number of seconds up to {LONGEST:.0f}.", USAGE)
     if settings.demo and settings.robot != "cosaw":
         fail(f"The demonstration is of cosaw only: leave out --demo, or --robot {settings.robot}.", USAGE)
     if headless:
+        if settings.robot == "so101" and not (settings.so101.emulated or settings.so101.dry_run):
+            fail("Without a screen a script arms and grants, which a real arm is not left to: give --dry-run or --emulated.", USAGE)
         _run_headless(settings, duration, as_json)
     check_screen(settings, config)
     _need_terminal("The console needs a terminal; without one use --headless.")

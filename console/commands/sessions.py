@@ -1,4 +1,4 @@
-"""The store of recorded sessions: list, show, verify, repair, export, pack, rm."""
+"""The store of recorded sessions: list, show, verify, repair, export, import, pack, rm."""
 
 import json
 import sys
@@ -120,17 +120,60 @@ def sessions_repair(session: str, store: Path | None, as_json: bool) -> None:
 
 
 @sessions.command("export")
-@click.argument("session")
-@click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tar")
+@click.argument("names", nargs=-1, required=True, metavar="SESSION...")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT")
+@click.option("--to", "form", type=click.Choice(["tar", "lerobot"]), default="tar", help="What to write (default: tar).")
+@click.option("--fps", type=click.IntRange(1, 100), help="Frames a second of a LeRobot data set (default: 20).")
 @store_option
-def sessions_export(session: str, out: Path, store: Path | None) -> None:
-    """Write one session as one tar file, to take it elsewhere."""
+def sessions_export(names: tuple[str, ...], out: Path, form: str, fps: int | None, store: Path | None) -> None:
+    """Write one session as one tar file, or sessions as a LeRobot data set.
+
+    A LeRobotDataset v3 takes several sessions of one robot, an episode each: state, action, task and pictures of the newest tick at each
+    frame, from the first armed tick to the last. Of an SO-101 in LeRobot's own names and units.
+    """
+    paths = [session_path(name, store) for name in names]
+    if form == "lerobot":
+        _to_lerobot(paths, out, fps)
+        return
+    if fps is not None or len(paths) > 1:
+        fail("A tar file holds one session as it is: give one SESSION and no --fps, or say --to lerobot.", USAGE)
     from engine.session.export import export
 
-    path = session_path(session, store)
     with session_errors():
-        size = export(path, out)
-    click.echo(f"Exported {path} to {out}, {size / 1e6:.1f} MB.")
+        size = export(paths[0], out)
+    click.echo(f"Exported {paths[0]} to {out}, {size / 1e6:.1f} MB.")
+
+
+def _to_lerobot(paths: list[Path], out: Path, fps: int | None) -> None:
+    from engine.session.lerobot_export import FPS, export
+
+    with told(out, ": nothing was exported"), session_errors():
+        done = export(paths, out, fps or FPS, progress)
+    seen = f"pictures of {', '.join(done.cameras)}" if done.cameras else "no pictures, as none were recorded"
+    click.echo(
+        f"Exported {done.episodes} episodes, {done.frames} frames at {done.fps} a second, {seen}, to {out}, {done.bytes / 1e6:.1f} MB."
+    )
+    click.echo(f"An action is {done.action}.")
+    if done.left_out_s >= 0.1:
+        click.echo(f"Left out: {done.left_out_s:.1f} s in which the robot was not armed or a camera had given no picture yet.")
+    click.echo(f"LeRobot opens it with LeRobotDataset('local/{out.name}', root='{out}').")
+
+
+@sessions.command("import")
+@click.argument("dataset", type=click.Path(path_type=Path), metavar="DATASET")
+@click.option("--episode", type=click.IntRange(0), default=0, help="Which one, counted from 0 (default: 0).")
+@click.option("--degrees", is_flag=True, help="The joints are an SO-101's in degrees, which a data set made elsewhere does not tell.")
+@store_option
+def sessions_import(dataset: Path, episode: int, degrees: bool, store: Path | None) -> None:
+    """Make an episode of a LeRobot data set a session, to show, verify and replay.
+
+    DATASET is the folder of a LeRobotDataset v3. What it does not know, such as decisions, limits and forces, is absent.
+    """
+    from engine.session.lerobot_import import import_episode
+
+    with told(dataset, ": nothing was imported"), session_errors():
+        path = import_episode(dataset, episode, store or settings_from(None).store, degrees=degrees, progress=progress)
+    click.echo(f"Imported episode {episode} of {dataset} as session {path.name}.")
 
 
 @sessions.command("pack")
@@ -147,7 +190,7 @@ def sessions_pack(folders: tuple[Path, ...], out: Path) -> None:
     if out.suffix != ".npz":
         fail(f"OUT is {out}; expected a name that ends in .npz.", USAGE)
     with told(out):
-        data, report = gather(folders, progress)
+        data, report = gather(folders, progress, fit=False)
         save(out, data)
     for reason, count in report.left_out.items():
         click.echo(f"Left out: {reason[0].lower()}{reason[1:]}: {count}.")

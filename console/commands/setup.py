@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from console.commands.common import Commands, config_option, fail, json_option, progress, run_options, settings_from
+from console.commands.common import (
+    Commands,
+    arm_flags,
+    arm_options,
+    check_arm,
+    check_simulated,
+    config_option,
+    fail,
+    json_option,
+    progress,
+    run_options,
+    settings_from,
+)
 from engine.exits import CLEAN, FAULT, INTERRUPTED, NOT_CONNECTED, USAGE
 
 if TYPE_CHECKING:
@@ -18,25 +30,30 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--robot", help="Whose cell, policy and devices to look at.")
+@arm_options
 @config_option
 @json_option
 @click.option("--keyboard", is_flag=True, help="Ask for a held key, and measure its repeats and its release.")
 @click.option("--faults", is_flag=True, help="Put every fault into the simulated robot, for minutes; exit 5 if one is not survived.")
 @click.option("--only", metavar="NAME", help="With --faults: the faults whose names contain this.")
-def doctor(robot: str | None, config: Path | None, as_json: bool, keyboard: bool, faults: bool, only: str | None) -> None:
+def doctor(config: Path | None, as_json: bool, keyboard: bool, faults: bool, only: str | None, **flags: Any) -> None:
     """Look at everything the program stands on: what works, what does not, what to do. Exit 1 if something failed."""
     import msgspec
 
     if only is not None and not faults:
         fail("--only chooses among the faults: give --faults too.", USAGE)
+    flags = arm_flags(flags)
+    settings = settings_from(config, **flags)
+    check_arm(settings, flags, config)
     if faults:
-        _faults(settings_from(config, robot=robot), only or "", as_json)
+        check_simulated(settings, "The faults are")
+        _faults(settings, only or "", as_json)
 
     from console.doctor import checks, lines
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a terminal taken raw is given back
     try:
-        found = list(checks(settings_from(config, robot=robot), progress, hold=keyboard))
+        found = list(checks(settings, progress, hold=keyboard))
     except KeyboardInterrupt:
         fail("Interrupted; the terminal is as it was.", INTERRUPTED)
     click.echo(json.dumps(msgspec.to_builtins(found)) if as_json else "\n".join(lines(found)))
@@ -76,13 +93,15 @@ def config() -> None:
 
 @config.command("show")
 @run_options
+@arm_options
 @json_option
 def config_show(as_json: bool, config: Path | None, **flags: Any) -> None:
     """Every setting with its value and its source."""
     from engine.config import ConfigError, origins
 
+    flags = {key: value for key, value in arm_flags(flags).items() if value is not None}
     try:
-        found = origins({key: value for key, value in flags.items() if value is not None}, config)
+        found = origins(flags, config)
     except ConfigError as error:
         fail(str(error), USAGE)
     if as_json:

@@ -10,6 +10,7 @@ from importlib import metadata
 from console.doctor import cell, folders, machine, software, terminal
 from console.doctor.check import Check, Result, checked, lines
 from console.presence import multiplexer, terminal_holder
+from engine import so101_settings
 from engine.config import Settings, runs_path
 
 __all__ = ["Check", "Result", "checked", "checks", "lines"]
@@ -36,8 +37,12 @@ def checks(settings: Settings, tell: Callable[[str], None], *, hold: bool = Fals
         "runtime folder": lambda: folders.runtime_folder(runs_path()),
         "store": lambda: folders.store(settings.store),
         "disk": lambda: folders.disk(settings.store),
+    }
+    devices: dict[str, Callable[[], Result]] = {
         "servo ports": lambda: cell.servo_ports(cell.serial_ports()),
         "cameras": lambda: cell.cameras(list(cell.video_nodes())),
+    }
+    more: dict[str, Callable[[], Result]] = {
         "OpenGL": lambda: software.opengl(environment),
         "ray tracer": lambda: cell.ray_tracer(cell.kernel_cache()),
         "scheduling": machine.scheduling,
@@ -46,8 +51,18 @@ def checks(settings: Settings, tell: Callable[[str], None], *, hold: bool = Fals
         "policy files": lambda: cell.policy_files(settings.policy, settings.robot),
         "forecast": lambda: cell.forecast(settings),
         "GPU": lambda: machine.gpu(settings.device, machine.cuda_devices(), machine.nvidia_driver()),
-        "inference": lambda: cell.inference(settings),
     }
+    if settings.robot != so101_settings.ROBOT:
+        yield from _told({**looks, **devices, **more, "inference": lambda: cell.inference(settings)}, tell)
+        return
+    from console.doctor import so101
+
+    yield from _told(looks, tell)
+    yield from so101.checks(settings, tell, running=not with_terminal)
+    yield from _told(more | ({"inference": lambda: cell.inference(so101.untouched(settings))} if with_terminal else {}), tell)
+
+
+def _told(looks: dict[str, Callable[[], Result]], tell: Callable[[str], None]) -> Iterator[Check]:
     for name, look in looks.items():
         if name in _SLOW:
             tell(f"looking at {name}")

@@ -145,15 +145,21 @@ def inference(settings: Settings) -> Result:
         return Result("warn", "the scripted policy infers nothing", "Choose a trained policy with --policy compact.")
     import numpy as np
 
+    from adapters.base import AdapterError
     from engine.host import open_robot, policy_loader
     from engine.policy import benchmark
     from engine.policy.ensemble import Ensemble
     from engine.policy.errors import PolicyError
 
-    robot, rig = open_robot(settings)
-    robot.connect()
-    reading = robot.read(time.monotonic_ns())
-    robot.close()
+    try:
+        robot, rig = open_robot(settings)
+        try:
+            robot.connect()
+            reading = robot.read(time.monotonic_ns())
+        finally:
+            robot.close()
+    except AdapterError as error:
+        return Result("fail", str(error), "An inference begins with a reading of the robot: see to that first.")
     try:
         ensemble = policy_loader(settings, robot, rig)(lambda text: None)
         assert isinstance(ensemble, Ensemble)

@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Literal
 
 from textual import events
 
@@ -16,11 +17,14 @@ from console.widgets.camera import CameraPanel
 from console.widgets.footer import Footer
 from console.widgets.strip import HEIGHT, Question, Strip
 from engine.control.jog import LEVEL
+from engine.control.playing import PLAY
 from engine.exits import CLEAN, FAULT, STOPPED
 from engine.messages import (
     AdjustForce,
     Arm,
+    ChooseMotion,
     ClearStop,
+    Confirm,
     Disarm,
     Go,
     Hold,
@@ -38,7 +42,7 @@ from engine.messages import (
     Take,
     WatchPicture,
 )
-from engine.operator import FORCE_STEP, JOG_SPEEDS, JOG_STEPS, KEY_MODES
+from engine.operator import FORCE_STEP, JOG_SPEEDS, JOG_STEPS, KEY_MODES, RUN
 from engine.safety.reasons import refusal
 from engine.types import Mode, Reason, Snapshot
 
@@ -242,12 +246,16 @@ class LiveScreen(RobotBoard):
             return
         if action in HOLDS:
             self._hold(action, action, event)
+        elif action in GRIPS and snapshot.operator.mode == Mode.MOTION:
+            self._confirm(action, event, snapshot)
         elif action in GRIPS:
             self._hold(action, GRIPS[action], event)
+        elif action == "go" and self.app.options.limits.hold_to_run:
+            self._hold(action, RUN, event)
         elif action in ARROWS:
             self._arrow(action, event, snapshot)
         elif action in ("joint_before", "joint_after"):
-            self._choose_joint(1 if action == "joint_after" else -1, snapshot)
+            self._choose(1 if action == "joint_after" else -1, snapshot)
         elif action == "arm" and snapshot.decision.armed:
             self.say("It is armed: G goes, D disarms.")
         elif action == "arm":
@@ -272,14 +280,29 @@ class LiveScreen(RobotBoard):
         if operator.mode == Mode.CUT:
             dy, dz = _CUT_MOVES[action]
             self.send(MoveLine(dy=dy, dz=dz))
+        elif operator.mode == Mode.MOTION:
+            if action == "up":
+                self._hold(action, PLAY, event)
+            else:
+                self.say(f"Only ↑ plays {operator.motion}; [ and ] choose another motion.")
         elif operator.mode == Mode.JOG_JOINT:
             sign = _JOG_AXES[action][0]
             self._hold(action, f"{sign}j{self.joint}" if self.joint else LEVEL, event)
         else:
             self._hold(action, _JOG_AXES[action], event)
 
-    def _choose_joint(self, step: int, snapshot: Snapshot) -> None:
-        """The next joint, which no key that is still down moves."""
+    def _confirm(self, action: str, event: events.Key, snapshot: Snapshot) -> None:
+        """What the motion on the screen asks for is so; a key that only repeats says nothing."""
+        if action != "grip_open":
+            self.say("A motion brings the gripper along; jog it in another mode.")
+        elif not is_repeat(event):
+            self.send(Confirm(motion=snapshot.operator.motion))
+
+    def _choose(self, step: Literal[-1, 1], snapshot: Snapshot) -> None:
+        """The next joint or motion, which no key that is still down moves."""
+        if snapshot.operator.mode == Mode.MOTION:
+            self.let_go()
+            self.send(ChooseMotion(step=step))
         if snapshot.operator.mode == Mode.JOG_JOINT:
             self.let_go()
             self.joint = (self.joint + step) % (len(snapshot.inputs.q) + 1)
@@ -382,7 +405,7 @@ def _intent(action: str, snapshot: Snapshot) -> Intent | None:
         "force_up": AdjustForce(delta=FORCE_STEP),
         "force_down": AdjustForce(delta=-FORCE_STEP),
         "force_reset": AdjustForce(delta=0.0),
-        "mode": SetMode(mode=(operator.mode + 1) % len(Mode)),
+        "mode": SetMode(mode=(operator.mode + 1) % (len(Mode) if operator.motion else Mode.MOTION)),
         "keys": LowerKeys(key_mode=_LOWER[operator.key_mode]),
         "step_smaller": SetJog(step=_neighbour(JOG_STEPS, operator.jog_step, -1)),
         "step_larger": SetJog(step=_neighbour(JOG_STEPS, operator.jog_step, 1)),

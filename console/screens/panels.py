@@ -10,6 +10,7 @@ from console.screens.board import Board
 from console.view import View
 from console.widgets.asking import AskingPanel, asks
 from console.widgets.camera import CameraPanel
+from console.widgets.clearance import ClearancePanel, clears
 from console.widgets.cut import CutPanel
 from console.widgets.energy import EnergyPanel, WorkLine
 from console.widgets.events import EventsPanel
@@ -53,6 +54,7 @@ def robot_panels(camera: CameraPanel, **others: Panel) -> dict[str, Panel]:
         "holdline": HoldLine(id="holdline"),
         "stopped": StoppedPanel(id="stopped"),
         "asking": AskingPanel(id="asking"),
+        "clearance": ClearancePanel(id="clearance"),
         "why": WhyPanel(id="why"),
         "layers": LayersPanel(id="layers"),
         "outlook": OutlookPage(id="outlook"),
@@ -85,7 +87,7 @@ class RobotBoard(Board):
 
     def heed(self, view: View) -> None:
         snapshot = view.snapshot
-        occasion = Occasion(stopped=stands(snapshot), forecast=configured(snapshot), asking=asks(snapshot))
+        occasion = Occasion(stopped=stands(snapshot), forecast=configured(snapshot), asking=asks(snapshot), clearing=clears(snapshot))
         if occasion != self.occasion:
             self.occasion = occasion
             self.rearrange()

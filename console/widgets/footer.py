@@ -12,7 +12,7 @@ from console.widgets.events import recorder_spans
 GROUPS = {
     "pull": (("pull", "push", "press"), "hold"),
     "force_up": (("force_up", "force_down", "force_reset"), "force"),
-    "joint_before": (("joint_before", "joint_after"), "joint"),
+    "joint_before": (("joint_before", "joint_after"), "choose"),
     "slower": (("slower", "faster"), "speed"),
     "tick_before": (("tick_before", "tick_after"), "tick"),
     "inference_before": (("inference_before", "inference_after"), "inference"),

@@ -9,9 +9,14 @@ from console.view import View
 from engine.types import ModelState, Snapshot
 
 
+def imported(snapshot: Snapshot) -> bool:
+    """Whether it comes from a data set of another program, which knows nothing of decisions, limits and forces."""
+    return "IMPORTED" in snapshot.run.badges
+
+
 def placeholder(snapshot: Snapshot | None) -> str:
     """Why what is on screen is not the real model driving; empty where it is."""
-    if snapshot is None:
+    if snapshot is None or imported(snapshot):
         return ""
     policy = snapshot.run.policy
     if policy is not None and policy.placeholder:
@@ -41,7 +46,7 @@ def header_rows(view: View, width: int) -> list[Row]:
         run = snapshot.run
         policy = run.policy
         name = f"{policy.name}×{policy.members}" if policy else "no policy"
-        left += row(("  " + run.robot, "value"), (" sim" if run.simulated else " real", "dim"))
+        left += row(("  " + run.robot, "value"), ("" if imported(snapshot) else " sim" if run.simulated else " real", "dim"))
         if run.task not in ("saw", run.robot):
             left += row((f"  {run.task}", "value"))
         left += row((f"  {name}", "value"))
@@ -52,6 +57,9 @@ def header_rows(view: View, width: int) -> list[Row]:
         right += row((f" {badge} ", "state idle"), " ")
     if view.link_slow:
         right += row((" link slow ", "state warn"), " ")
+    if snapshot is not None:
+        for badge in snapshot.run.badges:
+            right += row((f" {badge} ", "state warn"), " ")
     if fake := placeholder(snapshot):
         right += row((f" {fake if width >= 100 else fake.split(' ·')[0]} ", "placeholder"), " ")
     if view.link == "recorded":

@@ -5,19 +5,21 @@ from typing import ClassVar
 
 from console.draw import bar
 from console.panel import Panel
-from console.rows import Row, number, row, wrapped
+from console.rows import Row, number, row, width_of, wrapped
 from console.view import View
+from console.widgets.clearance import plays
 from engine.safety.limits import tilt
 from engine.types import Mode, OperatorState, Snapshot
 
-MODES = {Mode.CUT: "CUT", Mode.JOG_XYZ: "JOG XYZ", Mode.JOG_SAW: "JOG SAW", Mode.JOG_JOINT: "JOINT"}
+MODES = {Mode.CUT: "CUT", Mode.JOG_XYZ: "JOG XYZ", Mode.JOG_SAW: "JOG SAW", Mode.JOG_JOINT: "JOINT", Mode.MOTION: "MOTION"}
 MODES_WITHOUT_SAW = MODES | {Mode.CUT: "TASK", Mode.JOG_SAW: "JOG TOOL"}
 GRANT_FULL = 0.5  #: s, the longest a grant lasts without a new sign of life
 
 
 def modes(s: Snapshot) -> dict[Mode, str]:
-    """The modes' names, of a robot with a saw or without."""
-    return MODES if s.saw.present else MODES_WITHOUT_SAW
+    """The names of the modes that there are, of a robot with a saw or without."""
+    names = MODES if s.saw.present else MODES_WITHOUT_SAW
+    return {mode: name for mode, name in names.items() if mode is not Mode.MOTION or s.operator.motion}
 
 
 def mode_row(s: Snapshot) -> Row:
@@ -48,7 +50,21 @@ def hold_rows(view: View, width: int, height: int) -> list[Row]:
         return [row(("nothing can be held yet", "dim"))]
     operator, saw = view.snapshot.operator, view.snapshot.saw.present
     rows = [mode_row(view.snapshot), grant_row(operator, width)]
-    rows.append(_partner_keys(operator) if saw else row(("Y", "key"), (" opens  ", "dim"), ("I", "key"), (" closes, while jogging", "dim")))
+    if operator.mode == Mode.MOTION:
+        rows += [_motion(operator, width), row(*_progress(operator, max(6, width - 31)), ("  ", "text"), *_speed(operator), (" ,.", "key"))]
+    else:
+        rows += _keys(view, view.snapshot, saw)
+    if operator.refused:
+        rows += [row((line, "warn")) for line in wrapped(operator.refused, width)]
+    if height >= len(rows) + 4:
+        rows += _more(view, width)
+    return rows[:height]
+
+
+def _keys(view: View, s: Snapshot, saw: bool) -> list[Row]:
+    """What the keys do that are held, and with how much."""
+    operator = s.operator
+    rows = [_partner_keys(operator) if saw else row(("Y", "key"), (" opens  ", "dim"), ("I", "key"), (" closes, while jogging", "dim"))]
     if operator.mode == Mode.CUT and saw:
         rows.append(
             row(
@@ -67,12 +83,8 @@ def hold_rows(view: View, width: int, height: int) -> list[Row]:
     else:
         rows.append(row(*_jog_spans(operator), (" -= ,.", "key")))
         if operator.mode == Mode.JOG_JOINT:
-            rows.append(row((f"{_chosen(view)[0]:8}", "selected"), *_joint_spans(view, view.snapshot), (" [ ]", "key")))
-    if operator.refused:
-        rows += [row((line, "warn")) for line in wrapped(operator.refused, width)]
-    if height >= len(rows) + 4:
-        rows += _more(view, width)
-    return rows[:height]
+            rows.append(row((f"{_chosen(view)[0]:8}", "selected"), *_joint_spans(view, s), (" [ ]", "key")))
+    return rows
 
 
 def _partner_keys(operator: OperatorState) -> Row:
@@ -132,12 +144,35 @@ def _chosen(view: View) -> tuple[str, int]:
 
 def _jog_spans(operator: OperatorState) -> Row:
     """The step and the speed of the tool's fastest point."""
+    return row(("step ", "dim"), (number(operator.jog_step * 1e3, 2, 0), "value"), (" mm ", "dim"), *_speed(operator))
+
+
+def _speed(operator: OperatorState) -> Row:
+    return row((number(operator.jog_speed * 1e3, 3, 0), "value"), (" mm/s", "dim"))
+
+
+def _motion(operator: OperatorState, width: int) -> Row:
+    """The motion that is chosen, and the keys that choose and play it."""
+    return _named(operator, row(("  [ ]", "key"), (" choose  ", "dim"), ("↑", "key"), (" plays", "dim")), width)
+
+
+def _named(operator: OperatorState, rest: Row, width: int) -> Row:
+    """The motion's name, as much of it as the rest leaves room for, its number, and the rest."""
+    place = f" {operator.motion_number}/{operator.motion_count}"
+    most = max(1, width - len(place) - width_of(rest))
+    name = operator.motion if len(operator.motion) <= most else operator.motion[: most - 1] + "…"
+    return row((name, "selected"), (place, "value"), *rest)
+
+
+def _progress(operator: OperatorState, room: int) -> Row:
+    """How far it has come: the step, and the way to it."""
+    if not operator.motion_step:
+        return row(("not begun".ljust(10 + room + 5), "dim"))
+    role = "good" if plays(operator) else "dim"
     return row(
-        ("step ", "dim"),
-        (number(operator.jog_step * 1e3, 2, 0), "value"),
-        (" mm ", "dim"),
-        (number(operator.jog_speed * 1e3, 3, 0), "value"),
-        (" mm/s", "dim"),
+        (f"step {operator.motion_step}/{operator.motion_steps}".ljust(9) + " ", "value"),
+        *bar(operator.motion_share, room, role),
+        (f"{operator.motion_share * 100:3.0f} %", "value"),
     )
 
 
@@ -159,6 +194,8 @@ def hold_line(view: View, width: int) -> list[Row]:
     o = view.snapshot.operator
     name = _chosen(view)[0] if o.mode == Mode.JOG_JOINT else modes(view.snapshot)[Mode(o.mode)]
     spans: list[tuple[str, str]] = [("  ", "text"), (f"[{name}]", "selected"), (" ", "text")]
+    if o.mode == Mode.MOTION:
+        return [row(*spans, *_motion_line(o, width - len(name) - 5))]
     if o.grant_left > 0 and o.grant_axis:
         spans += [
             (f"{o.grant_axis[:10]:10} ", "good"),
@@ -188,6 +225,13 @@ def hold_line(view: View, width: int) -> list[Row]:
             (" m", "dim"),
         ]
     return [row(*spans)]
+
+
+def _motion_line(o: OperatorState, width: int) -> Row:
+    """The motion, how far it has come and how fast it may be, in ``width`` cells."""
+    roomy = width >= 66
+    keys = (("  ↑", "key"), (" plays", "dim"), (" [ ]", "key")) if roomy else ()
+    return _named(o, row("  ", *_progress(o, 8 if roomy else 4), "  ", *_speed(o), *keys), width)
 
 
 class HoldPanel(Panel):

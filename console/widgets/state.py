@@ -10,6 +10,7 @@ from console.rows import Row, Span, cut, joined, one_cell_each, row, width_of, w
 from console.view import View
 from console.widgets.asking import asks
 from console.widgets.forecast import told
+from console.widgets.header import imported
 from console.widgets.hold import modes
 from console.widgets.layers import FORECAST, layer_sentence, slowest, speed_sentence
 from console.widgets.stopped import stop_sentence, stopped_last
@@ -40,6 +41,8 @@ def state_word(view: View) -> tuple[str, str]:
         return "○ NO ENGINE", "state idle"
     if snapshot is None:
         return f"{spinner(view.spinner)} STARTING ENGINE", "state idle"
+    if imported(snapshot):
+        return "○ IMPORTED", "state idle"
     if frozen(view, snapshot):
         return f"✖ FROZEN {min(view.behind, 999):.0f} s", "state bad"
     decision = snapshot.decision
@@ -53,7 +56,7 @@ def state_word(view: View) -> tuple[str, str]:
             return f"{spinner(view.spinner)} LOADING MODEL", "state idle"
         return "○ DISARMED", "state idle"
     if snapshot.inputs.jogging and snapshot.operator.mode != Mode.CUT:
-        return "▶ JOGGING", "state good"
+        return "▶ PLAYING" if snapshot.operator.mode == Mode.MOTION else "▶ JOGGING", "state good"
     if decision.asking:
         return "◆ ASKS FOR HELP", "state warn"
     if not decision.going:
@@ -88,7 +91,7 @@ def reason_sentence(snapshot: Snapshot, limits: Limits) -> str:
     reason = decision.layer_reason[layer]
     if told(snapshot) and (asks(snapshot) or (layer == FORECAST and decision.intervention != Intervention.NONE)):
         return f"forecast: {told(snapshot)}"
-    if reason == Reason.NOT_GOING and mode != Mode.CUT:
+    if reason in (Reason.NOT_GOING, Reason.LET_GO) and mode != Mode.CUT:
         return f"{modes(snapshot)[Mode(mode)]}: it stands until a key is held"
     if reason == Reason.OK or (decision.action == Action.CONTINUE and layer not in slowest(decision)):
         return speed_sentence(decision, limits)
@@ -107,6 +110,8 @@ def explanation(view: View) -> str:
         return "recorded sessions; no robot is attached"
     if snapshot is None:
         return "the engine process is coming up; the robot is at rest"
+    if imported(snapshot):
+        return "from a data set: decisions, limits and forces are not known"
     if frozen(view, snapshot):
         return "Nothing new arrives: what stands below is old. Space still stops."
     if snapshot.run.model_state == ModelState.LOADING and not snapshot.decision.stop_number:
@@ -143,7 +148,7 @@ def next_step(view: View) -> str:
     if asks(snapshot):
         return "G goes on, Tab and an arrow jog it, D disarms."
     if not decision.going:
-        return "G lets it move. Armed is not moving."
+        return "Hold G: it moves only while G is held." if view.limits.hold_to_run else "G lets it move. Armed is not moving."
     if snapshot.operator.recovering:
         steps = " → ".join(step.upper() if step == snapshot.operator.recovering else step for step in FREEING)
         return f"Freeing the saw: {steps}. Space stops."
@@ -157,7 +162,12 @@ def _jogs(view: View, snapshot: Snapshot) -> str:
     """What moves an armed robot in a jog mode."""
     saw = snapshot.saw.present
     back = "Tab back to CUT to saw." if saw else "Tab back to TASK to go on."
-    if snapshot.operator.mode != Mode.JOG_JOINT:
+    operator = snapshot.operator
+    if operator.mode == Mode.MOTION and operator.clearance:
+        return f"{operator.motion} needs its clearance, each time. [ ] choose. {back}"
+    if operator.mode == Mode.MOTION:
+        return f"↑ held plays {operator.motion}; let go, it stands. [ ] choose. {back}"
+    if operator.mode != Mode.JOG_JOINT:
         return f"An arrow, PgUp or PgDn held moves it. {back}"
     moved = f"turns joint {view.joint}" if view.joint else f"levels the {'saw' if saw else 'tool'}"
     return f"An arrow held {moved}, [ ] choose. {back}"

@@ -41,7 +41,8 @@ def tool_row(s: Snapshot) -> Row:
 
 def _turn(s: Snapshot) -> Row:
     """The joints' angles."""
-    return row(("joints  ", "dim"), (" ".join(f"{math.degrees(q):+.0f}" for q in s.inputs.q), "text"), (" °", "dim"))
+    angles = (f"{math.degrees(q):+.0f}" if math.isfinite(q) else "–" for q in s.inputs.q)
+    return row(("joints  ", "dim"), (" ".join(angles), "text"), (" °", "dim"))
 
 
 def heads(s: Snapshot, width: int) -> list[Row]:

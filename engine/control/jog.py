@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.control.motion import LEVER
+from engine.control.playing import PLAY
 from engine.control.pose import Floats, Vector, floats, length, moved, rotation_vector, turned
 from engine.limits import Limits
 from engine.safety.limits import tilt
@@ -49,6 +50,8 @@ def axes_of(mode: Mode, joints: int, gripper: bool = False) -> frozenset[str]:
     """The axes that a key may hold in a mode."""
     if mode is Mode.CUT:
         return frozenset()
+    if mode is Mode.MOTION:
+        return frozenset({PLAY})
     grip = frozenset(GRIP if gripper else ())
     if mode is Mode.JOG_JOINT:
         return grip | {LEVEL, *(f"{sign}j{joint}" for sign in "+-" for joint in range(1, joints + 1))}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from adapters.base import AdapterError, Robot
 from engine.clock import Clock
-from engine.control import chunk, gripping, jog, recovery, reference, retrying
+from engine.control import chunk, gripping, jog, playing, recovery, reference, retrying
 from engine.control.chunk import Aim
 from engine.control.pose import Floats, floats
 from engine.loops.gather import foreseen, reading, sight
@@ -33,6 +33,7 @@ from engine.types import (
     Inference,
     Inputs,
     Intervention,
+    Mode,
     Observation,
     Reason,
     StopCounters,
@@ -273,6 +274,7 @@ class ControlLoop:
             clear_request=operator.clear_requests,
             clear_number=operator.clear_number,
             jogging=bool(operator.jog_axes),
+            running=operator.running or not self._limits.hold_to_run,
             mode=operator.mode,
             console_t_ns=heard,
             console_required=self._controlling.required,
@@ -296,6 +298,8 @@ class ControlLoop:
         operator = self._operator
         if self._was_armed and not decision.armed:
             operator.revoke()
+        elif decision.armed and not self._was_armed and self._posture is not None:
+            self._posture = floats(observation.q)  # what it was told before may be far from where it is by now
         self._recover(observation, decision)
         self._try_again(observation, decision)
         aim = self._aim(now, observation, decision)
@@ -320,6 +324,8 @@ class ControlLoop:
     def _aim(self, now: int, observation: Observation, decision: Decision) -> Aim:
         """What the jog, the freeing of a stuck saw, a retry or the policy wants."""
         if decision.armed and self._operator.jog_axes and self._reference is not None:
+            if self._operator.mode == Mode.MOTION:
+                return self._played(observation, decision, self._reference)
             return self._jogged(observation, self._reference)
         if decision.going:
             self._posture = None
@@ -353,6 +359,28 @@ class ControlLoop:
         if asked.edge:
             operator.refused = asked.edge
         return Aim(asked.target, asked.posture, grip)
+
+    def _played(self, observation: Observation, decision: Decision, present: reference.Reference) -> Aim:
+        """On along the chosen motion; the gripper from what it is told, so that it keeps what it holds."""
+        operator, chosen = self._operator, self._operator.chosen
+        told = present.grip.told
+        if chosen.motion is not None:
+            chosen.play = playing.played(
+                chosen.play,
+                chosen.motion,
+                q=floats(observation.q),
+                gripper=told if math.isfinite(told) else observation.gripper,
+                tool_at=self._robot.tool_at,
+                speed=min(operator.jog_speed, decision.speed_limit),
+                dt=DT,
+            )
+        if chosen.motion is None or chosen.play is None:
+            return Aim(posture=self._posture)
+        *joints, grip = playing.target(chosen.play, chosen.motion)
+        if chosen.play.behind:
+            operator.refused = f"Joint {chosen.play.behind} lags behind, so {chosen.motion.name} waits: see what holds up the arm."
+        self._posture = tuple(joints)
+        return Aim(floats(self._robot.tool_at(self._posture)), self._posture, grip)
 
     def _recover(self, observation: Observation, decision: Decision) -> None:
         """Begin to free a stuck saw where the operator has asked for it, and follow that through."""

@@ -25,6 +25,8 @@ def reading(observation: Observation) -> dict[str, Any]:
         "grip": tuple(observation.grip.tolist()),
         "holds": observation.holds,
         "gripper": observation.gripper,
+        "robot_fault": observation.fault,
+        "robot_fault_part": observation.fault_part,
     }
     person = observation.person
     if person is not None:

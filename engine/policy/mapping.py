@@ -132,7 +132,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Hold the table against the robot. Raises PolicyError."""
         lacking = sorted(set(self.cameras.values()) - set(offered.cameras))
         if lacking:
-            raise PolicyError(f"{where} needs camera '{lacking[0]}'; the robot has {', '.join(offered.cameras)}")
+            raise PolicyError(f"{where} needs camera '{lacking[0]}'; the robot has {', '.join(offered.cameras) or 'none'}")
         for name, (_, height, width) in cameras.items():
             side = offered.pixels
             if side % height or side % width or height != width:

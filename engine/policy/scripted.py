@@ -28,19 +28,20 @@ def expert_of(robot: str, task: str) -> Callable[[F64], F32]:
 class Scripted:
     """Keeps the ``Policy`` protocol. One member and no ensemble: only the magnitude of its action is a valid signal."""
 
-    info = PolicyInfo(
-        name="scripted",
-        action_space=compact.ACTION_SPACE,
-        members=1,
-        parameters_m=0.0,
-        device="cpu",
-        hash="",
-        placeholder=True,
-        path="scripted",
-    )
-
-    def __init__(self, robot: str = "cosaw", task: str = "saw") -> None:
+    def __init__(self, robot: str = "cosaw", task: str = "saw", fallback: str = "") -> None:
+        """``fallback``: why it stands in for the policy that was asked for."""
         self._expert = expert_of(robot, task)
+        self.info = PolicyInfo(
+            name="scripted",
+            action_space=compact.ACTION_SPACE,
+            members=1,
+            parameters_m=0.0,
+            device="cpu",
+            hash="",
+            placeholder=True,
+            path="scripted",
+            fallback=fallback,
+        )
 
     def warm_up(self, progress: Callable[[str], None], instruction: str | None = None) -> None:
         pass

@@ -221,7 +221,7 @@ def _operate(state: State, inputs: Inputs, now: Readings, stop: Stop | None) -> 
         if refused == Reason.OK and not halt:
             going, paused = True, False
     asks = state.going and now.watch.intervention == Intervention.ASK
-    if asks or inputs.pause_request != state.pause_request:
+    if asks or not inputs.running or inputs.pause_request != state.pause_request:
         going, paused = False, armed
     if inputs.arm_request > state.arm_request and not state.armed:
         refused = _why_not_armed(state, now, stop)
@@ -254,6 +254,8 @@ def _why_not_going(state: State, inputs: Inputs, now: Readings, stop: Stop | Non
         return stop.reason
     if not state.armed:
         return Reason.NOT_ARMED
+    if not inputs.running:
+        return Reason.LET_GO
     return now.obstacle(state.limits) if inputs.mode == Mode.CUT else Reason.NOT_GOING
 
 

@@ -1,4 +1,7 @@
-"""Layer 3, the robot's own limits: joint position, velocity and torque, workspace, tool speed, manipulability, a jogged saw's tilt."""
+"""Layer 3, the robot's own limits: joint position, velocity and torque, workspace, tool speed, manipulability, a jogged saw's tilt.
+
+What the robot itself says is wrong with it stops it in every mode.
+"""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from engine.limits import Limits
-from engine.safety.layer import Layer, age, clip, graded, scale_of
+from engine.safety.layer import Layer, age, clip, graded, scale_of, stopping
 from engine.safety.operator import JOG_SPEED
 from engine.types import Inputs, Mode, Reason
 
@@ -16,6 +19,8 @@ CRAWL_SCORE = 0.55  #: outside a position limit an operator may still jog, slowl
 
 #: what jogging can undo; a speed or a torque past its limit stops in every mode
 _RECOVERABLE = (Reason.JOINT_POSITION, Reason.WORKSPACE, Reason.SINGULARITY, Reason.TILT)
+#: what a robot may say of itself
+FAULTS = tuple(reason for reason in Reason if Reason.SERVO_FAULT <= reason <= Reason.OBSTRUCTED)
 CRAWL_SHARE = 0.1  #: of ``JOG_SPEED`` that is left to a jog at a limit
 
 
@@ -53,6 +58,10 @@ def layer(inputs: Inputs, limits: Limits, robot: RobotLimits) -> Layer:
 
     A jog is the slower the nearer a limit is, and crawls beyond one that jogging can undo.
     """
+    old = age(inputs.t_ns, inputs.obs_t_ns)
+    if inputs.robot_fault != Reason.OK:
+        known = inputs.robot_fault in FAULTS
+        return stopping(Reason(inputs.robot_fault) if known else Reason.SERVO_FAULT, float(inputs.robot_fault_part), old)
     margins = _margins(inputs, limits, robot)
     worst, reason, margin, slowest = 1.0, Reason.OK, margins[0][2], 1.0
     for kind, share, left in margins:
@@ -65,7 +74,7 @@ def layer(inputs: Inputs, limits: Limits, robot: RobotLimits) -> Layer:
     scale = scale_of(worst)
     if slowest < 1.0:
         scale = min(scale, slowest * clip(JOG_SPEED / limits.speed_max, 0.0, 1.0))
-    return Layer(score=worst, scale=scale, reason=reason, margin=margin, age=age(inputs.t_ns, inputs.obs_t_ns))
+    return Layer(score=worst, scale=scale, reason=reason, margin=margin, age=old)
 
 
 def tilt(pose: Sequence[float]) -> float:

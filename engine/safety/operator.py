@@ -20,7 +20,8 @@ def layer(*, armed: bool, going: bool, paused: bool, jogging: bool, risen: float
     if not armed:
         return Layer(scale=0.0, reason=Reason.NOT_ARMED)
     if not (going or jogging):
-        return Layer(scale=0.0, reason=Reason.PAUSED if paused else Reason.NOT_GOING)
+        waiting = Reason.LET_GO if limits.hold_to_run else Reason.PAUSED if paused else Reason.NOT_GOING
+        return Layer(scale=0.0, reason=waiting)
     cap = clip(JOG_SPEED / limits.speed_max, 0.0, 1.0) if jogging else 1.0
     left = (1.0 - risen) * limits.arm_ramp
     return Layer(scale=cap * risen, reason=Reason.RAMPING if risen < 1.0 else Reason.OK, margin=left)

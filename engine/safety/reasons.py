@@ -89,6 +89,19 @@ def _stuck_seen(margin: float, _age: float) -> str:
     return f"the saw looks stuck: {STUCK_LIKELY - margin:.2f}, likely from {STUCK_LIKELY:.2f}"
 
 
+def _servo(what: str) -> Callable[[float, float], str]:
+    """What a servo says of itself; the margin is its number."""
+
+    def text(number: float, _age: float) -> str:
+        return f"servo {number:.0f} {what}" if 1.0 <= number < math.inf else f"a servo {what}"
+
+    return text
+
+
+def _obstructed(joint: float, _age: float) -> str:
+    return f"{f'joint {joint:.0f}' if 1.0 <= joint < math.inf else 'the arm'} is held up: it ran into something"
+
+
 def _foreseen(reason: Reason, failure: int) -> str:
     what = f"a {FAILURES[failure]}" if 0 <= failure < len(FAILURES) else "a failure"
     if reason == Reason.ASKING:
@@ -119,6 +132,13 @@ _MEASURED: dict[Reason, Callable[[float, float], str]] = {
     Reason.PERSON_STALE: _stale,
     Reason.GRIP_FORCE: _beyond("grip within {} of the hand's limit", "grip past the hand's limit by {}", 1.0, 0, "N"),
     Reason.CONTACT_SPEED: _beyond("handle within {} of the arm's limit", "handle faster than the arm may bear by {}", 1.0, 2, "m/s"),
+    Reason.SERVO_FAULT: _servo("reports a fault"),
+    Reason.SERVO_OVERLOAD: _servo("is overloaded"),
+    Reason.SERVO_HOT: _servo("is too hot"),
+    Reason.SERVO_VOLTAGE: _servo("has a wrong supply voltage"),
+    Reason.SERVO_CURRENT: _servo("draws too much current"),
+    Reason.SERVO_ANGLE: _servo("cannot read its angle"),
+    Reason.OBSTRUCTED: _obstructed,
     Reason.CRUSH: _beyond("{} more than a hand needs at the cradle", "{} too little for a hand at the cradle", 1e3, 0, "mm"),
 }
 
@@ -170,6 +190,8 @@ _PLAIN: dict[Reason, str] = {
     Reason.VISION_DISABLED: "disabled: calibration",
     Reason.FORECAST_MISSING: "the forecast is missing",
     Reason.FORECAST_UNPROVEN: "unproven for this task",
+    Reason.CAMERA_SYNTHETIC: "the picture is a test picture",
+    Reason.LET_GO: "armed, goes only while G is held",
 }
 
 _ADVICE: dict[Reason, str] = {
@@ -246,6 +268,15 @@ _ADVICE: dict[Reason, str] = {
     Reason.FORECAST_STALE: "Wait for a fresh inference, then arm again.",
     Reason.FORECAST_UNPROVEN: "Nothing to do: it is shown, and the cap holds.",
     Reason.ASKING: "Press G to go on; or jog, or disarm.",
+    Reason.CAMERA_SYNTHETIC: "Jog, or start with a real camera to let it go.",
+    Reason.LET_GO: "Hold G to let it go; it stands when G is let go.",
+    Reason.SERVO_FAULT: "Look at the arm, then run `sawhorse doctor`.",
+    Reason.SERVO_OVERLOAD: "Take the load off the arm, then arm again.",
+    Reason.SERVO_HOT: "Let the arm rest, supported, until it has cooled.",
+    Reason.SERVO_VOLTAGE: "Check the arm's power supply and its plug.",
+    Reason.SERVO_CURRENT: "Take the load off the arm, then arm again.",
+    Reason.SERVO_ANGLE: "Restart the arm; if it stays, replace the servo.",
+    Reason.OBSTRUCTED: "Jog away from what it ran into, then arm again.",
 }
 
 

@@ -8,7 +8,7 @@ from engine.safety.layer import NAN, Layer, age, finite, fresh, stopping, unit
 from engine.types import PARTS, Inputs, Mode, ModelState, Reason
 
 _MODEL = {ModelState.NONE: Reason.MODEL_NONE, ModelState.LOADING: Reason.MODEL_LOADING}
-_CAMERA_FAULTS = (Reason.CAMERA_FROZEN, Reason.CAMERA_DARK, Reason.CAMERA_WRONG)
+_CAMERA_FAULTS = (Reason.CAMERA_FROZEN, Reason.CAMERA_DARK, Reason.CAMERA_WRONG, Reason.CAMERA_SYNTHETIC)
 UNSEEN = (0,) * len(PARTS)
 GRIPPER_OVER = 0.2  #: share of a gripper's travel by which a reading may lie beyond it
 

@@ -4,6 +4,7 @@ The columns of ``tick/`` are the fields of the structs themselves, by name, type
 """
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Container, Sequence
 from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
@@ -27,9 +28,12 @@ from engine.types import (
     Inference,
     Inputs,
     OperatorState,
+    Reason,
     SawState,
     Spring,
+    StopCategory,
     Tick,
+    Zone,
 )
 
 TICK_BLOCK = 100  #: rows: one second
@@ -92,6 +96,19 @@ TICK_FIELDS: dict[type, tuple[Field, ...]] = {
     Energy: fields_of(Energy, "tick/energy_"),
     OperatorState: fields_of(OperatorState, "tick/operator_"),
 }
+
+#: by column, what every session that an engine recorded has
+REQUIRED = {field.column.name: field for fields in TICK_FIELDS.values() for field in fields if not field.optional}
+#: what says nothing, where 0 would say something
+NOTHING = {"action": -1, "stop_category": StopCategory.NONE, "layer_reason": Reason.NOT_CONFIGURED, "zone": Zone.NONE}
+
+
+def unknown(field: Field, rows: int, joints: int) -> Rows:
+    """(rows, *shape) of a column that an imported session does not have: NaN, 0, False, or the first of the words."""
+    shape = (joints,) if field.joints else field.column.shape
+    nothing = math.nan if field.storage.kind == "f" else NOTHING.get(field.name, 0)
+    return np.full((rows, *shape), nothing, field.storage)
+
 
 WORDS = (Column(name="words", dtype=STRING, shape=(), block_rows=EVENT_BLOCK, note="the texts that tick/ columns point at"),)
 

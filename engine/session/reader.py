@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from engine.session import pictures
-from engine.session.columns import inference_from, structs_from
+from engine.session.columns import REQUIRED, inference_from, structs_from, unknown
 from engine.session.commit import Commit, read_commit
 from engine.session.layout import BLOCKS, Column, Rows, SessionError, blank, read_blocks, read_column
 from engine.session.schema import Header
@@ -98,6 +98,8 @@ class Session:
 
     def rows(self, name: str, start: int = 0, stop: int | None = None) -> Rows:
         """Rows ``start`` to ``stop`` of array ``name``, at most those committed: (n, *shape). Raises SessionError."""
+        if self.header.imported is not None and name in REQUIRED and name not in self.commit.arrays:
+            return unknown(REQUIRED[name], len(range(self.ticks)[start:stop]), self._joints)
         column = self.describe(name)
         stop = min(self.commit.rows(name), self.commit.rows(name) if stop is None else stop)
         if start >= stop:
@@ -112,6 +114,11 @@ class Session:
             for block in read_blocks(self.path, column, max(first, shard * BLOCKS), min(last, shard * BLOCKS + BLOCKS - 1))
         ]
         return np.concatenate(blocks)[start - at : stop - at]
+
+    @property
+    def _joints(self) -> int:
+        """How many an imported session's arm has; as many as can be, where it does not tell."""
+        return (self.describe("tick/q") if "tick/q" in self.commit.arrays else REQUIRED["tick/q"].column).shape[0]
 
     def _block(self, column: Column, block: int) -> Rows:
         key = (column.name, block)
@@ -254,6 +261,7 @@ class Session:
                 model_note="",
                 simulated=header.simulated,
                 controller="",
+                badges=() if header.imported is None else ("IMPORTED",),
             ),
             loop=LoopStats(
                 tick_hz=self._rate("tick/t_ns", t_ns),

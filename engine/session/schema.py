@@ -36,6 +36,15 @@ UNITS = {
 VERSIONS_OF = ("sawhorse", "numpy", "zarr", "numcodecs", "msgspec", "mujoco", "mujoco-warp", "torch", "transformers", "lerobot")
 
 
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a session comes from that no engine recorded. What its source does not tell has no column, and reads NaN, 0, False or ""."""
+
+    source: str  #: the data set's name
+    episode: int
+    fps: int
+    session: str  #: that was exported into the data set; "" where it was made by other means
+
+
 class Header(msgspec.Struct, frozen=True, kw_only=True):
     """All that holds for a whole session. Plain JSON: no NaN, no infinity."""
 
@@ -56,6 +65,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     robot_limits: dict[str, Any]  #: the fields of engine.safety.arbiter.RobotLimits
     cell: dict[str, Any]  #: the fields of engine.safety.cell.Cell
+    imported: Imported | None = None  #: then started, limits, robot_limits, cell, settings and whether it was simulated may be unknown
 
 
 def software_versions() -> dict[str, str]:

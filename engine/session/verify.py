@@ -50,6 +50,7 @@ class Report(msgspec.Struct, kw_only=True):
     decisions_recomputed: int = 0
     mismatches: int = 0  #: ticks whose recorded decision is not what its inputs give
     ok: bool = False
+    note: str = ""  #: what cannot be verified of it, and why
     problems: list[str] = msgspec.field(default_factory=list)
 
 
@@ -59,6 +60,7 @@ def verify(path: Path) -> Report:
     try:
         session = Session.open(path)
         report.committed = session.ticks
+        report.note = imported(session.header)
         report.lost = session.commit.lost + uncommitted_ticks(session)
         report.problems += [problem for problem in _problems(session) if problem]
         if not report.problems:
@@ -69,10 +71,18 @@ def verify(path: Path) -> Report:
     return report
 
 
+def imported(header: Header) -> str:
+    """Why an imported session's decisions cannot be recomputed, in a sentence; "" of a session that an engine recorded."""
+    if header.imported is None:
+        return ""
+    source = f"episode {header.imported.episode} of the data set {header.imported.source}"
+    return f"It was imported from {source}, which holds neither inputs nor decisions: its decisions cannot be recomputed."
+
+
 def _problems(session: Session) -> Iterator[str]:
     yield from (array_problem(session, name) for name in session.commit.arrays)
     yield _count_problem(session)
-    yield from (_not_finite(session, name) for name in FINITE if session.ticks)
+    yield from (_not_finite(session, name) for name in FINITE if name in session.commit.arrays)
     yield from _order_problems(session)
     yield _attribute_problem(session)
 
@@ -156,6 +166,8 @@ def recompute(path: Path) -> Report:
     report = verify(path)
     try:
         session = Session.open(path)
+        if report.note:
+            raise SessionError(report.note)
         state = beginning(session.header)
         for start in range(0, session.ticks, STEP):
             decisions = []

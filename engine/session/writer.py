@@ -86,6 +86,16 @@ class SessionWriter:
         """Take over what the simulator alone knows, (12,) at a time in ns."""
         self._table("truth", lambda: columns.TRUTH).append(columns.truth_values(rows))
 
+    def add_rows(self, made: Sequence[Column], values: Sequence[Rows]) -> None:
+        """Take over rows of columns that come from elsewhere, one array a column; they grow together, in one folder or none.
+
+        Raises SessionError when a row has another shape than its column.
+        """
+        table = self._table(made[0].name.rpartition("/")[0] or made[0].name, lambda: made)
+        if wrong := table.mismatch(values):
+            raise SessionError(f"{made[0].name}: {wrong}")
+        table.append(values)
+
     def name_policy(self, info: PolicyInfo) -> None:
         """The model is loaded: the header says which, from the next commit on."""
         self.header = msgspec.structs.replace(self.header, policy=info)

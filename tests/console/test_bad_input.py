@@ -148,3 +148,8 @@ def test_completion_names_the_program() -> None:
     done = CliRunner().invoke(main, ["completion", "zsh"])
     assert done.exit_code == 0
     assert "_SAWHORSE_COMPLETE" in done.output
+
+
+def test_the_help_says_that_the_word_run_may_be_left_out() -> None:
+    told = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    assert "The options of `run`, such as --robot, work without the word run too: see `sawhorse run --help`." in told

@@ -11,6 +11,7 @@ from textual import events
 from console.app import Options
 from console.screens.live import LiveScreen
 from console.screens.sessions import SessionsScreen
+from engine.limits import Limits
 from engine.messages import (
     AdjustForce,
     Disarm,
@@ -194,6 +195,18 @@ async def test_holds_are_numbered_upwards_and_repeats_marked(opened: Open) -> No
         holds = [intent for intent in bench.said() if isinstance(intent, Hold)]
         assert [(hold.axis, hold.repeat) for hold in holds] == [("pull", False), ("pull", True), ("push", False)]
         assert holds[0].seq < holds[1].seq < holds[2].seq
+
+
+async def test_where_it_must_be_held_to_run_g_is_a_hold_that_ends_with_the_key(opened: Open) -> None:
+    options = Options(key_age_max=PATIENT, limits=Limits(hold_to_run=True))
+    async with opened(scenes.armed(), options=options) as bench:
+        await bench.press("g")
+        bench.app.screen.let_go()
+        said = [(hold.axis, hold.down) for hold in bench.said() if isinstance(hold, Hold)]
+        assert said == [("run", True), ("run", False)]
+        assert Go() not in bench.said()
+        await bench.press("colon")
+        assert "Let the armed robot move" not in bench.text(), "what is chosen there cannot be let go"
 
 
 async def test_losing_the_focus_ends_every_hold(opened: Open) -> None:

@@ -15,6 +15,7 @@ HINTS = get_type_hints(Limits, include_extras=True)
 NUMBERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is Annotated]
 CORNERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is tuple]
 WORDS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is Literal]
+SWITCHES = [field.name for field in fields(Limits) if HINTS[field.name] is bool]
 
 
 def bounds(hint: Any) -> tuple[float, float]:
@@ -131,7 +132,7 @@ def test_a_policy_may_be_a_name_on_the_hub_with_a_mapping_of_its_own(tmp_path: P
 
 
 def test_every_number_of_the_limits_has_a_positive_lower_bound_and_an_upper_one() -> None:
-    assert len(NUMBERS) + len(CORNERS) + len(WORDS) == len(fields(Limits))
+    assert len(NUMBERS) + len(CORNERS) + len(WORDS) + len(SWITCHES) == len(fields(Limits))
     for name in NUMBERS:
         low, high = bounds(HINTS[name])
         assert 0.0 < low <= getattr(Limits(), name) <= high < float("inf"), name

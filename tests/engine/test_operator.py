@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.limits import Limits
 from engine.messages import AdjustForce, Arm, Hold, Intent, KeyMode, KeyTiming, LowerKeys, MoveLine, Recover, SetMode
-from engine.operator import DEADMAN_MIN, FORCE_DEFAULT, LINE_Y, LOG_TOP_Z, PROOF, Operator
+from engine.operator import DEADMAN_MIN, FORCE_DEFAULT, LINE_Y, LOG_TOP_Z, PROOF, RUN, Operator
 from engine.types import Mode
 
 MS = 1_000_000
@@ -174,14 +174,15 @@ def test_a_mode_jogs_its_own_axes_and_no_others(mode: Mode, axes: tuple[str, ...
         assert subject.refused == ""
 
 
-def test_there_are_four_modes_and_no_fifth() -> None:
+def test_there_are_four_modes_and_a_fifth_only_where_there_are_motions() -> None:
     subject = operator()
     for mode in (0, 1, 2, 3):
         give(subject, SetMode(mode=mode), 0)
         assert subject.mode == mode
-    give(subject, SetMode(mode=4), 0)
-    assert subject.mode is Mode.JOG_JOINT
-    assert "no such mode" in subject.refused
+    for mode, why in ((4, "no motions"), (5, "no such mode")):
+        give(subject, SetMode(mode=mode), 0)
+        assert subject.mode is Mode.JOG_JOINT
+        assert why in subject.refused
 
 
 def test_one_joint_moves_at_a_time_the_newest_and_the_partner_s_keys_stay() -> None:
@@ -270,3 +271,26 @@ def test_freeing_is_taken_once_at_a_time() -> None:
     subject.apply(Recover(), 0, at_rest=True, in_kerf=True, armed=True, going=True, stuck=True)
     assert subject.recover_requests == 1
     assert "already" in subject.refused
+
+
+def test_the_go_key_asks_once_and_runs_while_it_is_held_and_proven() -> None:
+    subject = operator()
+    give(subject, KeyTiming(key_mode="HOLD", repeat_interval=0.03), 900)
+    give(subject, held(RUN, 0), 1000)
+    give(subject, held(RUN, 1, repeat=True), 1030)
+    subject.tick(1040 * MS, 1000 * MS)
+    assert (subject.go_requests, subject.running, subject.jog_axes) == (1, True, ())
+    subject.tick(round((1000 + 1000 * PROOF) * MS), 1000 * MS)
+    assert not subject.running
+    give(subject, held(RUN, 2), 1400)
+    give(subject, held(RUN, 3, down=False), 1410)
+    assert (subject.go_requests, subject.running) == (2, False)
+
+
+@pytest.mark.parametrize(("armed", "mode", "said"), [(False, Mode.CUT, "Arm first"), (True, Mode.JOG_XYZ, "Only CUT")])
+def test_the_go_key_is_refused_where_nothing_goes_by_itself(armed: bool, mode: Mode, said: str) -> None:
+    subject = operator()
+    subject.mode = mode
+    give(subject, held(RUN, 0), 1000, armed=armed)
+    assert (subject.go_requests, subject.running) == (0, False)
+    assert subject.refused.startswith(said)

@@ -10,6 +10,7 @@ from adapters.mujoco.tabletop.robot import Tabletop
 from engine.attendant import Attendant
 from engine.clock import SimulatedClock
 from engine.config import Settings
+from engine.control.playing import Motion
 from engine.engine import Engine
 from engine.host import open_robot
 from engine.messages import AdjustForce, Arm, Hold, Intent, KeyTiming, MoveLine, Recover, SetMode
@@ -33,7 +34,7 @@ class Enough(Exception):
 class Table:
     """An engine in lock-step on a table; the attendant arms it and lets it go."""
 
-    def __init__(self, robot: str, task: str, folder: Path, *, recorded: bool = False) -> None:
+    def __init__(self, robot: str, task: str, folder: Path, *, recorded: bool = False, motions: tuple[Motion, ...] = ()) -> None:
         settings = Settings(robot=robot, task=task, policy="scripted", seed=6, store=folder / "store", camera={"pixels": 64})
         built, rig = open_robot(settings)
         assert isinstance(built, Tabletop)
@@ -52,6 +53,7 @@ class Table:
             recorder=recorder,
             console_required=False,
             clock=clock,
+            motions=motions,
         )
         self.engine.prepare_lockstep()
 

@@ -291,3 +291,52 @@ def test_the_stop_keeps_the_figures_of_its_moment(sawing):
     later = sawing.run(10)
     assert (later.stop_margin, later.stop_age) == (stopped.stop_margin, stopped.stop_age)
     assert later.stop_age > 0.5
+
+
+def test_held_to_run_it_goes_only_while_the_key_is_held(make):
+    world = make.fresh(limits=Limits(hold_to_run=True))
+    world.now["running"] = False
+    world.run(110)
+    world.ask("arm_request")
+    refused = world.ask("go_request")
+    assert (refused.going, refused.refused, refused.layer_reason[8]) == (False, Reason.LET_GO, Reason.LET_GO)
+    world.now["running"] = True
+    assert world.ask("go_request").going
+    assert world.run(50).going
+    let_go = world.step(running=False)
+    assert (let_go.armed, let_go.going, let_go.speed_limit, let_go.stop_number) == (True, False, 0.0, 0)
+    assert not world.run(10).going, "held again without a new press of the key it stands"
+
+
+@pytest.mark.parametrize("jog", [False, True])
+def test_what_the_robot_says_is_wrong_with_it_stops_it_and_lasts_as_long_as_it_says_so(sawing, jog):
+    if jog:
+        sawing.now |= {"mode": Mode.JOG_XYZ, "jogging": True}
+        sawing.run(5)
+    stopped = sawing.step(robot_fault=Reason.SERVO_HOT, robot_fault_part=3)
+    assert (stopped.stop_reason, stopped.stop_kind, stopped.armed, stopped.stop_margin) == (
+        Reason.SERVO_HOT,
+        StopKind.PROTECTIVE,
+        False,
+        3.0,
+    )
+    sawing.now |= {"robot_fault": Reason.SERVO_HOT, "robot_fault_part": 3}
+    assert sawing.run(60).stop_number == 1
+    assert sawing.ask("arm_request").refused == Reason.SERVO_HOT
+    sawing.now |= {"robot_fault": Reason.OK, "robot_fault_part": 0}
+    assert sawing.run(60).stop_number == 0
+
+
+def test_a_fault_that_nobody_knows_stops_the_robot_too(sawing):
+    assert sawing.step(robot_fault=9999).stop_reason == Reason.SERVO_FAULT
+
+
+def test_a_test_picture_lets_nothing_go_by_itself(world):
+    world.now["frame_fault"] = Reason.CAMERA_SYNTHETIC
+    world.run(110)
+    assert world.ask("arm_request").refused == Reason.CAMERA_SYNTHETIC
+    world.now["mode"] = Mode.JOG_XYZ
+    assert world.ask("arm_request").armed
+    assert world.run(50, jogging=True).speed_limit > 0.0
+    world.now["mode"] = Mode.CUT
+    assert world.ask("go_request").refused == Reason.CAMERA_SYNTHETIC

@@ -144,6 +144,9 @@ def ticks(seed: int, *, odd_values: bool = True) -> Iterator[Tick]:
                 "engine_fault": False,
                 "inference_fault": 0,
                 "mode": 0,
+                "running": True,
+                "robot_fault": 0,
+                "robot_fault_part": 0,
             }
         )
         state, decision = arbiter.step(state, inputs)

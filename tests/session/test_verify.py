@@ -30,7 +30,7 @@ def test_the_decisions_recomputed_are_not_all_alike(recorded):
 
 
 def test_the_report_has_the_keys_that_other_programs_read(recorded):
-    keys = {"session", "ticks", "inferences", "committed", "lost", "decisions_recomputed", "mismatches", "ok", "problems"}
+    keys = {"session", "ticks", "inferences", "committed", "lost", "decisions_recomputed", "mismatches", "ok", "note", "problems"}
     assert set(json.loads(msgspec.json.encode(verify(recorded)))) == keys
 
 

@@ -16,9 +16,13 @@ CLOSE: Final = 1e-7  #: rad, a step so small is the last
 
 
 class Kinematics:
-    """The arm alone, for questions of where it would be; never stepped, and not for two threads at once."""
+    """The arm alone, for questions of where it would be; never stepped, and not for two threads at once.
 
-    def __init__(self, arm: Arm) -> None:
+    ``keeps``: a joint that is nearer to its stop than MARGIN goes no nearer, and is not drawn away either.
+    """
+
+    def __init__(self, arm: Arm, keeps: bool = False) -> None:
+        self._keeps = keeps
         self._model: Any = arm.spec(False).compile()
         self._data: Any = mujoco.MjData(self._model)
         self._site: int = self._model.site(TOOL_SITE).id
@@ -50,13 +54,14 @@ class Kinematics:
         weighed = jacobian[:, :n] * self._weights[:, None]
         damping = np.eye(n) * (DAMPING + 0.5 * float(error @ error))
         change = np.linalg.solve(weighed.T @ weighed + damping, weighed.T @ error)
-        stopped = (q + change <= self._low) | (q + change >= self._high)
+        low, high = (np.minimum(self._low, q), np.maximum(self._high, q)) if self._keeps else (self._low, self._high)
+        stopped = (q + change <= low) | (q + change >= high)
         if stopped.any():
-            change[stopped] = np.clip(q + change, self._low, self._high)[stopped] - q[stopped]
+            change[stopped] = np.clip(q + change, low, high)[stopped] - q[stopped]
             free = weighed[:, ~stopped]
             left = free.T @ (error - weighed[:, stopped] @ change[stopped])
             change[~stopped] = np.linalg.solve(free.T @ free + damping[~stopped][:, ~stopped], left)
-        way: F64 = np.clip(q + change, self._low, self._high) - q
+        way: F64 = np.clip(q + change, low, high) - q
         return way
 
     def reach(self, goal: poses.Floats, guess: F64, steps: int = 100) -> F64:

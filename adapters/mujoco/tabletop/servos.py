@@ -128,7 +128,7 @@ class Servos:
     def spring(self) -> Spring:
         """The pose it steers to; stiffness and limits as last commanded."""
         m = self.memory
-        return Spring(pose_d=m.goal, stiffness=m.stiffness, damping=(0.0,) * 6, force_max=m.force, torque_max=m.torque)
+        return Spring(pose_d=m.goal, stiffness=m.stiffness, damping=(0.0,) * 6, force_max=m.force, torque_max=m.torque, target=m.target)
 
     def energy(self) -> Energy:
         return NO_ENERGY

@@ -1,0 +1,44 @@
+"""Calibrating an arm: LeRobot's own way and its own questions, and everything as it was when that does not end well."""
+
+from pathlib import Path
+
+from adapters.base import AdapterError
+from adapters.so101 import calibration as calibrations
+from adapters.so101.bus import LOCK, bytes_of, configure, follower_of
+from adapters.so101.examination import ALL, LIMIT, opened, six
+from adapters.so101.line import Line
+
+
+def calibrate(port: str, name: str, folder: Path | None, force: bool) -> Path:
+    """LeRobot's own calibration with its own questions on the terminal; where its file is. The arm goes limp at once.
+
+    ``force`` spares the question whether a file that is there will do. When it does not end well (an error, Ctrl-C), servos and file are
+    put back as they were. Raises AdapterError.
+    """
+    path = calibrations.place(folder, name)
+    follower = follower_of(port, path)
+    before = path.read_bytes() if path.is_file() else None
+    line: Line | None = None
+    try:
+        line = opened(follower.bus, LIMIT)
+        servos = six(line, port)
+        if force:
+            follower.calibration = {}
+        try:
+            follower.bus.disable_torque(num_retry=2)
+            configure(follower)
+            follower.calibrate()
+        except BaseException:
+            path.unlink(missing_ok=True) if before is None else path.write_bytes(before)
+            for servo in servos:
+                line.tell(9, {servo.id: [*bytes_of(servo.low), *bytes_of(servo.high)]})
+                line.tell(31, {servo.id: bytes_of(servo.homing if servo.homing >= 0 else 1 << 11 | -servo.homing)})
+            raise
+        finally:
+            line.tell(LOCK, {servo: [1] for servo in ALL})
+    except (OSError, RuntimeError, ValueError) as error:
+        raise AdapterError(f"The calibration did not finish: {' '.join(str(error).split())}") from error
+    finally:
+        if line is not None:
+            follower.bus.port_handler.closePort()
+    return path
