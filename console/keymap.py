@@ -62,7 +62,7 @@ BINDINGS = (
     Binding("force_up", ("u",), "force +", "Push and pull 5 N stronger", "live", "Partner", 23),
     Binding("force_down", ("m",), "force −", "Push and pull 5 N weaker", "live", "Partner", 24),
     Binding("force_reset", ("r",), "reset", "Push and pull back to their default", "live", "Partner"),
-    Binding("mode", ("tab",), "mode", "Next mode at rest: CUT, XYZ, SAW, JOINT, and MOTION where there are any", "live", "Cut and jog", 25),
+    Binding("mode", ("tab",), "mode", "Next mode at rest: CUT, XYZ, SAW, JOINT", "live", "Cut and jog", 25),
     Binding("left", ("left",), "←", "Line −5 cm · jog −y · joint −", "live", "Cut and jog"),
     Binding("right", ("right",), "→", "Line +5 cm · jog +y · joint +", "live", "Cut and jog"),
     Binding("up", ("up",), "↑", "Log +2 cm · jog +x · joint + · play a motion", "live", "Cut and jog"),

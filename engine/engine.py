@@ -225,6 +225,8 @@ class Engine:
 
     def prepare_lockstep(self) -> None:
         """Everything that takes time before the first tick. Raises AdapterError and what loading the policy raises."""
+        if not self._robot.simulated:
+            raise AdapterError(f"{self._robot.name} is real: only a simulated robot plays in lock-step.")
         self._control_thread = threading.current_thread()
         self._robot.connect()
         self.control.step()

@@ -1,12 +1,15 @@
 """Calibrating an arm: LeRobot's own way and its own questions, and everything as it was when that does not end well."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from adapters.base import AdapterError
 from adapters.so101 import calibration as calibrations
 from adapters.so101.bus import LOCK, bytes_of, configure, follower_of
-from adapters.so101.examination import ALL, LIMIT, opened, six
-from adapters.so101.line import Line
+from adapters.so101.examination import ALL, LIMIT, every, opened, six
+from adapters.so101.line import BusError, Line
+from adapters.so101.motors import Servo
 
 
 def calibrate(port: str, name: str, folder: Path | None, force: bool) -> Path:
@@ -30,9 +33,7 @@ def calibrate(port: str, name: str, folder: Path | None, force: bool) -> Path:
             follower.calibrate()
         except BaseException:
             path.unlink(missing_ok=True) if before is None else path.write_bytes(before)
-            for servo in servos:
-                line.tell(9, {servo.id: [*bytes_of(servo.low), *bytes_of(servo.high)]})
-                line.tell(31, {servo.id: bytes_of(servo.homing if servo.homing >= 0 else 1 << 11 | -servo.homing)})
+            _put_back(line, servos)
             raise
         finally:
             line.tell(LOCK, {servo: [1] for servo in ALL})
@@ -42,3 +43,18 @@ def calibrate(port: str, name: str, folder: Path | None, force: bool) -> Path:
         if line is not None:
             follower.bus.port_handler.closePort()
     return path
+
+
+def _put_back(line: Line, servos: Sequence[Servo]) -> None:
+    """Give the servos their calibration back, until they say that they have it: the first write may meet what was interrupted."""
+    for _ in range(3):
+        for servo in servos:
+            line.tell(9, {servo.id: [*bytes_of(servo.low), *bytes_of(servo.high)]})
+            line.tell(31, {servo.id: bytes_of(servo.homing if servo.homing >= 0 else 1 << 11 | -servo.homing)})
+        with suppress(BusError):
+            if [_calibrated(now) for now in every(line, ALL)] == [_calibrated(was) for was in servos]:
+                return
+
+
+def _calibrated(servo: Servo) -> tuple[int, int, int]:
+    return servo.homing, servo.low, servo.high

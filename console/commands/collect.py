@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from console.commands.common import fail, json_option, progress, put
+from console.commands.common import check_simulated, fail, json_option, progress, put
 from console.commands.study import SEED, device_option, workers_option
 from engine.exits import FAULT, INTERRUPTED, NOT_CONNECTED, USAGE
 from engine.unix_signals import interrupting
@@ -70,6 +70,7 @@ def collect(
         settings = load(flags)
     except ConfigError as error:
         fail(str(error), USAGE)
+    check_simulated(settings, "Episodes are collected")
     first = Plan(robot=robot, task=task or KINDS[robot].tasks[0], seed=seed, policy=settings.policy, images=given["images"])
     from adapters.base import AdapterError
     from engine.policy.errors import PolicyError

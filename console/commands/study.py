@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from console.commands.common import Commands, config_option, fail, json_option, progress, put, settings_from, told
+from console.commands.common import Commands, check_simulated, config_option, fail, json_option, progress, put, settings_from, told
 from engine.exits import FAULT, INTERRUPTED, NOT_CONNECTED, USAGE
 
 if TYPE_CHECKING:
@@ -283,6 +283,8 @@ def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool,
     if given and topic != "ensemble":
         fail(f"--{next(iter(given))} belongs to `bench ensemble`, not to `bench {topic}`.", USAGE)
     settings = settings_from(config)
+    if topic != "so101":
+        check_simulated(settings, "The figures are")
     try:
         report = figures.measure(topic, settings, seconds, progress, **given)
     except KeyboardInterrupt:
@@ -304,8 +306,10 @@ def screenshots(out: Path) -> None:
     from engine.collect.plan import CollectError
     from engine.policy.errors import PolicyError
 
+    settings = settings_from(None)
+    check_simulated(settings, "The pictures are")
     try:
-        draw(settings_from(None), out, progress)
+        draw(settings, out, progress)
     except (AdapterError, CollectError, PolicyError) as error:
         fail(str(error), NOT_CONNECTED)
     except OSError as error:

@@ -16,6 +16,7 @@ from engine.faults.processes import PROGRAM, EngineProcess, Line, until
 from engine.faults.workshop import Workshop
 from engine.limits import Limits
 from engine.session.verify import recompute, verify
+from engine.so101_settings import So101Settings
 
 # --- a session folder edited by hand ---
 
@@ -106,7 +107,13 @@ def _numbers() -> Iterator[tuple[Place, Any, dict[str, float]]]:
             yield from ((("limits", name, i), float, _bounds(get_args(part))) for i, part in enumerate(get_args(hint)))
         elif bounds := _bounds(get_args(hint)):
             yield ("limits", name), float, bounds
-    for section, model in (((), Settings), (("camera",), CameraSettings), (("console",), ConsoleSettings)):
+    sections: tuple[tuple[Place, Any], ...] = (
+        ((), Settings),
+        (("camera",), CameraSettings),
+        (("console",), ConsoleSettings),
+        (("so101",), So101Settings),
+    )
+    for section, model in sections:
         for name, field in model.model_fields.items():
             if field.annotation in (int, float):
                 yield (*section, name), field.annotation, _bounds(field.metadata)

@@ -172,6 +172,7 @@ def _write(
             dataset.finalize()
         raise
     dataset.finalize()
+    lerobot_files.mend_statistics(dataset, {name: np.concatenate([columns[name] for columns in numbers]) for name in numbers[0]})
     shutil.rmtree(folder / "images", ignore_errors=True)  # in which pictures waited to become videos
     action = MOVED if form.mapping.action_space != "joint_position" else TOLD if told else MEASURED
     provenance = Provenance(

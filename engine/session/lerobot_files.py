@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.session.layout import SessionError
+import numpy as np
+
+from engine.session.layout import Rows, SessionError
 
 DECODER = "pyav"  #: comes with its own FFmpeg; torchcodec needs the system's
 NEEDED = "pip install 'lerobot[dataset]==0.6.1'"
@@ -22,6 +24,19 @@ def create(folder: Path, robot_type: str, fps: int, features: Mapping[str, Mappi
         robot_type=robot_type,
         video_backend=DECODER,
     )
+
+
+def mend_statistics(dataset: Any, columns: Mapping[str, Rows]) -> None:
+    """Write mean and spread of ``columns`` (n, size) anew into a finished data set, summed in float64.
+
+    LeRobot sums squares in float32: of a joint that stands at 90 degrees it then knows a mean that is off and a spread of 0, and its
+    normalised value is some ten thousand.
+    """
+    from lerobot.datasets import write_stats
+
+    for name, values in columns.items():
+        dataset.meta.stats[name] |= {"mean": values.mean(0, dtype=np.float64), "std": values.std(0, dtype=np.float64)}
+    write_stats(dataset.meta.stats, dataset.root)
 
 
 def opened(folder: Path, episode: int, scratch: Path) -> Any:

@@ -172,7 +172,9 @@ def _header(source: Source) -> Header:
 
 def _fill(writer: SessionWriter, source: Source, mapping: Mapping | None, progress: Callable[[str], None]) -> None:
     """All rows, and the commit that closes the session."""
-    t_ns = SECOND + source.numbers["frame_index"].astype(np.int64) * SECOND // int(source.dataset.fps)  # its timestamp is the same in float32
+    t_ns = SECOND + source.numbers["frame_index"].astype(np.int64) * SECOND // int(
+        source.dataset.fps
+    )  # its timestamp is the same in float32
     ticks = _ticks(source, mapping, t_ns)
     known = {column.name: column for column in TICK_SCALARS}
     made = [msgspec.structs.replace(known[name], shape=values.shape[1:]) for name, values in ticks.items()]

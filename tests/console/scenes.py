@@ -567,6 +567,20 @@ def jogged(snapshot: Snapshot, mode: Mode) -> Snapshot:
     return msgspec.structs.replace(snapshot, decision=decision, operator=msgspec.structs.replace(snapshot.operator, mode=mode))
 
 
+def motion(**changed: Any) -> Snapshot:
+    """An armed arm of five joints with three motions, one of them chosen."""
+    snapshot = jogged(servos(), Mode.MOTION)
+    waiting = standing(scene(going=False, binding=8, reason=Reason.LET_GO)).decision
+    chosen = {"motion": "home", "motion_number": 2, "motion_count": 3, "motion_steps": 1} | changed
+    return msgspec.structs.replace(snapshot, decision=waiting, operator=msgspec.structs.replace(snapshot.operator, **chosen))
+
+
+def clearance() -> Snapshot:
+    """One that asks for something to be confirmed, let go half-way."""
+    asked = "Nobody is within 2 m in front of the arm, and nothing that breaks."
+    return motion(motion="throw", motion_number=3, motion_step=2, motion_steps=4, motion_share=0.42, jog_speed=0.1, clearance=asked)
+
+
 def loading() -> Snapshot:
     snapshot = standing(scene(armed=False, going=False, score=0.1, binding=1, reason=Reason.MODEL_LOADING), score=0.1)
     run = msgspec.structs.replace(

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 import scenes
-from bench import SIZES, Open
+from bench import PATIENT, SIZES, Open
 
+from console.app import Options
 from console.keymap import possible
 from console.rows import plain, width_of
 from console.widgets.clearance import clearance_rows, missing
@@ -20,10 +21,8 @@ SENTENCE = " ".join(f"word{n}" for n in range(10, 38))[:199] + "."
 
 def motion(*, armed: bool = True, mode: Mode = Mode.MOTION, **changed: object) -> Snapshot:
     """An arm with three motions, of which the last asks for a clearance."""
-    snapshot = scenes.jogged(scenes.servos(), mode)
-    told = {"motion": "home", "motion_number": 2, "motion_count": 3, "motion_steps": 1} | changed
-    decision = msgspec.structs.replace(snapshot.decision, armed=armed)
-    return msgspec.structs.replace(snapshot, decision=decision, operator=msgspec.structs.replace(snapshot.operator, **told))
+    snapshot = scenes.motion(mode=mode, **changed)
+    return msgspec.structs.replace(snapshot, decision=msgspec.structs.replace(snapshot.decision, armed=armed))
 
 
 def gated(**changed: object) -> Snapshot:
@@ -62,9 +61,7 @@ async def test_y_confirms_what_is_on_the_screen(opened: Open) -> None:
 
 
 async def test_an_observer_neither_confirms_nor_plays(opened: Open) -> None:
-    async with opened(gated()) as bench:
-        bench.link.name = "console-2"
-        await bench.show(gated())
+    async with opened(gated(), options=Options(readonly=True, key_age_max=PATIENT)) as bench:
         await bench.press("y", "up", "right_square_bracket")
         assert bench.said() == []
         assert "Another console confirms" in bench.text()

@@ -63,6 +63,7 @@ STATES: dict[str, tuple[Callable[[], Snapshot | None], Patch]] = {
     "link-slow": (scenes.running, slow_link),
     "engine-lost": (scenes.running, lost),
     "engine-ended": (scenes.running, ended),
+    "clearance": (scenes.clearance, nothing),
     "forecast-quiet": (scenes.outlook_quiet, nothing),
     "forecast-acting": (scenes.outlook_acting, nothing),
     "forecast-asking": (scenes.outlook_asking, nothing),

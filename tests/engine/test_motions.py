@@ -13,7 +13,7 @@ from adapters.mujoco.tabletop.setting import draw
 from engine import motions
 from engine.config import Settings
 from engine.control.playing import Motion, Step
-from engine.messages import Arm, ChooseMotion, Confirm, Disarm, Hold, KeyTiming, SetJog, SetMode
+from engine.messages import Arm, ChooseMotion, Confirm, Disarm, Hold, Intent, KeyTiming, SetJog, SetMode
 from engine.safety import arbiter
 from engine.session.reader import Session
 from engine.so101_settings import So101Settings
@@ -50,6 +50,12 @@ class Plays(Table):
                 self.ticks.append(self.last)
 
         self.engine.lockstep(ticks, script=script)
+
+    def ask(self, intent: Intent) -> str:
+        """Why it was not followed; "" if it was."""
+        self.engine.post(intent)
+        self.run(1)
+        return self.last.operator.refused
 
     def play(self, ticks: int) -> None:
         """Hold the key, let it go, wait until the arm stands."""
@@ -127,6 +133,7 @@ def test_an_arm_that_was_moved_while_it_was_disarmed_is_told_no_old_place(plays:
     old = np.array(plays.last.command.posture)
     plays.ask(Disarm())
     plays.robot.place(draw(plays.robot.arm, 9))
+    plays.robot.stop(1)  # it holds by itself where it was put
     plays.arm()
     assert np.abs(plays.q - old).max() > 0.1
     assert plays.last.command.posture == pytest.approx(plays.q, abs=0.01)

@@ -15,7 +15,10 @@ def numbers(tree: object, place: Place = ()) -> set[Place]:
 
 
 def test_no_number_of_the_settings_is_left_out() -> None:
-    assert {place for place, _ in paper.out_of_range()} == numbers(Settings().model_dump(mode="json"))
+    """But for those of poses and macros, whose names are anybody's: tests/engine/test_so101_settings.py."""
+    anybodys = (("so101", "poses"), ("so101", "macros"))
+    known = {place for place in numbers(Settings().model_dump(mode="json")) if place[:2] not in anybodys}
+    assert {place for place, _ in paper.out_of_range()} == known
 
 
 def test_a_value_within_its_range_is_told_to_be_accepted() -> None:

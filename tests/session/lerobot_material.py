@@ -15,19 +15,20 @@ ARMED = range(20, 160)  #: ticks
 TICKS = 180
 EVERY = 10  #: ticks between two exposures
 SIDE = 64
+STANDS = -1.5507  #: rad, the wrist, all the time
 INSTRUCTION = "Lift the red cube."
 
 
 def servo_tick(row: Tick) -> Tick:
     """The same tick of an arm with five joints and a gripper, whose servos had been told something else than they measure."""
     tick = row.inputs.tick
-    q = tuple((1.5 * np.sin(0.03 * tick + np.arange(5))).tolist())
+    q = (*(1.5 * np.sin(0.03 * tick + np.arange(4))).tolist(), STANDS)
     replace = msgspec.structs.replace
     return row._replace(
         inputs=replace(row.inputs, q=q, dq=row.inputs.dq[:5], tau=row.inputs.tau[:5], gripper=tick / TICKS),
         decision=replace(row.decision, armed=tick in ARMED),
         command=replace(row.command, posture=(float("nan"),) * 5, gripper_d=1.0 - tick / TICKS if tick > 60 else float("nan")),
-        spring=replace(row.spring, target=tuple(angle + 0.01 * tick for angle in q)),
+        spring=replace(row.spring, target=(*(angle + 0.01 * tick for angle in q[:4]), STANDS)),
     )
 
 

@@ -1,20 +1,26 @@
 """From commands to goals: followed within bounds, held without a jerk, told apart from a hit."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 import pytest
 
 from adapters.mujoco.tabletop import servos
+from adapters.mujoco.tabletop.kinematics import Kinematics
 from adapters.mujoco.tabletop.so101 import SO101
 from adapters.so101 import compliance, steering
 from adapters.so101.figure import Model
 from adapters.so101.following import PERIOD
 from adapters.so101.motors import Reading
 from adapters.so101.steering import LEAST, REST_SPEED, SILENCE_NS, STEP, Steering, Told
+from engine.config import Settings
+from engine.control import playing
 from engine.control.pose import Floats
+from engine.motions import motions
 from engine.types import Command
 
 AHEAD = math.radians(10.0)
@@ -211,3 +217,27 @@ def test_the_bounds_are_the_narrower_of_the_arm_s_and_the_calibration_s() -> Non
     found = steering.bounds(((-1.0, 9.0), *WIDE[1:]))
     assert (found.low[0], found.high[0]) == (-1.0, SO101.joint_limits[0][1])
     assert (found.low[5], found.high[5]) == (0.0, 1.0)
+
+
+def test_a_named_pose_is_reached_that_is_nearer_to_two_stops_than_the_arm_goes_by_itself() -> None:
+    """Played as the engine plays it: the folded rest pose, and back."""
+    arm, model = Arm(), Kinematics(SO101)
+    poses = {motion.name: motion for motion in motions(Settings(robot="so101"))}
+
+    def tool_at(q: Floats) -> Floats:
+        return model.pose(np.array(q))
+
+    for name in ("rest", "home"):
+        motion, play, settling = poses[name], None, 60
+        for _ in range(5000):
+            play = playing.played(play, motion, q=arm.q, gripper=arm.gripper, tool_at=tool_at, speed=0.1, dt=PERIOD)
+            assert play is not None
+            *joints, grip = playing.target(play, motion)
+            pose = tool_at(tuple(joints))
+            arm.run(1, lambda _, pose=pose: pose, posture=tuple(joints), gripper_d=grip)  # type: ignore[misc]
+            settling -= playing.done(play, motion)
+            if settling == 0:
+                break
+        assert arm.q == pytest.approx(motion.steps[-1].q, abs=math.radians(1.0))
+    swift = max(max(abs(b - a) for a, b in zip(one[:5], two[:5], strict=True)) for one, two in itertools.pairwise(arm.goals))
+    assert swift < 2.0 * playing.GENTLE * PERIOD
