@@ -55,8 +55,9 @@ def ours(settings: "Settings", seconds: float) -> dict[str, Any]:
         drive.until(host.engine.ready, "become ready")
         drive.arm()
         begun, keys = drive.keys(seconds)
-        found: dict[str, Any] = {"trips_ms": trips, **_goals(arm, begun), "stops": len(host.engine.stops)}
-        found["key_ms"] = _obeyed(arm, keys, drive.moves, drive.periods())
+        stops, periods = len(host.engine.stops), drive.periods()  # before the servos are asked, which are late with answers then
+        found: dict[str, Any] = {"trips_ms": trips, "stops": stops, **_goals(arm, begun), "late_ms": _off(periods, begun)}
+        found["key_ms"] = _obeyed(arm, keys, drive.moves, periods)
         found |= {kind: [drive.fault(kind) for _ in range(FAULTS)] for kind in KINDS}
         reason = "measured"
     finally:
@@ -79,13 +80,14 @@ def lerobot(settings: "Settings", seconds: float) -> dict[str, Any]:
             follower.get_observation()
             follower.send_action(action)
             trips.append((time.perf_counter() - begun) * 1e3)
-        start = time.monotonic()
-        while time.monotonic() - start < seconds:
+        start, periods = time.monotonic_ns(), list[int]()
+        while time.monotonic_ns() - start < seconds * 1e9:
+            periods.append(time.monotonic_ns())
             begun = time.perf_counter()
             follower.get_observation()
             follower.send_action(action)
             time.sleep(max(1.0 / RATE - (time.perf_counter() - begun), 0.0))
-        found = {"trips_ms": trips, **_goals(arm, round(start * 1e9))}
+        found = {"trips_ms": trips, **_goals(arm, start), "late_ms": _off(periods, start)}
         follower.disconnect()
     return found
 
@@ -235,12 +237,17 @@ def _arrivals(arm: "Remote", since_ns: int) -> list[int]:
 
 
 def _goals(arm: "Remote", since_ns: int) -> dict[str, Any]:
-    """The rate at which goals arrive, 1/s, and by how many ms each comes off its period."""
+    """The rate at which goals arrive, 1/s, and by how many ms each comes off its time."""
     times = _arrivals(arm, since_ns)
     if len(times) < 2:
         raise BenchError("No goals arrived at the servos.")
-    gaps = [(after - before) / 1e6 for before, after in itertools.pairwise(times)]
-    return {"rate": len(gaps) / ((times[-1] - times[0]) / 1e9), "off_ms": [abs(gap - 1e3 / RATE) for gap in gaps]}
+    return {"rate": (len(times) - 1) / ((times[-1] - times[0]) / 1e9), "off_ms": _off(times, since_ns)}
+
+
+def _off(times: Sequence[int], since_ns: int) -> list[float]:
+    """ms by which each of the times, ns, that come after one comes sooner or later after the one before than a period."""
+    counted = [t_ns for t_ns in times if t_ns >= since_ns]
+    return [abs((after - before) / 1e6 - 1e3 / RATE) for before, after in itertools.pairwise(counted)]
 
 
 def _obeyed(arm: "Remote", keys: Sequence[int], moves: Sequence[tuple[int, bool]], periods: Sequence[int]) -> list[float]:

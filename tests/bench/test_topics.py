@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine import bench
-from engine.bench import console, control, ensemble, material, recorder, seek, sim, startup, stop
+from engine.bench import console, control, ensemble, material, recorder, seek, sim, so101, so101_sides, startup, stop
 from engine.bench.figure import BenchError, Figure
 from engine.config import Settings
+from engine.faults.workshop import PATIENT
 from engine.policy.errors import PolicyError
 from engine.session.verify import verify
 
@@ -106,6 +108,34 @@ def test_an_engine_that_cannot_run_is_an_error_with_its_own_sentence(
         control.run(settings, 0.5, control.OWN)
 
 
+def test_the_bus_is_measured_beside_lerobot_s_own_calls(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Both sides in this process, which has no core to itself, so what is late stops nothing."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(so101_sides, "TRIPS", 10)
+    monkeypatch.setattr(so101_sides, "FAULTS", 1)
+    chosen = so101.chosen(settings)
+    chosen = chosen.model_copy(update={"limits": replace(chosen.limits, **PATIENT)})
+    own, other = so101_sides.ours(chosen, 0.5), so101_sides.lerobot(chosen, 0.2)
+    assert len(own["trips_ms"]) == len(other["trips_ms"]) == 10
+    assert own["key_ms"]
+    found = by_name(so101.figures(own, other, 0.04))
+    assert {name: one.bar for name, one in found.items() if one.bar is not None} == {
+        "goals at 100 Hz": round(other["rate"]),
+        "a period's begin off its time p99": 2.0,
+        "a goal's arrival off its time p99": 2.0,
+        "key to goal write p99": 25.0,
+        "a servo falls silent, to the stop, worst of 1": 60.0,
+        "the cable is pulled out, to the stop, worst of 1": 60.0,
+    }
+    assert min(own["silent"] + own["unplug"] + own["key_ms"]) > 0.0
+
+
+def test_a_side_that_ends_by_itself_is_an_error(settings: Settings) -> None:
+    with pytest.raises(BenchError, match="ended with code 1: KeyError: 'nobody'"):
+        so101.run(settings, "nobody", 1.0)
+    assert not list(settings.store.iterdir())
+
+
 def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.policy.contest.ROUNDS_MIN", 1)
     monkeypatch.setattr("engine.policy.contest.OURS", 1)
@@ -158,6 +188,6 @@ def test_a_policy_without_members_is_not_raced(settings: Settings) -> None:
 
 
 def test_every_topic_has_a_module_with_its_own_time() -> None:
-    for topic, module in zip(bench.TOPICS, (console, control, ensemble, recorder, sim, startup, stop), strict=True):
+    for topic, module in zip(bench.TOPICS, (console, control, ensemble, recorder, sim, so101, startup, stop), strict=True):
         assert module.__name__.endswith(topic)
         assert module.SECONDS > 0

@@ -282,7 +282,7 @@ def unseen(start: Start, patch: pytest.MonkeyPatch) -> None:
 
 
 def seven(start: Start, patch: pytest.MonkeyPatch) -> None:
-    """A policy whose seven numbers are six joints and a gripper, held against the arm as loading does; its weights are not needed for it."""
+    """A policy of six joints and a gripper, held against the arm as loading does; its weights are not needed for that."""
     table = mapping.from_json(
         {
             "cameras": {name: name for name in cameras.USUAL},
