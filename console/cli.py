@@ -24,7 +24,8 @@ class Entry(Commands):
 def main() -> None:
     """An operator's console for a robot that saws together with a person. NOT SAFETY-RATED.
 
-    Without a command: the live console on the simulated cell.
+    Without a command: the live console on the simulated cell. The options of `run`, such as --robot, work without the word run too: see
+    `sawhorse run --help`.
     """
 
 

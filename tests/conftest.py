@@ -7,22 +7,32 @@ from pathlib import Path
 
 import pytest
 
-TIMED = ("bench", "console", "engine", "faults")
+TIMED = ("bench/", "console/", "engine/", "faults/")
+STILL = "console/test_snapshots.py"  #: pictures of moments that are given: many, and none of them timed
+NICE = 10
 TESTS = Path(__file__).parent
 
 
 def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the engine has it: threads that wait for each other on busy cores wait for long
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
-        os.nice(10)
+
+
+def _timed(item: pytest.Item) -> bool:
+    place = item.path.relative_to(TESTS).as_posix()
+    return place.startswith(TIMED) and place != STILL
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``-n 2`` the largest group, what is timed, falls to the first process; every other file is a group of its own."""
+    """With ``-n 2`` the largest group, what is timed, falls to one process, first; every other file is a group of its own."""
     for item in items:
-        place = item.path.relative_to(TESTS)
-        item.add_marker(pytest.mark.xdist_group("timed" if place.parts[0] in TIMED else str(place)))
+        item.add_marker(pytest.mark.xdist_group("timed" if _timed(item) else str(item.path.relative_to(TESTS))))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The process that has come to what is not timed gives way."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not _timed(item) and os.getpriority(os.PRIO_PROCESS, 0) < NICE:
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def collect(
     The engine runs in lock-step on simulated robots, which are disturbed at random times. Equal seeds give equal episodes. An
     interrupt keeps what is finished; the same command with --resume goes on.
     """
+    from engine.collect import collection
     from engine.collect.plan import CollectError, Plan
     from engine.config import ConfigError, load
     from engine.tasks import KINDS
@@ -76,8 +77,12 @@ def collect(
 
     try:
         with interrupting():
+            collection.check(out, collection.asked(first, episodes, given["shard"], device), resume)
+            progress(f"collecting {episodes} episodes of {first.robot}/{first.task} into {out}")
             _collect(out, first, episodes, device, given["shard"], resume, as_json, given["workers"], given["side_by_side"])
     except KeyboardInterrupt:
+        if not (out / collection.SNAPSHOT).exists():
+            fail("interrupted; no episode is finished yet, and nothing is kept.", INTERRUPTED)
         fail(f"interrupted; what is finished is in {out}, go on with the same command and --resume.", INTERRUPTED)
     except (CollectError, PolicyError, AdapterError, SessionError) as error:
         fail(str(error), NOT_CONNECTED)

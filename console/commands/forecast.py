@@ -1,7 +1,9 @@
 """The forecast of failures: `train forecast`, `evaluate forecast`."""
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ import click
 
 from console.commands.common import fail, json_option, progress, told
 from console.commands.study import SEED, device_option
-from engine.exits import USAGE
+from engine.exits import INTERRUPTED, USAGE
 
 if TYPE_CHECKING:
     from engine.forecast.card import Forecast
@@ -38,6 +40,19 @@ def _known(task: str | None, data: "Dataset") -> None:
         fail(f"The data have no task {task!r}: {nearest(task, data.tasks)}", USAGE)
 
 
+@contextlib.contextmanager
+def _kept(work: Path) -> Iterator[None]:
+    """An interrupted training says that its state is in ``work``, if it is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if any(work.glob("*.safetensors")):
+            fail(f"interrupted; what is learned so far is in {work}, go on with the same command and --resume.", INTERRUPTED)
+        with contextlib.suppress(OSError):
+            work.rmdir()
+        raise
+
+
 @click.command("forecast")
 @click.argument("out", type=click.Path(path_type=Path, resolve_path=True))
 @data_option
@@ -52,14 +67,20 @@ def train(out: Path, data: tuple[Path, ...], steps: int | None, device: str, see
 
     How likely each is within 0.6 to 1.6 s, and whether that is proven; written to OUT. The state of the training is kept in OUT.work.
     """
-    with told(out, f"; what is learned so far is in {out}.work, go on with the same command and --resume"):
-        from engine.forecast import card, evaluate
+    from engine.forecast import card
+
+    with told(out, "; nothing is learned yet, and nothing is kept"), _kept(card.work(out)):
+        card.check(out)
+        progress("loading the data")
         from engine.forecast import train as training
 
         episodes, _ = _gathered(data)
         _known(without, episodes)
         wanted = training.STEPS if steps is None else steps
         training.train(episodes, out, steps=wanted, device=device, seed=seed, without=without, resume=resume, progress=progress)
+    with told(out, f"; the forecast is in {out}, and not judged: it is proven for no task"):
+        from engine.forecast import evaluate
+
         tree = evaluate.evaluate(episodes, card.load(out), progress).tree
         card.prove(out, evaluate.gates(tree))
     gate = tree["tasks"][evaluate.POOLED]["gate"]

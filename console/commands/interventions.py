@@ -11,11 +11,20 @@ from console.commands.study import SEED, device_option, workers_option
 from engine.exits import FAULT, INTERRUPTED, NOT_CONNECTED, USAGE
 from engine.unix_signals import interrupting
 
-TASKS = ("pickplace/pickplace", "so101-sim/lift")
+TASKS = ("pickplace/pickplace", "so101-sim/reach")
+CONDITIONS = ("nothing", "published", "uncertainty", "forecast", "all")
 
 
 @click.command("interventions")
 @click.option("--task", "tasks", multiple=True, default=TASKS, show_default=True, metavar="ROBOT/TASK", help="May be repeated.")
+@click.option(
+    "--condition",
+    "conditions",
+    multiple=True,
+    type=click.Choice(CONDITIONS),
+    default=CONDITIONS,
+    help="May be repeated; without it all of them.",
+)
 @click.option("--seeds", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Of every task, unseen by any training.")
 @click.option("--seed", type=SEED, default=900_000, show_default=True, help="The first of them.")
 @click.option("--policy", default="compact", show_default=True)
@@ -30,6 +39,7 @@ TASKS = ("pickplace/pickplace", "so101-sim/lift")
 @json_option
 def interventions(
     tasks: tuple[str, ...],
+    conditions: tuple[str, ...],
     seeds: int,
     seed: int,
     policy: str,
@@ -43,10 +53,10 @@ def interventions(
 ) -> None:
     """Whether the forecast helps, on the same disturbed seeds.
 
-    Nothing, a published score, uncertainty, the forecast, and all of them are tried on each. Success, failures by type, time, asks and
-    false alarms an hour, with 95 % intervals, and the difference to nothing, seed by seed. A scripted operator answers an ask after
-    3 s by letting the robot go on, three times an episode, and then gives up; after each stop they arm it again, as late. They never
-    touch the work. What is done about which failure comes from the configuration.
+    Nothing (always), a published score, uncertainty, the forecast, and all of them are tried on each. Success, failures by type, time,
+    asks and false alarms an hour, with 95 % intervals, and the difference to nothing, seed by seed. A scripted operator answers an ask
+    after 3 s by letting the robot go on, three times an episode, and then gives up; after each stop they arm it again, as late. They
+    never touch the work. What is done about which failure comes from the configuration.
     """
     from adapters.base import AdapterError
     from engine.collect.plan import CollectError
@@ -67,7 +77,7 @@ def interventions(
     settings = settings_from(config, policy=policy, device=device)
     try:
         foreseen = card.load(card.SHIPPED if forecast == "shipped" else Path(forecast))
-        plans = study.plans(tasks, seeds, seed, policy, settings.limits, study.version(foreseen.card))
+        plans = study.plans(tasks, seeds, seed, policy, settings.limits, study.version(foreseen.card), conditions)
         with interrupting():
             found = study.outcomes(
                 plans, device=device, workers=workers, side_by_side=side_by_side, forecast=forecast, out=out, tell=progress

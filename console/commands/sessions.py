@@ -147,7 +147,7 @@ def sessions_pack(folders: tuple[Path, ...], out: Path) -> None:
     if out.suffix != ".npz":
         fail(f"OUT is {out}; expected a name that ends in .npz.", USAGE)
     with told(out):
-        data, report = gather(folders, progress)
+        data, report = gather(folders, progress, fit=False)
         save(out, data)
     for reason, count in report.left_out.items():
         click.echo(f"Left out: {reason[0].lower()}{reason[1:]}: {count}.")

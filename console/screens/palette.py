@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual import events
 
-from console.keymap import ARROWS, BINDINGS, HOLDS, STOPS, Binding, Keymap, Scope, shown
+from console.keymap import ARROWS, BINDINGS, GRIPS, HOLDS, STOPS, Binding, Keymap, Scope, shown
 from console.panel import Panel
 from console.rows import Row, row
 from console.screens.board import Board, is_repeat
@@ -12,7 +12,7 @@ from console.screens.page import ROWS, Page
 from console.view import View
 
 #: A stop is a key and no row; what is held, or closes this page, is nothing to choose.
-UNLISTED = {*STOPS, *HOLDS, *ARROWS, "confirm", "back", "palette"}
+UNLISTED = {*STOPS, *HOLDS, *GRIPS, *ARROWS, "confirm", "back", "palette"}
 
 
 def found(possible: frozenset[str], scope: Scope, line: str) -> list[Binding]:

@@ -1,5 +1,6 @@
 """A collection on disk: what it was made with, one line an episode, and their sessions. Collections lie side by side in a folder."""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -58,24 +59,44 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def asked(plan: Plan, episodes: int, shard: tuple[int, int], device: str) -> dict[str, Any]:
+    """The entries of a ``Snapshot`` that whoever asks for a collection names, whose first episode, of all shards together, is ``plan``."""
+    return {
+        "robot": plan.robot,
+        "task": plan.task,
+        "policy": plan.policy,
+        "seed": plan.seed,
+        "episodes": episodes,
+        "shard": shard,
+        "plan": {name: value for name, value in msgspec.to_builtins(plan).items() if name != "seed"},
+        "device": device,
+    }
+
+
 def snapshot(plan: Plan, settings: dict[str, Any], policy_hash: str, episodes: int, shard: tuple[int, int], device: str) -> Snapshot:
     """Of a collection whose first episode, of all shards together, is ``plan``."""
-    shared = {name: value for name, value in msgspec.to_builtins(plan).items() if name != "seed"}
     return Snapshot(
+        **asked(plan, episodes, shard, device),
         schema=SCHEMA,
-        robot=plan.robot,
-        task=plan.task,
-        policy=plan.policy,
         policy_hash=policy_hash,
-        seed=plan.seed,
-        episodes=episodes,
-        shard=shard,
-        plan=shared,
         settings={name: value for name, value in settings.items() if name not in ("seed", "store", "console")},
         disturbances=disturbances_hash(),
         versions=software_versions(),
-        device=device,
     )
+
+
+def check(path: Path, asked: dict[str, Any], resume: bool) -> None:
+    """Whether a collection with the entries ``asked`` of its ``Snapshot`` can be begun in a folder, or gone on with.
+
+    Raises CollectError, OSError.
+    """
+    if resume and (path / SNAPSHOT).exists():
+        there = read_snapshot(path)
+        different = there.difference(msgspec.structs.replace(there, **asked))
+        if different:
+            raise CollectError(f"{path} cannot be gone on with: {different}; give it the same, or name another folder.")
+    elif path.exists() and any(path.iterdir()):
+        raise CollectError(f"{path} is not empty: name another folder" + (" (it is no collection)." if resume else ", or say --resume."))
 
 
 def disturbances_hash() -> str:
@@ -93,6 +114,7 @@ class Collection:
         """Begin it, or go on with what is there. Raises CollectError, OSError."""
         self.path, self.sessions = path, path / SESSIONS
         self._plans = made_with.plans()
+        self._new = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         lock = hold(path)
         if lock is None:
@@ -106,14 +128,7 @@ class Collection:
 
     def _begin(self, made_with: Snapshot, resume: bool) -> None:
         path = self.path
-        if resume and (path / SNAPSHOT).exists():
-            different = read_snapshot(path).difference(made_with)
-            if different:
-                raise CollectError(f"{path} cannot be gone on with: {different}; give it the same, or name another folder.")
-        elif any(path.iterdir()):
-            raise CollectError(
-                f"{path} is not empty: name another folder" + (" (it is no collection)." if resume else ", or say --resume.")
-            )
+        check(path, msgspec.structs.asdict(made_with), resume)
         replace_file(path / SNAPSHOT, msgspec.json.format(msgspec.json.encode(made_with), indent=1))
         self.sessions.mkdir(exist_ok=True)
         self.outcomes = _cut_off(path / EPISODES)
@@ -149,6 +164,15 @@ class Collection:
             if folder.name not in known:
                 shutil.rmtree(folder)
 
+    def _remove(self) -> None:
+        """What was made for episodes none of which was finished; whatever else lies there stays."""
+        with contextlib.suppress(OSError):
+            for name in (SNAPSHOT, EPISODES):
+                (self.path / name).unlink()
+            self.sessions.rmdir()
+            if self._new:
+                self.path.rmdir()
+
     def __enter__(self) -> Self:
         return self
 
@@ -158,6 +182,8 @@ class Collection:
         finally:
             self._file.close()
             self._forget_unfinished()
+            if error is not None and not self.outcomes:
+                self._remove()
             os.close(self._lock)
 
 
@@ -181,9 +207,21 @@ def collections(path: Path) -> list[Path]:
     if (path / SNAPSHOT).exists():
         return [path]
     found = sorted(one for one in path.iterdir() if (one / SNAPSHOT).exists()) if path.is_dir() else []
-    if not found:
-        raise CollectError(f"{path} holds no collection: make one with `sawhorse collect {path}`.")
-    return found
+    if found:
+        return found
+    if path.is_file():
+        raise CollectError(f"{path} is a file: name a folder of collections.")
+    if path.name == SESSIONS and (path.parent / SNAPSHOT).exists():
+        raise CollectError(f"{path} holds the sessions of a collection: name the collection, {path.parent}.")
+    if path.exists() and any(path.iterdir()):
+        raise CollectError(f"{path} holds no collection: name a folder that `sawhorse collect` wrote, or one with such folders in it.")
+    raise CollectError(f"{path} holds no collection: make one with `sawhorse collect {path}`.")
+
+
+def torn(path: Path) -> bool:
+    """Whether the last line of a collection's episodes was cut off, so that its episode does not count."""
+    episodes = path / EPISODES
+    return episodes.exists() and _read(episodes)[1] < episodes.stat().st_size
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -4,6 +4,7 @@ import itertools
 import os
 import pickle
 import tempfile
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -16,11 +17,14 @@ from engine.collect.episode import Shared
 from engine.collect.hands import Reply, Turn, serve
 from engine.collect.operator import Operator, Usual
 from engine.collect.plan import CollectError, Outcome, Plan
-from engine.engine import Engine
+from engine.engine import LOCKSTEP_EXPOSE_EVERY, Engine
+from engine.loops.control import DT
 from engine.loops.foresight import Foresight, no_foresight
 from engine.types import PolicyInfo
 
 GROUPS = 2  #: while one is drawn and asked about here, the workers play the other
+TELL_EVERY = 5.0  #: s between two lines of progress, until the first episode is over
+BEGUN = 2 * GROUPS  #: turns after which all is compiled, and the pace is what it will be
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -80,6 +84,8 @@ class _Table:
         self._ends: list[Connection] = []
         self._processes: list[Any] = []
         context = processes.Workers()
+        self._progress = progress
+        self._begun = self._told = 0.0  #: s, of ``time.monotonic``: when the first turns were over, and when their pace was told last
         self._desk = desk = Desk(first, device, side_by_side, -(-side_by_side // GROUPS), context, progress)
         shared = Shared(operator, foresight, device, store, desk.info, desk.measures)
         progress(f"starting {self._count} workers")
@@ -99,17 +105,34 @@ class _Table:
         groups = [list(range(group, self._places, GROUPS)) for group in range(GROUPS)]
         for group in groups:
             self._send(group, {}, dict(zip(group, todo, strict=False)))
-        for places in itertools.cycle(groups):
+        over = False
+        for turn, places in enumerate(itertools.cycle(groups)):
             if not self._playing:
                 return
+            if not over:
+                self._tell(turn)
             replies = self._replies()
             outcomes = {place: outcome for reply in replies for place, outcome in reply.outcomes.items()}
+            over = over or bool(outcomes)
             for place in outcomes:
                 del self._playing[place]
             told = self._desk.answered([asked for reply in replies for asked in reply.asked])
             free = [place for place in places if place not in self._playing]
             self._send(places, told, dict(zip(free, todo, strict=False)))
             yield from outcomes.values()
+
+    def _tell(self, turn: int) -> None:
+        """While no episode is over yet: within what time, at the pace so far, the first must be."""
+        now = time.monotonic()
+        if turn == 0:
+            self._progress(f"episodes under way: {len(self._playing)}")
+        if turn <= BEGUN:
+            self._begun = self._told = now
+        elif now - self._told >= TELL_EVERY:
+            self._told = now
+            turns = min(plan.go_s + plan.limit_s for plan in self._playing.values()) / (LOCKSTEP_EXPOSE_EVERY * DT) * GROUPS
+            left = (now - self._begun) / (turn - BEGUN) * max(0.0, turns - turn)
+            self._progress(f"episodes under way: {len(self._playing)}; the first is over within about {left:.0f} s")
 
     def _worker(self, place: int) -> int:
         return place // GROUPS % self._count

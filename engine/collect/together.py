@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -41,16 +42,26 @@ def key(one: Outcome) -> str:
 def named(kind: str, found: Sequence[str], what: str) -> str:
     """One sentence: what is wrong, with how many, and the first few of them."""
     rest = len(found) - NAMED
-    count = f"{len(found)} {what}s" if len(found) > 1 else f"1 {what}"
-    return f"{kind}: {count}: {'; '.join(found[:NAMED])}{f'; and {rest} more' if rest > 0 else ''}."
+    return f"{kind}: {counted(len(found), what)}: {'; '.join(found[:NAMED])}{f'; and {rest} more' if rest > 0 else ''}."
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something, in words."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def twice(played: Sequence[tuple[Path, Outcome]]) -> Iterator[str]:
+    """Seeds that come several times, with the collections that they come in."""
+    folders: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    for folder, one in played:
+        folders[key(one), one.plan.seed].append(str(folder))
+    found = [f"{task} {seed}, {len(where)} times: {', '.join(where)}" for (task, seed), where in folders.items() if len(where) > 1]
+    if found:
+        yield named("The same episode several times", found, "seed")
 
 
 def seeds(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Seeds that come twice, draws of disturbances that lie in two parts of the split, and tasks played with several policies."""
-    episodes = Counter((key(one), one.plan.seed) for one in outcomes)
-    twice = [f"{task} {seed}, {count} times" for (task, seed), count in episodes.items() if count > 1]
-    if twice:
-        yield named("The same episode several times", twice, "seed")
+    """Draws of disturbances that lie in two parts of the split, and tasks played with several policies."""
     drawn: defaultdict[tuple[int, str, float], set[str]] = defaultdict(set)
     for one in outcomes:
         if one.disturbances:
@@ -92,7 +103,7 @@ class Together:
         self._valid: dict[str, F64] = {}  #: (18,) by task: how many values
         self._least: dict[str, F64] = {}  #: (18,)
         self._most: dict[str, F64] = {}  #: (18,)
-        self._contents: defaultdict[str, list[tuple[str, int, str]]] = defaultdict(list)  #: hash of the signals: task, seed, session
+        self._contents: defaultdict[str, list[tuple[str, int, str]]] = defaultdict(list)  #: hash of the signals: task, seed, path
         self._settings: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)  #: (task, setting): values
 
     def add(self, session: Session) -> None:
@@ -100,7 +111,7 @@ class Together:
         header = session.header
         task = f"{header.robot}/{header.task}"
         found = session.commit.arrays["inference/signals"].sha256
-        self._contents[found].append((task, header.seed, session.path.name))
+        self._contents[found].append((task, header.seed, str(session.path)))
         for name, value in flattened(header.settings).items():
             if name not in OWN:
                 self._settings[task, name][_text(value)] += 1
@@ -115,12 +126,14 @@ class Together:
             extreme[task] = pick(before, pick.reduce(np.where(there, signals, otherwise), axis=0))
 
     def signals(self) -> list[Signal]:
-        """Of every signal how much is missing, where it is dead and where it never changes."""
+        """Of every signal how much is missing, where it is dead and where it never changes; of none without an inference."""
         total = sum(self._rows.values())
+        if not total:
+            return []
         return [
             Signal(
                 name=name,
-                missing=round(1.0 - sum(float(valid[i]) for valid in self._valid.values()) / total, 4) if total else 1.0,
+                missing=round(1.0 - sum(float(valid[i]) for valid in self._valid.values()) / total, 4),
                 dead=[task for task, valid in self._valid.items() if not valid[i]],
                 constant=[
                     task for task, valid in self._valid.items() if valid[i] >= ENOUGH and self._least[task][i] == self._most[task][i]

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 
 from engine.collect import together
-from engine.collect.collection import SESSIONS, collections, outcomes, read_snapshot
+from engine.collect.collection import EPISODES, SESSIONS, collections, outcomes, read_snapshot, torn
 from engine.collect.plan import Outcome
 from engine.collect.soundness import CUT, WRITTEN, looked_at
-from engine.collect.together import PARTS, Signal, Together, key, named
+from engine.collect.together import PARTS, Signal, Together, counted, key, named
 from engine.forecast.dataset import part_of
 from engine.session.commit import COMMIT
 from engine.session.layout import SessionError
@@ -68,7 +68,7 @@ def verify(path: Path, everything: bool, tell: Callable[[str], None]) -> DataRep
     lines = {folder / SESSIONS / one.session: one for folder, one in noted if one.session}
     there = sorted(one for folder in folders if (folder / SESSIONS).is_dir() for one in (folder / SESSIONS).iterdir() if one.is_dir())
     if not noted and not there:
-        raise SessionError(f"There is no episode in {path}: `sawhorse collect {path} --robot R --task T --episodes N` plays some.")
+        raise SessionError(f"No episode in {path} is finished: go on with the same `sawhorse collect` command and --resume.")
     whole = set(there if everything else there[:: max(1, -(-len(there) // WHOLE))])
     report = DataReport(path=str(path), collections=len(folders), episodes=len(noted), sessions=len(there), read_whole=len(whole))
     report.unplayed = len(noted) - len(played)
@@ -92,6 +92,8 @@ def verify(path: Path, everything: bool, tell: Callable[[str], None]) -> DataRep
         *_unmatched(lines, set(there), unfinished, played),
         *(named(kind, list(found.values()), "session") for kind, found in wrong.items()),
         *together.snapshots([read_snapshot(folder) for folder in folders]),
+        *(f"The last line of {one / EPISODES} is cut off: --resume plays its episode anew." for one in folders if torn(one)),
+        *together.twice([(folder, one) for folder, one in noted if not one.error]),
         *together.seeds(played),
         *others.problems(),
         *_one_class(played),
@@ -143,10 +145,10 @@ def _one_class(played: Sequence[Outcome]) -> Iterator[str]:
 def lines(report: DataReport) -> list[str]:
     """The report on a screen: what there is, what is missing, and the problems last."""
     head = (
-        f"{report.path}: {report.collections} collections, {report.episodes} episodes ({report.unplayed} could not be played), "
-        f"{report.sessions} sessions, {report.sound} of them sound"
+        f"{report.path}: {counted(report.collections, 'collection')}, {counted(report.episodes, 'episode')} "
+        f"({report.unplayed} could not be played), {counted(report.sessions, 'session')}, {report.sound} of them sound"
     )
-    depth = f"{report.read_whole} sessions were read whole, of the others what a forecast is learnt from"
+    depth = f"read whole: {counted(report.read_whole, 'session')}; of the others what a forecast is learnt from"
     rows = [["task", "episodes", "undisturbed", "success", "failing", *FAILURES, "neither", "hours", "/".join(PARTS)]]
     for name, task in report.tasks.items():
         shares = [f"{100.0 * count / task.episodes:.0f} %" for count in (task.undisturbed, task.succeeded, task.failing)]

@@ -154,6 +154,19 @@ def _written(folder: Path, card: Card) -> Card:
     return card
 
 
+def check(folder: Path) -> None:
+    """Whether a forecast may be written to a folder, over one that is in it. Raises ForecastError, OSError."""
+    if not folder.name or (folder.exists() and not folder.is_dir()):
+        raise ForecastError(f"{folder} cannot hold a forecast: name a folder of its own, or one that is not there yet.")
+    if folder.exists() and any(folder.iterdir()) and not (folder / CARD).exists() and not work(folder).exists():
+        raise ForecastError(f"{folder} is not empty and holds no forecast: name another folder.")
+
+
+def work(folder: Path) -> Path:
+    """Where the state of a training is kept until it is done."""
+    return folder.with_name(f"{folder.name}.work")
+
+
 def load(folder: Path = SHIPPED) -> Forecast:
     """What ``write`` wrote. Raises ForecastError."""
     from safetensors import SafetensorError

@@ -69,7 +69,9 @@ def evaluate(
     both = test.take(known[test.data.task]), calibrate.take(known[calibrate.data.task])
     held = [task for task in data.tasks if test.data.of(task).any()]
     tasks = {POOLED: scope(*both, forecast.card.alpha, draws)}
-    tasks |= {task: scope(_of(test, task), _of(calibrate, task), forecast.card.alpha, draws) for task in held if task in seen}
+    for task in (task for task in held if task in seen):
+        progress(f"judging on those of {task}")
+        tasks[task] = scope(_of(test, task), _of(calibrate, task), forecast.card.alpha, draws)
     judges = {task: forecast for task in held if task not in seen} | {one.card.without: one for one in unseen if one.card.without in held}
     elsewhere = {task: [_asked(_of(of, task), other) for of in (test, calibrate)] for task, other in judges.items()}
     passed = bool(tasks[POOLED]["gate"]["passed"])

@@ -1,5 +1,6 @@
 """From recorded episodes to the table that a forecast is learnt from; what cannot be used is left out and counted, or refused."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from engine.forecast.streaming import ages
 from engine.signals.nominal import Nominal
 from engine.types import FAILURES, HORIZONS, SIGNALS
 
-TELL_EVERY = 100  #: sessions
+TELL_EVERY = 2.0  #: s between two lines of progress
 TRUTH_LATE = 50_000_000  #: ns, at most, from an inference to the simulator's own figures noted with it
 EMPTY = "Without an inference before its end"
 BLIND = "Without a valid signal"
@@ -24,6 +25,7 @@ FAILED = "Not played to its end"
 AGAIN = "The same seed again"
 COPY = "The same signals under another seed"
 RARE = "Of a failure that came fewer than {} times"
+TORN = "Its line was cut off"
 
 Tell = Callable[[str], None]
 
@@ -37,15 +39,18 @@ class Report(msgspec.Struct, kw_only=True):
     left_out: dict[str, int] = msgspec.field(default_factory=dict)  #: episodes, by the reason
 
 
-def gather(paths: Sequence[Path], progress: Tell) -> tuple[Dataset, Report]:
-    """All episodes of folders of collections and of packed files, fit to be learnt from. Raises ForecastError."""
+def gather(paths: Sequence[Path], progress: Tell, *, fit: bool = True) -> tuple[Dataset, Report]:
+    """All episodes of folders of collections and of packed files; with ``fit`` those that can be learnt from. Raises ForecastError.
+
+    ``fit`` refuses where too few fail, which another collection may still mend.
+    """
     left_out: Counter[str] = Counter()
     packed = [path for path in paths if path.suffix == ".npz"]
     folders = [path for path in paths if path.suffix != ".npz"]
     parts = [load(path) for path in packed]
     if folders or not paths:
         parts.append(from_collections(folders, left_out, progress))
-    data = _fit(merged(parts), left_out)
+    data = _fit(merged(parts), left_out) if fit else merged(parts)
     told = Counter(zip(data.task.tolist(), data.failure.tolist(), strict=True))
     return data, Report(
         episodes=data.episodes,
@@ -88,19 +93,26 @@ def from_collections(folders: Sequence[Path], left_out: Counter[str], progress: 
 
     ``left_out`` counts, by reason, the sessions that are still being written or not sound, and seeds that come again.
     """
-    from engine.collect.collection import SESSIONS, collections, outcomes
+    from engine.collect.collection import SESSIONS, collections, outcomes, torn
     from engine.collect.plan import CollectError
     from engine.collect.soundness import VERSION, looked_at
 
     try:
-        lines = [(one / SESSIONS / line.session, line) for folder in folders for one in collections(folder) for line in outcomes(one)]
+        found_in = [one for folder in folders for one in collections(folder)]
+        lines = [(one / SESSIONS / line.session, line) for one in found_in for line in outcomes(one)]
     except CollectError as error:
         raise ForecastError(str(error)) from error
+    left_out.update({TORN: cut} if (cut := sum(torn(one) for one in found_in)) else {})
     if not lines:
-        raise ForecastError(f"There is no collection in {' or '.join(map(str, folders)) or 'no folder'}{_because(Counter())}.")
+        where = " or ".join(map(str, folders)) or "no folder"
+        raise ForecastError(f"No episode in {where} is finished: go on with the same `sawhorse collect` command and --resume.")
     taken: dict[tuple[str, int], dict[str, Any]] = {}
     contents: set[str] = set()
+    told = time.monotonic()
     for count, (path, line) in enumerate(lines, 1):
+        if time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            progress(f"{count} of {len(lines)} sessions")
         key = f"{line.plan.robot}/{line.plan.task}", line.plan.seed
         if line.error or not line.session:
             left_out[FAILED] += 1
@@ -122,8 +134,6 @@ def from_collections(folders: Sequence[Path], left_out: Counter[str], progress: 
             left_out[why] += 1
             continue
         taken[key] = columns
-        if count % TELL_EVERY == 0:
-            progress(f"{count} of {len(lines)} sessions")
     if not taken:
         raise ForecastError(f"There is no episode to learn from{_because(left_out)}.")
     return _together(taken)

@@ -1,5 +1,6 @@
 """Fits the forecast: the same network by likelihood and by focal loss, on whole episodes; then temperature, thresholds and the card."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ BATCH = 64  #: sequences
 RATE, DECAY, CLIP = 2e-3, 3e-2, 1.0
 WARM_UP = 0.05  #: of the steps
 DROPPED = 0.3  #: of the memory's units, where they are read
+TELL_EVERY = 5.0  #: s between two lines of progress, at most
 LOOK_EVERY = 100  #: steps between two looks at the episodes that choose when to stop
 CHOOSING = 0.15  #: of the training part: not fitted to, but looked at to keep the best step
 LOSSES = {"likelihood": 0.0, "focal": FOCUS}
@@ -58,10 +60,9 @@ def train(
     ``without`` leaves one task out of everything but the test. Until it is done the folder ``out`` + ".work" holds the state of the
     training; with ``resume`` it goes on from there to the very same result, as long as data and settings are the same.
     """
-    if not out.name or (out.exists() and not out.is_dir()):
-        raise ForecastError(f"{out} cannot hold a forecast: name a folder of its own, or one that is not there yet.")
+    card.check(out)
     parts = apart(data, without)
-    work = Work(out.with_name(f"{out.name}.work"), {"data": data.hash, "steps": steps, "seed": seed, "without": without}, resume)
+    work = Work(card.work(out), {"data": data.hash, "steps": steps, "seed": seed, "without": without}, resume)
     told_by = {name: [fit(parts, name, seed + n, steps, torch.device(device), work, progress) for n in range(MEMBERS)] for name in LOSSES}
     fitted = {name: streaming.stacked(members) for name, members in told_by.items()}
     figures = {name: judged(parts, weights) for name, weights in fitted.items()}
@@ -117,7 +118,7 @@ def fit(parts: Parts, name: str, seed: int, steps: int, device: torch.device, wo
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=DECAY)
     of = f"{name} {seed}"
     start, least, best = work.read(of, network, optimizer)
-    focus = LOSSES[name]
+    focus, told = LOSSES[name], time.monotonic()
     for step in range(start, steps):
         rng = np.random.default_rng([seed, 5, step])
         batch = material.varied(BATCH, rng)
@@ -133,7 +134,11 @@ def fit(parts: Parts, name: str, seed: int, steps: int, device: torch.device, wo
             if now < least:
                 least, best = now, {key: value.detach().clone() for key, value in network.state_dict().items()}
             work.write(of, step + 1, least, best, network, optimizer)
+            told = time.monotonic()
             progress(f"{of}, {step + 1}/{steps}: loss {now:.4f}, best {least:.4f}")
+        elif time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            progress(f"{of}, {step + 1}/{steps}")
     return {key: value.detach().cpu().numpy().copy() for key, value in best.items()}
 
 

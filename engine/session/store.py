@@ -11,6 +11,7 @@ from engine.session.reader import Session
 from engine.session.repair import INTERRUPTED, uncommitted_ticks
 from engine.session.verify import Report
 
+FAILURES = ("failure", "fault")  #: kinds of event: what went wrong with the work, and with program, sensors and disk
 BINNED = ".deleted-"  #: before the name of a session that is deleted and can still be brought back
 
 
@@ -25,7 +26,7 @@ class Summary(Report, kw_only=True):
     placeholder: bool = False
     length_s: float = 0.0
     stops: int = 0
-    failures: int = 0  #: of the program, a sensor or a disk, as its events tell
+    failures: int = 0  #: of the work, the program, a sensor or a disk, as its events tell
     bytes: int = 0
     cameras: int = 0
     events: int = 0
@@ -47,7 +48,7 @@ def summary(path: Path) -> Summary:
         found.inferences = session.inferences
         found.bytes, found.fault, found.cameras = commit.bytes, commit.fault, len(session.cameras)
         found.events = commit.rows("events/seq")
-        found.failures = int((session.rows("events/kind") == "fault").sum()) if found.events else 0
+        found.failures = sum(kind in FAILURES for kind in session.rows("events/kind")) if found.events else 0
         found.recording = not commit.closed and held(path)
         found.exit_reason = commit.exit_reason or ("" if found.recording else INTERRUPTED)
         found.lost = commit.lost + (0 if found.recording else uncommitted_ticks(session))
@@ -81,6 +82,8 @@ def find(root: Path, name: str) -> Path:
         if not (given / "commit.json").exists():
             raise SessionError(f"{given} is not a session: it has no commit.json.")
         return given
+    if "/" in name:
+        raise SessionError(f"{given} {'is a file, and no session' if given.exists() else 'does not exist'}: name a session's folder.")
     known = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")) if root.is_dir() else []
     if name == "last" and known:
         return root / known[-1]
@@ -89,6 +92,8 @@ def find(root: Path, name: str) -> Path:
         return root / matches[0]
     if matches:
         raise SessionError(f"{name!r} means {len(matches)} sessions: {', '.join(matches[:5])}. Give more of the name.")
+    if given.is_file():
+        raise SessionError(f"{given} is a file, and no session: name a session's folder.")
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
     hint = f"did you mean {near[0]}?" if near else "`sawhorse sessions list` shows what there is."
     raise SessionError(f"There is no session {name!r} under {root}: {hint}")

@@ -26,6 +26,7 @@ CONDITIONS: dict[str, str] = {
     "forecast": "forecast",
     "all": "all",
 }
+NOTHING = next(iter(CONDITIONS))
 FORESEEING = ("forecast", "all")  #: conditions in which a forecast limits the robot, and that are played anew with another one
 SECONDS = 40.0  #: that an episode may take from the go on, twice what it takes untouched: being asked costs time before it costs success
 
@@ -33,10 +34,18 @@ SECONDS = 40.0  #: that an episode may take from the go on, twice what it takes 
 REMEDIES = (*(f"on_{failure}" for failure in FAILURES), "forecast_persistence", "forecast_release", "forecast_cooldown")
 
 
-def plans(tasks: Sequence[str], seeds: int, seed: int, policy: str, limits: Limits, version: str) -> list[Plan]:
-    """Every condition on the same seeds of every task ("robot/task"), all conditions of one seed after each other.
+def plans(
+    tasks: Sequence[str],
+    seeds: int,
+    seed: int,
+    policy: str,
+    limits: Limits,
+    version: str,
+    conditions: Sequence[str] = tuple(CONDITIONS),
+) -> list[Plan]:
+    """The conditions on the same seeds of every task ("robot/task"), all conditions of one seed after each other.
 
-    ``limits`` holds the remedies; ``version`` is the forecast's.
+    ``limits`` holds the remedies; ``version`` is the forecast's. What the others are held against is always among the conditions.
     """
     return [
         Plan(
@@ -53,6 +62,7 @@ def plans(tasks: Sequence[str], seeds: int, seed: int, policy: str, limits: Limi
         for robot, task in (name.split("/") for name in tasks)
         for i in range(seeds)
         for condition, judge in CONDITIONS.items()
+        if condition in (NOTHING, *conditions)
     ]
 
 

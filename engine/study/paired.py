@@ -10,10 +10,8 @@ from engine.collect.together import key
 from engine.policy.intervals import wilson
 from engine.study.chance import mean_and_interval, paired_shares, rate_and_interval
 from engine.study.helping import ANSWER, BORNE
-from engine.study.interventions import CONDITIONS, FORESEEING, SECONDS
+from engine.study.interventions import CONDITIONS, FORESEEING, NOTHING, SECONDS
 from engine.types import FAILURES
-
-NOTHING = next(iter(CONDITIONS))
 
 Tree = dict[str, Any]
 
@@ -77,10 +75,11 @@ def report(outcomes: Sequence[Outcome]) -> Tree:
 
 
 def _task(played: Sequence[Outcome]) -> Tree:
-    by_condition = {name: {one.plan.seed: one for one in played if condition(one) == name} for name in CONDITIONS}
-    seeds = sorted(set.intersection(*(set(found) for found in by_condition.values())))
+    tried = {condition(one) for one in played}
+    by_condition = {name: {one.plan.seed: one for one in played if condition(one) == name} for name in CONDITIONS if name in tried}
+    seeds = sorted(set.intersection(*(set(found) for found in by_condition.values()))) if NOTHING in by_condition else []
     rows = {name: [found[seed] for seed in seeds] for name, found in by_condition.items()}
-    without = rows[NOTHING]
+    without = rows.get(NOTHING, [])
     return {
         "seeds": len(seeds),
         "disturbed": sum(bool(one.disturbances) for one in without),

@@ -1,10 +1,13 @@
 """A collection on disk: its shards, going on with it, and what is refused."""
 
+import itertools
 import json
 import signal
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -15,6 +18,7 @@ from engine.collect import collection
 from engine.collect.collection import Collection, Snapshot
 from engine.collect.episode import settings_of
 from engine.collect.plan import CollectError, Outcome, Plan, Told
+from engine.collect.play import _Table
 from engine.session.verify import verify
 from engine.unix_signals import interrupting
 
@@ -166,6 +170,57 @@ def test_an_interrupt_keeps_what_is_finished_and_the_same_command_goes_on(tmp_pa
     for outcome in both:
         report = verify(out / "sessions" / outcome.session)
         assert (report.ok, report.ticks, report.inferences) == (True, outcome.ticks, outcome.inferences)
+
+
+def test_what_was_made_for_no_episode_goes_with_an_interrupt_or_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there").mkdir()
+    for error, code in ((KeyboardInterrupt(), 130), (CollectError("no such device"), 3)):
+        monkeypatch.setattr(Collection, "missing", property(Mock(side_effect=error)))
+        for name in ("there", "new"):
+            result = run(tmp_path / name)
+            assert result.exit_code == code
+            assert "what is finished is in" not in result.stderr
+        assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+def test_a_folder_that_cannot_be_gone_on_with_is_refused_before_anything_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    with Collection(out, made_with(seed=1_000_000), resume=False):
+        pass
+    monkeypatch.setattr("console.commands.collect._collect", Mock(side_effect=AssertionError))
+    assert "is not empty: name another folder, or say --resume." in run(out).stderr
+    result = run(out, "--resume", "--seed", "7")
+    assert (result.exit_code, result.stderr) == (
+        3,
+        f"sawhorse: {out} cannot be gone on with: seed is 1000000 there and 7 here; give it the same, or name another folder.\n",
+    )
+
+
+def test_a_place_that_is_no_collection_is_told_what_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Collection(out, made_with(), resume=False):
+        pass
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine").touch()
+    for path, words in (
+        (out / "sessions", f"name the collection, {out}"),
+        (tmp_path / "other", "holds no collection: name a folder that"),
+        (tmp_path / "other" / "mine", "is a file"),
+        (tmp_path / "none", "make one with `sawhorse collect"),
+    ):
+        with pytest.raises(CollectError, match=words):
+            collection.collections(path)
+
+
+def test_the_first_episodes_end_is_foretold_at_the_pace_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    table = object.__new__(_Table)
+    table._progress, table._playing = told.append, {0: FIRST, 1: FIRST}
+    monkeypatch.setattr(time, "monotonic", itertools.count().__next__)  # a second each turn
+    for turn in range(12):
+        table._tell(turn)
+    left = (FIRST.go_s + FIRST.limit_s) / 0.16 * 2 - 9
+    assert told == ["episodes under way: 2", f"episodes under way: 2; the first is over within about {left:.0f} s"]
 
 
 @pytest.mark.parametrize("command", ["verify", "pack"])

@@ -24,6 +24,7 @@ from engine.forecast.dataset import part_of
 from engine.session.commit import COMMIT
 from engine.session.lock import hold
 from engine.session.recorder import Recorder
+from engine.session.store import summary
 from engine.types import Event
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "session"))
@@ -178,8 +179,12 @@ def test_a_folder_of_collections_is_one_data_set(whole: Path, data: Path) -> Non
     linked(whole, data.parent / "again")
     found = report(data.parent)
     assert found.collections == 2
-    assert any(problem.startswith("The same episode several times: 3 seeds: so101-sim/lift 0, 2 times") for problem in found.problems)
-    assert any(problem.startswith("The same signals under several names: 3 groups") for problem in found.problems)
+    where = f"{data.parent / 'again'}, {data}"
+    assert any(
+        problem.startswith(f"The same episode several times: 3 seeds: so101-sim/lift 0, 2 times: {where}; ") for problem in found.problems
+    )
+    copies = f"{session(data.parent / 'again', 0)} and {session(data, 0)}"
+    assert any(problem.startswith(f"The same signals under several names: 3 groups: {copies}") for problem in found.problems)
 
 
 # --- sessions ---
@@ -321,7 +326,7 @@ def test_a_copy_under_another_seed_is_found_by_its_contents(data: Path) -> None:
     problems = report(data).problems
     assert any("its seed is 2, the line says 4" in problem for problem in problems)
     assert any(
-        problem.startswith("The same signals under several names: 1 group: so101-sim-lift-00000002 and so101-sim-lift-00000004")
+        problem.startswith(f"The same signals under several names: 1 group: {session(data, 2)} and {session(data, 4)}")
         for problem in problems
     )
 
@@ -412,7 +417,32 @@ def test_what_cannot_be_read_ends_in_one_sentence(data: Path) -> None:
     assert "Line 1 of" in told
 
 
-def test_a_last_line_that_was_cut_off_leaves_a_session_without_a_line(data: Path) -> None:
+def test_a_last_line_that_was_cut_off_is_told_and_leaves_a_session_without_a_line(data: Path) -> None:
     content = (data / EPISODES).read_bytes()
     (data / EPISODES).write_bytes(content[:-30])
-    assert only(data).startswith("A session that no line names: 1 session")
+    stray, cut = report(data).problems
+    assert stray.startswith("A session that no line names: 1 session")
+    assert cut == f"The last line of {data / EPISODES} is cut off: --resume plays its episode anew."
+
+
+def test_a_killed_collection_without_a_finished_episode_names_no_signal(tmp_path: Path) -> None:
+    out = collected(tmp_path / "out")
+    Recorder(out / SESSIONS, material.header("so101-sim-lift-00000009"), at_close=True).close("")
+    reseal(out / SESSIONS / "so101-sim-lift-00000009", closed=False)
+    code, told = invoked(str(out))
+    assert code == 1
+    assert f"{out}: 1 collection, 0 episodes (0 could not be played), 1 session, 0 of them sound" in told
+    assert "missing values" not in told
+    assert json.loads(invoked(str(out), "--json")[1])["signals"] == []
+
+
+def test_a_collection_without_an_episode_is_told_to_go_on(tmp_path: Path) -> None:
+    out = collected(tmp_path / "out")
+    assert invoked(str(out)) == (
+        3,
+        f"sawhorse: No episode in {out} is finished: go on with the same `sawhorse collect` command and --resume.\n",
+    )
+
+
+def test_the_list_counts_what_failed_in_the_work(whole: Path) -> None:
+    assert [summary(session(whole, seed)).failures for seed in range(3)] == [0, 1, 0]

@@ -216,17 +216,38 @@ def test_the_command_tells_programs_and_ends_with_the_verdict(data: Dataset, fol
         (["evaluate", "forecast", "{made}", "--data", "{data}", "--unseen", "table/lft"], 2, "did you mean 'table/lift'?"),
         (["train", "forecast", "{nowhere}", "--data", "{data}", "--without", "saw"], 2, "The data have no task 'saw'"),
         (["train", "forecast", "{nowhere}", "--device", "gpu"], 2, "use cpu, cuda or cuda:N"),
+        (["train", "forecast", "{here}"], 3, "is not empty and holds no forecast: name another folder."),
         (["sessions", "pack", "{nowhere}", "{nowhere}.txt"], 2, "ends in .npz"),
         (["sessions", "pack", "{nowhere}", "{nowhere}.npz"], 3, "collect"),
     ],
 )
 def test_bad_input_gets_one_sentence(arguments: list[str], code: int, words: str, data: Dataset, folder: Path, tmp_path: Path) -> None:
     save(tmp_path / "data.npz", data)
-    places = {"nowhere": tmp_path / "nowhere", "made": folder, "data": tmp_path / "data.npz"}
+    places = {"here": tmp_path, "nowhere": tmp_path / "nowhere", "made": folder, "data": tmp_path / "data.npz"}
     result = CliRunner().invoke(main, [one.format(**places) for one in arguments])
     assert result.exit_code == code, result.output
     assert words in result.output
-    assert len(result.output.strip().splitlines()) == 1
+    assert len([line for line in result.output.splitlines() if not line.startswith("  ")]) == 1
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_interrupted_training_says_what_is_kept(kept: bool, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path / "data.npz", data)
+    out, work = tmp_path / "made", tmp_path / "made.work"
+
+    def interrupted(*arguments: object, **more: object) -> None:
+        work.mkdir()
+        if kept:
+            (work / "likelihood 0.safetensors").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train", interrupted)
+    result = CliRunner().invoke(main, ["train", "forecast", str(out), "--data", str(tmp_path / "data.npz")])
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[0] == "  loading the data"
+    told = f"what is learned so far is in {work}," if kept else "nothing is learned yet, and nothing is kept."
+    assert f"sawhorse: interrupted; {told}" in result.stderr
+    assert work.exists() == kept
 
 
 def test_training_in_the_folder_one_is_in_enters_the_verdict_into_the_card(

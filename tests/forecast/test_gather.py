@@ -9,7 +9,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from console.cli import main
 from engine.collect.collection import EPISODES, SESSIONS, SNAPSHOT, Collection, outcomes, snapshot
 from engine.collect.plan import Outcome, Plan, Told
 from engine.forecast import dataset, gather
@@ -230,6 +232,25 @@ def test_too_few_failures_failures_alone_and_dead_signals_are_refused(made: Path
     dataset.save(tmp_path / "dead.npz", dead)
     with pytest.raises(ForecastError, match="No signal of any inference is valid"):
         gather.gather([tmp_path / "dead.npz"], quiet)
+
+
+def test_too_few_failures_are_packed_for_others_to_be_added(made: Path, ticks: list[Tick], policy_hash: str, tmp_path: Path):
+    few = collected(tmp_path / "few", {30: Way(), 31: Way(0.7)}, ticks, policy_hash)
+    with (few / EPISODES).open("ab") as file:
+        file.write(b'{"plan":')  # as a kill leaves it
+    result = CliRunner().invoke(main, ["sessions", "pack", str(few), str(tmp_path / "few.npz")])
+    assert result.exit_code == 0, result.output
+    assert "Packed 2 episodes" in result.output
+    assert "Left out: its line was cut off: 1." in result.output
+    data, _ = gather.gather([made, tmp_path / "few.npz"], quiet)
+    assert set(data.seed.tolist()) > {30, 31}
+
+
+def test_whoever_waits_is_told_of_sessions_that_are_left_out_too(made: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gather, "TELL_EVERY", 0.0)
+    told: list[str] = []
+    gather.gather([made, made], told.append)
+    assert "16 of 16 sessions" in told
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path):

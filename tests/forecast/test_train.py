@@ -73,6 +73,14 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(data: Dataset, tmp_
 
 
 @pytest.mark.usefixtures("small")
+def test_a_training_tells_of_itself_between_two_looks(data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(train, "TELL_EVERY", 0.0)
+    told: list[str] = []
+    train.train(data.take(np.arange(60)), tmp_path / "made", steps=2, progress=told.append)
+    assert told[0] == "likelihood 0, 1/2"
+
+
+@pytest.mark.usefixtures("small")
 def test_a_place_where_nothing_can_be_written_is_told(data: Dataset, tmp_path: Path):
     few = data.take(np.arange(60))
     (tmp_path / "file").touch()

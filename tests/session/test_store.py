@@ -51,6 +51,18 @@ def test_an_unknown_or_ambiguous_name_is_one_sentence(store):
         find(store, "20260101-120000-abdc")
 
 
+def test_a_path_is_told_as_a_path(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    for name, words in (
+        ("notes.txt", "notes.txt is a file"),
+        (str(tmp_path / "notes.txt"), "is a file"),
+        ("nowhere/one", "nowhere/one does not exist"),
+    ):
+        with pytest.raises(SessionError, match=words):
+            find(store, name)
+
+
 def test_only_a_session_that_nobody_records_is_removed(store):
     with pytest.raises(SessionError, match="is being recorded"):
         remove(store / "20260103-090000-0c41")

@@ -29,7 +29,7 @@ from engine.stop import StopPage
 from engine.study import crew, helping, interventions
 from engine.study.helping import ANSWER, BORNE, Answer, Attending, Helper, Tally, answered
 from engine.study.interventions import CONDITIONS, plans
-from engine.study.paired import lines, report
+from engine.study.paired import condition, lines, report
 from engine.types import LAYERS, Decision, Inference, Intervention
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "forecast"))
@@ -190,8 +190,8 @@ def named(found: list[Outcome], condition: str, **changes: object) -> list[Outco
 def test_every_condition_is_played_on_the_same_seeds() -> None:
     drawn = plans(("pickplace/pickplace", "so101-sim/lift"), 3, 100, "compact", Limits(), "ab12")
     assert len({msgspec.json.encode(plan) for plan in drawn}) == len(drawn) == 2 * 3 * len(CONDITIONS)
-    for condition, judge in CONDITIONS.items():
-        of = [plan for plan in drawn if plan.tag.startswith(condition)]
+    for name, judge in CONDITIONS.items():
+        of = [plan for plan in drawn if plan.tag.startswith(name)]
         assert [plan.seed for plan in of] == [100, 101, 102] * 2
         assert {plan.judged_by for plan in of} == {judge}
 
@@ -199,6 +199,14 @@ def test_every_condition_is_played_on_the_same_seeds() -> None:
 def test_another_forecast_is_played_anew_and_what_it_does_not_concern_is_not() -> None:
     one, other = (plans(("so101-sim/lift",), 1, 0, "compact", Limits(), version) for version in ("ab12", "cd34"))
     assert {plan.judged_by for plan, again in zip(one, other, strict=True) if plan != again} == {"forecast", "all"}
+
+
+def test_of_the_conditions_some_may_be_tried_but_what_they_are_held_against_always_is() -> None:
+    some = plans((TASK,), 2, 0, "compact", Limits(), "ab12", ("forecast",))
+    assert [plan.judged_by for plan in some] == ["none", "forecast"] * 2
+    found = [one for one in everywhere(1, success_s=5.0) if condition(one) in ("nothing", "forecast")]
+    of_task = report(found)["tasks"][TASK]
+    assert (of_task["seeds"], list(of_task["conditions"])) == (1, ["nothing", "forecast"])
 
 
 def test_differences_are_taken_seed_by_seed() -> None:
