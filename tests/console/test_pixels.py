@@ -9,6 +9,7 @@ import signal
 import struct
 import termios
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
@@ -321,11 +322,18 @@ class Sixelled(Terminal):
 
     ATTRIBUTES, CELL = SIXEL, CELLS
 
+    _fed = 0  #: bytes of the output that are on the screen
+
+    @cached_property
+    def _shown(self) -> Sixels:
+        return Sixels((8, 16))
+
     def screen(self) -> Sixels:
-        """What it shows of them."""
-        shown = Sixels((8, 16))
-        shown.feed(self.output[: self.output.rfind(b"\x1b") + 1].decode())
-        return shown
+        """What it shows of them, up to the last sequence that has begun."""
+        *_, last = [match.start() for match in re.finditer(rb"\x1b[^\\]", self.output[self._fed :])] or [0]
+        self._shown.feed(self.output[self._fed : self._fed + last].decode())
+        self._fed += last
+        return self._shown
 
     def comes_to_hold(self, cells: int, key: bytes = b"", seconds: float = 5 * PICTURES_AFTER) -> bool:
         """Whether so many cells hold pixels in the end; the screen may write over some of them once more. ``key`` is typed each time."""
