@@ -109,7 +109,6 @@ def test_an_engine_that_cannot_run_is_an_error_with_its_own_sentence(
 def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.policy.contest.ROUNDS_MIN", 1)
     monkeypatch.setattr("engine.policy.contest.OURS", 1)
-    monkeypatch.setattr("engine.policy.roofline.TRIES", 2)
     monkeypatch.setattr(ensemble, "WHOLE", 1)
     monkeypatch.setattr(ensemble, "EXPOSURES", 1)
     chosen = {"model": "compact", "device": "cpu", "members": 2, "perturbations": 1}
@@ -122,7 +121,7 @@ def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkey
     assert weights.ratio is not None
     assert weights.ratio > 1.5
     share = next(one for name, one in found.items() if name.startswith("share of the roofline"))
-    assert share.value > 0
+    assert 0 < share.value < 130
     assert {"arithmetic of 2 × (1 + 1), at least", "weights read for 2 × (1 + 1), at least", "a large copy, measured"} <= found.keys()
 
 
