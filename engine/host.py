@@ -139,11 +139,10 @@ def foresight_loader(settings: Settings) -> Callable[[PolicyInfo], Foresight]:
 
 def _unlike_collected(settings: Settings) -> str:
     """The settings in which a run differs from the episodes that forecasts are learnt and judged on; "" if in none."""
-    dtype, perturbed = devices.usual(settings.device)
-    given = settings.ensemble
+    dtype, perturbed = devices.precision(settings.device, settings.ensemble.dtype, settings.ensemble.perturbed)
     here: dict[str, dict[str, Any]] = {
         "camera": {"pixels": settings.camera.pixels, "hz": settings.camera.hz},
-        "ensemble": {"dtype": given.dtype or dtype, "perturbed": perturbed if given.perturbed is None else given.perturbed},
+        "ensemble": {"dtype": dtype, "perturbed": perturbed},
     }
     return ", ".join(
         f"{section}.{name} = {value}, not {SEEN[section][name]}"

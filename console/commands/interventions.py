@@ -12,7 +12,6 @@ from engine.exits import FAULT, INTERRUPTED, NOT_CONNECTED, USAGE
 from engine.unix_signals import interrupting
 
 TASKS = ("pickplace/pickplace", "so101-sim/reach")
-CONDITIONS = ("nothing", "published", "uncertainty", "forecast", "all")
 
 
 @click.command("interventions")
@@ -21,9 +20,8 @@ CONDITIONS = ("nothing", "published", "uncertainty", "forecast", "all")
     "--condition",
     "conditions",
     multiple=True,
-    type=click.Choice(CONDITIONS),
-    default=CONDITIONS,
-    help="May be repeated; without it all of them.",
+    metavar="NAME",
+    help="nothing, published, uncertainty, forecast or all (of them at once). May be repeated; without it every one.",
 )
 @click.option("--seeds", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Of every task, unseen by any training.")
 @click.option("--seed", type=SEED, default=900_000, show_default=True, help="The first of them.")
@@ -74,10 +72,15 @@ def interventions(
     for task in tasks:
         if task not in known:
             fail(f"Unknown task {task!r}: {nearest(task, known)}", USAGE)
+    for condition in conditions:
+        if condition not in study.CONDITIONS:
+            fail(f"Unknown condition {condition!r}: {nearest(condition, list(study.CONDITIONS))}", USAGE)
     settings = settings_from(config, policy=policy, device=device)
     try:
         foreseen = card.load(card.SHIPPED if forecast == "shipped" else Path(forecast))
-        plans = study.plans(tasks, seeds, seed, policy, settings.limits, study.version(foreseen.card), conditions)
+        plans = study.plans(
+            tasks, seeds, seed, policy, settings.limits, study.version(foreseen.card), conditions or tuple(study.CONDITIONS)
+        )
         with interrupting():
             found = study.outcomes(
                 plans, device=device, workers=workers, side_by_side=side_by_side, forecast=forecast, out=out, tell=progress

@@ -12,9 +12,10 @@ def is_name(device: str) -> bool:
     return fullmatch("cpu|cuda(:(0|[1-9][0-9]?))?", device) is not None
 
 
-def usual(device: str) -> tuple[str, int]:
-    """The number format and the perturbed passes an inference that an ensemble has there where nothing else is set."""
-    return ("bfloat16", 3) if device.startswith("cuda") else ("float32", 1)
+def precision(device: str, dtype: str = "", perturbed: int | None = None) -> tuple[str, int]:
+    """The number format and the perturbed passes an inference that an ensemble has there; "" and None are the device's usual ones."""
+    usual = ("bfloat16", 3) if device.startswith("cuda") else ("float32", 1)
+    return dtype or usual[0], usual[1] if perturbed is None else perturbed
 
 
 def check(device: str) -> None:

@@ -30,8 +30,8 @@ class Options:
 
     members: tuple[str, ...] = ()  #: beside the first: folders, hub ids, or safetensors files of action experts
     samples: int | None = None  #: noise samples a member, for a checkpoint that brings no noise bank
-    dtype: str = ""  #: "float32" or "bfloat16"; "" is ``devices.usual``
-    perturbed: int | None = None  #: perturbed passes an inference; None is ``devices.usual``
+    dtype: str = ""  #: "float32" or "bfloat16"; "" is that of ``devices.precision``
+    perturbed: int | None = None  #: perturbed passes an inference; None is those of ``devices.precision``
     mapping: Mapping[str, Any] | None = None  #: in place of the checkpoint's own
 
 
@@ -75,11 +75,11 @@ def load(
         policies.append(building.member(path, policies[0]))
     _check_different([folder / checkpoint.MODEL, *paths], policies)
     kept = _statistics(base, options, policies[0])
-    dtype, perturbed = devices.usual(device)
+    dtype, perturbed = devices.precision(device, options.dtype, options.perturbed)
     sights = _heads(base, policies[0])
     manifest = base.manifest or Manifest()
     sight = smoothing.read(folder, manifest, sights)
-    members = _placed(policies, DTYPES[options.dtype or dtype], torch.device(device), progress)
+    members = _placed(policies, DTYPES[dtype], torch.device(device), progress)
     info = PolicyInfo(
         name=manifest.name or folder.name,
         action_space=base.table.action_space,
@@ -102,7 +102,7 @@ def load(
         base.table,
         manifest.instruction,
         joint_limits,
-        perturbed if options.perturbed is None else options.perturbed,
+        perturbed,
         lambda number: _one(folder, config, paths, number),
         sight,
     )

@@ -82,8 +82,6 @@ def find(root: Path, name: str) -> Path:
         if not (given / "commit.json").exists():
             raise SessionError(f"{given} is not a session: it has no commit.json.")
         return given
-    if "/" in name:
-        raise SessionError(f"{given} {'is a file, and no session' if given.exists() else 'does not exist'}: name a session's folder.")
     known = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")) if root.is_dir() else []
     if name == "last" and known:
         return root / known[-1]
@@ -92,8 +90,8 @@ def find(root: Path, name: str) -> Path:
         return root / matches[0]
     if matches:
         raise SessionError(f"{name!r} means {len(matches)} sessions: {', '.join(matches[:5])}. Give more of the name.")
-    if given.is_file():
-        raise SessionError(f"{given} is a file, and no session: name a session's folder.")
+    if "/" in name or given.is_file():
+        raise SessionError(f"{given} {'is a file, and no session' if given.exists() else 'does not exist'}: name a session's folder.")
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
     hint = f"did you mean {near[0]}?" if near else "`sawhorse sessions list` shows what there is."
     raise SessionError(f"There is no session {name!r} under {root}: {hint}")

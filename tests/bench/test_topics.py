@@ -139,7 +139,6 @@ def test_a_side_that_ends_by_itself_is_an_error(settings: Settings) -> None:
 def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.policy.contest.ROUNDS_MIN", 1)
     monkeypatch.setattr("engine.policy.contest.OURS", 1)
-    monkeypatch.setattr("engine.policy.roofline.TRIES", 2)
     monkeypatch.setattr(ensemble, "WHOLE", 1)
     monkeypatch.setattr(ensemble, "EXPOSURES", 1)
     chosen = {"model": "compact", "device": "cpu", "members": 2, "perturbations": 1}
@@ -152,7 +151,7 @@ def test_the_ensemble_is_raced_on_the_shipped_weights(settings: Settings, monkey
     assert weights.ratio is not None
     assert weights.ratio > 1.5
     share = next(one for name, one in found.items() if name.startswith("share of the roofline"))
-    assert share.value > 0
+    assert 0 < share.value < 130
     assert {"arithmetic of 2 × (1 + 1), at least", "weights read for 2 × (1 + 1), at least", "a large copy, measured"} <= found.keys()
 
 
