@@ -1,5 +1,7 @@
-"""The two clocks behind one interface: the machine's, which counts suspend, and simulated time for lock-step runs."""
+"""The two clocks behind one interface: the machine's, which counts suspend, and simulated time for lock-step runs; and who keeps time."""
 
+import os
+import threading
 import time
 from typing import Protocol
 
@@ -25,3 +27,12 @@ class SimulatedClock:
 
     def advance(self, seconds: float) -> None:
         self._now_ns += round(seconds * 1e9)
+
+
+def hurry() -> str:
+    """Let the calling thread go before every ordinary one: on a busy machine that halves the late ticks. Why it may not, "" if it may."""
+    try:
+        os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(1))
+    except (AttributeError, OSError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""

@@ -331,6 +331,9 @@ class Spring(msgspec.Struct, frozen=True, kw_only=True):
     force_max: float  #: N
     torque_max: float  #: N m
     target: Joints = (float("nan"),) * 7  #: rad, joint angles that position servos were last told; NaN where there are none
+    volts: Vec6 = (float("nan"),) * 6  #: V, that such servos measure, the gripper's last; NaN where there are none
+    celsius: Vec6 = (float("nan"),) * 6  #: their temperatures
+    supply: float = float("nan")  #: V, that they are to be fed
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
@@ -628,6 +631,8 @@ class InferenceBrief(msgspec.Struct, frozen=True, kw_only=True):
     forecast: Risks = (float("nan"),) * 16  #: as ``Inference.forecast``, row by row
     forecast_alarm: Alarms = NAN4
     forecast_because: Signals = NAN18
+    due: float = float("nan")  #: actions of its chunk that are due by now; above ``horizon`` it has run out
+    horizon: int = 0  #: actions of its chunk
 
     @property
     def confidence(self) -> float:

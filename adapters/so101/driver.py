@@ -24,7 +24,7 @@ from adapters.so101.figure import Figure, Model
 from adapters.so101.following import PERIOD
 from adapters.so101.motors import MOTORS, Reading
 from adapters.so101.steering import Steering, Told
-from engine.clock import Clock
+from engine.clock import Clock, hurry
 from engine.control.pose import Floats
 from engine.types import F64, Reason
 
@@ -36,6 +36,7 @@ GRIP_TORQUE: Final = (
 SENSED_S: Final = 0.03  #: s, of the low-pass of what the joints feel
 PHASE_S: Final = 0.0015  #: s after a command that a period shall begin
 SHIFT_S: Final = 0.0002  #: s, at most, by which a period is longer or shorter for that
+WRITE_S: Final = 0.003  #: s after the begin of a period that goals go out, however long its reading took less than that
 GOOD: Final = 3  #: readings in a row, after which lost servos are there again
 DAMAGED: Final = 2  #: periods in a row without a sound answer, after which they are lost
 LOOK_S: Final = 0.5  #: s between two looks for a port that is gone
@@ -101,7 +102,6 @@ class Driver:
         self._bus, self._port, self._calibration, self._clock = bus, port, calibration, clock
         self._ahead, self._dry_actions = math.degrees(ahead), dry_actions
         self._checked: Callable[[dict[str, tuple[float, float]], float], dict[str, float]]
-        self._hurry: Callable[[], str]
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
         # the bus thread's own
@@ -123,9 +123,7 @@ class Driver:
             return
         from lerobot.robots.utils import ensure_safe_goal_position
 
-        from engine.loops.control import hurry
-
-        self._hurry, self._checked = hurry, ensure_safe_goal_position
+        self._checked = ensure_safe_goal_position
         try:
             self._bus.connect(self._port, self._calibration)
             self._take()
@@ -192,7 +190,7 @@ class Driver:
     # --- the bus thread ---
 
     def _run(self) -> None:
-        self._hurry()
+        hurry()
         due = time.monotonic()
         while not self._ending.is_set():
             time.sleep(max(0.0, due - time.monotonic()))
@@ -268,6 +266,7 @@ class Driver:
             return
         if steering.softness is not soft:
             self._soften()
+        time.sleep(max(0.0, WRITE_S - (self._clock.now_ns() - reading.t_ns) / 1e9))
         self._bus.write(goals[:5], goals[5])
         self.rests = steering.rests(reading)
         if steering.hit >= 0 and self.stop(1):
@@ -328,7 +327,8 @@ class Driver:
     def _unread(self, error: BusError) -> None:
         self._good, self._bad = 0, self._bad + 1
         self._gone = self._gone or error.kind == "gone"
-        if not self.lost and (error.kind != "corrupt" or self._bad >= DAMAGED):
+        begins = not self.lost and (error.kind != "corrupt" or self._bad >= DAMAGED)
+        if begins or error.kind == "late":  # an answer that comes late seemed to be none before
             self._asleep, self.lost = True, f"{error} {KNOWN[error.kind]}"
 
     def _found_again(self) -> bool:

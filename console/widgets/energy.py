@@ -9,6 +9,7 @@ from console.rows import Row, cut, number, row, wrapped
 from console.stroke import Stroke
 from console.view import View
 from console.widgets.cut import ZONES
+from console.widgets.servos import feed_rows, feed_spans, measured
 from console.widgets.task import task_spans
 from engine.account import CLOSED
 from engine.limits import Limits
@@ -68,6 +69,8 @@ def energy_rows(view: View, width: int, height: int) -> list[Row]:
     s = view.snapshot
     if s is None:
         return [row(("no account yet", "dim"))]
+    if measured(s):
+        return feed_rows(s, width, height)
     if not s.energy.present:
         return [row((line, "dim")) for line in wrapped(NO_TANK, width)][:height]
     rows = [tank_row(view, s, width), share_row(view, s)]
@@ -114,6 +117,8 @@ def work_line(view: View, width: int) -> list[Row]:
     if s is None:
         return [row(("  no account yet", "dim"))]
     if not s.energy.present:
+        if measured(s):  # the instruction has no room: the state tells it
+            return [cut((*feed_spans(s), *task_spans(s)[:-1]), width)]
         return [cut(row(("  no energy tank", "dim"), *task_spans(s)), width)]
     share = s.energy.share
     zone = ZONES.get(Zone(s.saw.zone), "?") if s.saw.zone in Zone else "?"
@@ -139,9 +144,14 @@ class EnergyPanel(Panel):
     def content(self, view: View, width: int, height: int) -> list[Row]:
         return energy_rows(view, width, height)
 
+    def title(self, view: View) -> Row:
+        servos = view.snapshot is not None and measured(view.snapshot)
+        return row(("SERVOS" if servos else self.TITLE, "title"))
+
     def note(self, view: View) -> Row:
         stroke = view.history.stroke
-        return row((f"stroke {stroke.number}", "dim")) if stroke is not None else ()
+        saw = view.snapshot is not None and view.snapshot.saw.present
+        return row((f"stroke {stroke.number}", "dim")) if stroke is not None and saw else ()
 
 
 class WorkLine(Panel):

@@ -32,6 +32,7 @@ def footer_rows(view: View, width: int, scope: Scope, keymap: Keymap) -> list[Ro
         if binding.id not in view.possible or binding.id in _SKIPPED:
             continue
         names, label = GROUPS.get(binding.id, ((binding.id,), binding.label))
+        label = "hold: go" if binding.id == "go" and view.limits.hold_to_run else label
         keys = "/".join(shown(keymap.keys[name][0]) for name in names if keymap.keys[name])
         role = "bad" if binding.id in ("stop", "stop_off") else "key"
         entry: Row = ((keys, role), (f" {label}  ", "dim"))

@@ -7,6 +7,7 @@ from console.panel import Panel
 from console.rows import Row, number, row, wrapped
 from console.view import View
 from console.widgets.layers import score_role
+from console.widgets.servos import approximate, target_rows
 from engine.types import Snapshot
 
 LEGEND = ("The score sets the norm, the norm permits;", "the task asks for no more, and the tank", "lets it come about. The slowest wins.")
@@ -50,17 +51,22 @@ def gains_rows(view: View, width: int, height: int) -> list[Row]:
 
 
 def _servo_rows(view: View, s: Snapshot, width: int, height: int) -> list[Row]:
-    """What servos that follow positions can be limited in: the speed, and nothing of a spring."""
-    d, speed = s.decision, measured_speed(s)
-    rows = [
-        _head(view, width),
-        _link("speed", d.speed_scale, d.speed_limit, speed, "m/s", width, 2),
-        _measured("moves", speed, d.speed_limit, "m/s", width, 2),
-        _holding(s),
-        (),
-        _action(s),
-    ]
-    return rows[:height] if height > 1 else rows[1:2]
+    """What servos that follow positions can be limited in, the spring only approximately, and where they were told to be."""
+    d, now, speed = s.decision, s.spring, measured_speed(s)
+    rows = [_link("speed", d.speed_scale, d.speed_limit, speed, "m/s", width, 2)]
+    if approximate(s):
+        rows = [
+            _link("≈ K", d.impedance_xy, d.stiffness[0], now.stiffness[0], "N/m", width),
+            _link("≈ F", d.force, d.force_limit, now.force_max, "N", width, 1),
+            *rows,
+        ]
+    if height > len(rows):
+        rows.insert(0, _head(view, width))
+    rows += target_rows(s, width, height - len(rows))
+    rows += [_holding(s), _measured("moves", speed, d.speed_limit, "m/s", width, 2)][: max(0, height - len(rows))]
+    if height >= len(rows) + 2:
+        rows += [(), _action(s)]
+    return rows[-height:] if height < 3 else rows[:height]
 
 
 def _action(s: Snapshot) -> Row:
@@ -132,13 +138,14 @@ def _measured(name: str, value: float, limit: float, unit: str, width: int, deci
 
 
 def _holding(s: Snapshot) -> Row:
-    """The ramp after arming, the largest torque of a spring, and whether it holds or stands on its brakes."""
+    """The ramp after arming, the largest torque of a spring, and whether it holds or stands on its brakes, which servos have none of."""
+    brakes = s.command.brakes and s.energy.present
     torque = row(("  M ≤", "dim"), (number(s.decision.torque_limit, 4, 1), "text"), (" N m", "dim")) if s.energy.present else ()
     return row(
         ("ramp", "dim"),
         (number(s.decision.ramp, 5, 2), "text"),
         *torque,
-        ("  BRAKES" if s.command.brakes else "  HOLDS" if s.command.hold else "", "warn"),
+        ("  BRAKES" if brakes else "  HOLDS" if s.command.hold or s.command.brakes else "", "warn"),
     )
 
 
@@ -157,8 +164,8 @@ class GainsPanel(Panel):
         return gains_rows(view, width, height)
 
     def title(self, view: View) -> Row:
-        return row(("SCORE → SPRING → MOTION", "title"))
+        servos = view.snapshot is not None and not view.snapshot.energy.present
+        return row(("SCORE → SERVOS" if servos else "SCORE → SPRING → MOTION", "title"))
 
     def note(self, view: View) -> Row:
-        servos = view.snapshot is not None and not view.snapshot.energy.present
-        return row(("SERVOS", "warn")) if servos else ()
+        return row(("≈ approximate", "warn")) if view.snapshot is not None and approximate(view.snapshot) else ()

@@ -4,14 +4,21 @@ import time
 from typing import ClassVar
 
 from console.panel import Panel
-from console.rows import Row, joined, one_cell_each, row
+from console.rows import Row, joined, one_cell_each, row, width_of
 from console.view import View
 from engine.types import ModelState, Snapshot
+
+FALLBACK = "FALLBACK"
 
 
 def imported(snapshot: Snapshot) -> bool:
     """Whether it comes from a data set of another program, which knows nothing of decisions, limits and forces."""
     return "IMPORTED" in snapshot.run.badges
+
+
+def emulated(snapshot: Snapshot) -> bool:
+    """Whether a program plays the servos of a robot that otherwise is the real one."""
+    return "EMULATED" in snapshot.run.badges
 
 
 def placeholder(snapshot: Snapshot | None) -> str:
@@ -39,34 +46,52 @@ def _control(view: View) -> str:
 
 
 def header_rows(view: View, width: int) -> list[Row]:
-    snapshot = view.snapshot
-    clock = time.strftime("%H:%M:%S", time.localtime(view.wall))
+    """Names to the left, badges to the right. Where both do not fit the clock goes, the gaps, then every name but the robot's."""
+    names, tight = _names(view, width), _badges(view, width, tight=True)
+    for gaps, clock in ((False, True), (False, False), (True, True), (True, False)):
+        right = _badges(view, width, tight=gaps) + _beat(view, clock=clock)
+        if width_of(names) + width_of(right) < width:
+            return [joined(names, right, width)]
+    right = tight + _beat(view, clock=False)
+    robot = row((f" {view.snapshot.run.robot}" if view.snapshot is not None else "", "value"))
+    return [joined(robot if width_of(robot) + width_of(right) < width else (), right, width)]
+
+
+def _names(view: View, width: int) -> Row:
+    """The program, the robot, and what drives it to which task."""
     left: Row = row((" SAWHORSE ", "brand"))
-    if snapshot is not None:
-        run = snapshot.run
+    if view.snapshot is not None:
+        run = view.snapshot.run
         policy = run.policy
-        name = f"{policy.name}×{policy.members}" if policy else "no policy"
-        left += row(("  " + run.robot, "value"), ("" if imported(snapshot) else " sim" if run.simulated else " real", "dim"))
+        real = "" if imported(view.snapshot) or emulated(view.snapshot) else " sim" if run.simulated else " real"
+        left += row(("  " + run.robot, "value"), (real, "dim"))
         if run.task not in ("saw", run.robot):
             left += row((f"  {run.task}", "value"))
-        left += row((f"  {name}", "value"))
+        left += row((f"  {policy.name}×{policy.members}" if policy else "  no policy", "value"))
         if width >= 100:
             left += row((f"  {one_cell_each(run.run)}", "dim"))
-    right: Row = ()
-    if badge := _control(view):
-        right += row((f" {badge} ", "state idle"), " ")
-    if view.link_slow:
-        right += row((" link slow ", "state warn"), " ")
-    if snapshot is not None:
-        for badge in snapshot.run.badges:
-            right += row((f" {badge} ", "state warn"), " ")
-    if fake := placeholder(snapshot):
-        right += row((f" {fake if width >= 100 else fake.split(' ·')[0]} ", "placeholder"), " ")
-    if view.link == "recorded":
-        right += row((" RECORDED ", "state idle"), "  ")
-    beat = f"♥{view.heartbeat % 10}" if view.link == "connected" and snapshot is not None else "  "
-    right += row(("NOT SAFETY-RATED", "unrated"), (f"  {beat}", "good" if view.behind < 1.0 else "bad"), (f"  {clock} ", "dim"))
-    return [joined(left, right, width)]
+    return left
+
+
+def _badges(view: View, width: int, *, tight: bool) -> Row:
+    """What sets the run apart, and that it is not safety-rated; ``tight``: without gaps, and a fallback stands for its placeholder."""
+    badges = list(view.snapshot.run.badges) if view.snapshot is not None else []
+    fake = placeholder(view.snapshot)
+    shown = [(_control(view), "state idle"), ("link slow" if view.link_slow else "", "state warn")]
+    if tight and fake and FALLBACK in badges:
+        badges.remove(FALLBACK)
+        fake = FALLBACK
+    shown += [("·".join(badges), "state warn")] if tight else [(badge, "state warn") for badge in badges]
+    shown += [(fake if width >= 100 else fake.split(" ·")[0], "placeholder"), ("RECORDED" if view.link == "recorded" else "", "state idle")]
+    gap = "" if tight else " "
+    return (*(span for text, role in shown if text for span in row((f" {text} ", role), gap)), ("NOT SAFETY-RATED", "unrated"))
+
+
+def _beat(view: View, *, clock: bool) -> Row:
+    """A heartbeat, and the time."""
+    beat = f"♥{view.heartbeat % 10}" if view.link == "connected" and view.snapshot is not None else "  "
+    time_now = time.strftime("  %H:%M:%S ", time.localtime(view.wall)) if clock else ""
+    return row((f"{'  ' if clock else ' '}{beat}", "good" if view.behind < 1.0 else "bad"), (time_now, "dim"))
 
 
 class Header(Panel):

@@ -79,12 +79,18 @@ def _keys(view: View, s: Snapshot, saw: bool) -> list[Row]:
             )
         )
     elif operator.mode == Mode.CUT:
-        rows.append(row(("Tab", "key"), (" to jog it", "dim")))
+        rows.append(_without_saw(view))
     else:
         rows.append(row(*_jog_spans(operator), (" -= ,.", "key")))
         if operator.mode == Mode.JOG_JOINT:
             rows.append(row((f"{_chosen(view)[0]:8}", "selected"), *_joint_spans(view, s), (" [ ]", "key")))
     return rows
+
+
+def _without_saw(view: View) -> Row:
+    """The keys of a robot that works by itself."""
+    go = row(("G", "key"), (" held goes  ", "dim")) if view.limits.hold_to_run else ()
+    return (*go, *row(("Tab", "key"), (" to jog it", "dim")))
 
 
 def _partner_keys(operator: OperatorState) -> Row:
@@ -209,7 +215,7 @@ def hold_line(view: View, width: int) -> list[Row]:
         spans += _joint_spans(view, view.snapshot) if o.mode == Mode.JOG_JOINT and width >= 76 else ()
         return [row(*spans, *(() if view.snapshot.saw.present else (("  Y I", "key"), (" gripper", "dim"))))]
     if not view.snapshot.saw.present:
-        return [row(*spans, (" Tab", "key"), (" to jog it", "dim"))]
+        return [row(*spans, " ", *_without_saw(view))]
     spans += [
         (" K/J", "key"),
         (f"{o.hand_force_set:4.0f} N", "value"),

@@ -89,10 +89,10 @@ def person_rows(view: View, width: int, height: int) -> list[Row]:
     d = view.snapshot.decision
     old = d.layer_age[SEPARATION]
     if not sensed(d):
-        run = ", hold to run" if view.snapshot.saw.present else ""
+        run = ", hold G" if view.limits.hold_to_run else ", hold to run" if view.snapshot.saw.present else ""
         lines = wrapped("not sensed: no sensor follows the person", width)
         rows = [row((line, "dim" if i else "warn")) for i, line in enumerate(lines)]
-        rows += [row((line, "dim")) for line in wrapped(f"so at most {view.limits.speed_unsensed:.2f} m/s{run}", width)]
+        rows += [row((line, "dim")) for line in wrapped(f"so at most {_slow(view)}{run}", width)]
     elif not measured(d):
         rows = [row((line, "bad")) for line in wrapped(layer_sentence(d, SEPARATION), width)]
     else:
@@ -101,9 +101,16 @@ def person_rows(view: View, width: int, height: int) -> list[Row]:
         rows.append(grip_row(view, width))
     contact = d.layer_reason[CONTACT]
     if contact not in (Reason.OK, *UNSEEN) or height > len(rows):
-        said = layer_sentence(d, CONTACT)
-        rows += [row((line, "warn" if contact not in (Reason.OK, *UNSEEN) else "dim")) for line in wrapped(f"contact: {said}", width)]
+        lines = wrapped(f"contact: {layer_sentence(d, CONTACT)}", width)
+        acts = contact not in (Reason.OK, *UNSEEN)
+        if acts or len(rows) + len(lines) <= height:
+            rows += [row((line, "warn" if acts else "dim")) for line in lines]
     return rows[:height]
+
+
+def _slow(view: View) -> str:
+    """The speed while no sensor follows the person, as the standard gives it."""
+    return f"{1e3 * view.limits.speed_unsensed:.0f} mm/s"
 
 
 def _permits(view: View, d: Decision, old: float, width: int) -> Row:
@@ -124,7 +131,8 @@ def person_line(view: View, width: int) -> list[Row]:
     s = view.snapshot
     d = s.decision
     if not sensed(d):
-        return [row(("  person not sensed", "warn"), (f": at most {view.limits.speed_unsensed:.2f} m/s", "dim"))]
+        run = ", moves only while G is held" if view.limits.hold_to_run else ""
+        return [row(("  person not sensed", "warn"), (f": at most {_slow(view)}{run}", "dim"))]
     if not measured(d):
         said = layer_sentence(d, SEPARATION)
         return [row("  ", (said, "bad"))]

@@ -65,13 +65,13 @@ def cause_rows(s: Snapshot, limits: Limits, width: int) -> list[Row]:
 
 def holds(s: Snapshot, limits: Limits) -> str:
     """What the robot does at this moment, in figures."""
-    if s.command.brakes:
+    if s.command.brakes and s.energy.present:
         return "on its brakes where it stands, power off"
-    if not s.command.hold or measured_speed(s) > max(limits.stroke_yield, limits.rest_speed):
+    if not (s.command.hold or s.command.brakes) or measured_speed(s) > max(limits.stroke_yield, limits.rest_speed):
         return f"not at rest,{number(measured_speed(s), 5, 2)} m/s"
     k = s.spring.stiffness
     if not s.energy.present:
-        return "every axis holds, by its servos"
+        return "every axis holds, by its servos" + (": the power stays on" if s.command.brakes else "")
     if not limits.yields:
         return f"every axis holds, at {k[0]:.0f} N/m and up to {s.spring.force_max:.0f} N"
     return f"stroke yields at {k[0]:.0f} N/m up to {s.spring.force_max:.0f} N; across holds at {k[1]:.0f} N/m"
@@ -90,7 +90,8 @@ def way_back(s: Snapshot, limits: Limits) -> list[tuple[tuple[str, str], str]]:
     arms = "A, then Enter held 1 s, arms"
     if not d.stop_number and not d.armed and (obstacles := blocking(s, limits)):
         arms = f"arming is refused now: {LAYERS[obstacles[0]]}: {layer_sentence(d, obstacles[0])}"
-    moves = "G lets it move" if s.operator.mode == Mode.CUT else "an arrow held moves it"
+    go = "G held lets it move" if limits.hold_to_run else "G lets it move"
+    moves = go if s.operator.mode == Mode.CUT else "an arrow held moves it"
     texts = [first, clears if d.stop_number else "the stop is over", arms, moves]
     done = [not d.stop_number or not (lasting or moving), not d.stop_number, d.armed, d.going]
     at = next((i for i, is_done in enumerate(done) if not is_done), len(done))

@@ -6,6 +6,7 @@ from console.draw import bar
 from console.panel import Panel
 from console.rows import Row, joined, number, row
 from console.view import View
+from console.widgets.header import emulated
 from engine.types import ModelState, StopKind
 
 Question = Literal["", "arm", "quit"]
@@ -25,7 +26,7 @@ def arm_rows(view: View, width: int) -> list[Row]:
     recording = s.recorder.session.rsplit("/" if width >= FULL else "-", 1)[-1] if s.recorder.on else "NOT RECORDED"
     first = row(
         ("robot ", "dim"),
-        (s.run.robot + (" (simulated)" if s.run.simulated else " (REAL)"), "value"),
+        (f"{s.run.robot} ({'simulated' if s.run.simulated else 'EMULATED' if emulated(s) else 'REAL'})", "value"),
         ("   policy ", "dim"),
         (name, role),
         ("   largest force", "dim"),

@@ -13,7 +13,8 @@ def task_rows(view: View, width: int, height: int) -> list[Row]:
     s = view.snapshot
     assert s is not None
     rows = [row((line, "value")) for line in wrapped(s.run.instruction, max(1, width))][: max(1, height - 2)]
-    rows += [gripper_row(s, width), tool_row(s), _turn(s), *heads(s, width)]
+    elsewhere = math.isfinite(s.spring.target[0])  # beside their targets
+    rows += [gripper_row(s, width), tool_row(s), *([] if elsewhere else [_turn(s)]), *heads(s, width)]
     return rows[:height]
 
 

@@ -11,6 +11,7 @@ from console.widgets.gains import axis_names, measured_force, measured_speed
 from console.widgets.layers import FORECAST, SAYS_FROM, head_row, layer_row, layer_sentence, score_role
 from console.widgets.person import grip_force, measured
 from console.widgets.score import action_word
+from console.widgets.servos import approximate
 from engine.safety.reasons import advice
 from engine.types import FAILURES, LAYERS, PARTS, SIGNALS, ModelState, Reason, Snapshot
 
@@ -113,7 +114,7 @@ def _chain(view: View, s: Snapshot, width: int) -> list[Row]:
     score = f"{d.score:.2f}"
     wide = width >= 60
     pushes = f"pushes{number(measured_force(s), 5, 1)} N"
-    springs = ["by its servos"] * 3
+    springs = ["≈ by its servos" if approximate(s) else "by its servos"] * 3
     if s.energy.present:
         pushes = f"{now.force_max:.1f} N, pushes{number(measured_force(s), 5, 1)}"
         springs = [f"{k:.0f} N/m" for k in now.stiffness[:3]]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.loops.control import DT, hurry
+from engine.clock import hurry
+from engine.loops.control import DT
 from engine.types import F64
 
 CHUNK = 2**20  #: bytes written at once

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import sys
 import threading
 import time
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.base import AdapterError, Robot
-from engine.clock import Clock
+from engine.clock import Clock, hurry
 from engine.control import chunk, gripping, jog, playing, recovery, reference, retrying
 from engine.control.chunk import Aim
 from engine.control.pose import Floats, floats
@@ -180,8 +179,8 @@ class ControlLoop:
     def _step(self) -> None:
         now = self._clock.now_ns()
         self._beats.control = now
-        page = self._read_page()
         observation = self._read(now)
+        page = self._read_page()  # after it, so that a robot that does not answer is stopped for in the same tick
         if observation is None:
             return
         inputs = self._gather(now, observation)
@@ -217,7 +216,8 @@ class ControlLoop:
         try:
             self._observation = self._robot.read(now)
             self._boxes.observations.put(self._observation)
-            self._silent = False
+            if self._silent:
+                self._silent, self._fault_text = False, ""  # should it fall silent again, that is news
         except AdapterError as error:
             self._robot.stop(1)
             if not self._silent:
@@ -430,12 +430,3 @@ class ControlLoop:
         if text != self._fault_text:
             self._fault_text = text
             self._on_fault(text)
-
-
-def hurry() -> str:
-    """Let the calling thread go before every ordinary one: on a busy machine that halves the late ticks. Why it may not, "" if it may."""
-    try:
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(1))
-    except (AttributeError, OSError) as error:
-        return getattr(error, "strerror", None) or str(error)
-    return ""

@@ -158,7 +158,8 @@ def _stops(state: State, inputs: Inputs, now: Readings, moving_ns: int) -> tuple
     if stop is None and moving_ns > 0 and not (t_ns - moving_ns) / 1e9 <= allowed:
         graver = StopCategory.CAT1
     if graver != StopCategory.NONE:
-        verdict = Layer(reason=Reason.NOT_AT_REST)
+        unseen = stop is not None and blocks(now.observation, bounds)  # nobody knows whether it rests: what it first stopped for tells more
+        verdict = Layer(reason=stop.reason if stop is not None and unseen else Reason.NOT_AT_REST)
         return stops.raised(stop, count, (LATCH,), verdict, latched=True, t_ns=t_ns, category=graver), count, 0
     return stop, state.stop_count, uncertain_ns
 

@@ -479,6 +479,33 @@ def servos() -> Snapshot:
     )
 
 
+BADGES = ("EMULATED", "DRY RUN", "TEST PICTURE", "FALLBACK")
+
+
+def arm(*, badges: tuple[str, ...] = BADGES[:1], volts: Sequence[float] = (7.4,) * 6, celsius: Sequence[float] = (34.0,) * 6) -> Snapshot:
+    """The real arm with its servos, which goes while G is held."""
+    snapshot = servos()
+    here = (0.161, -0.42, 0.655, 1.518, -1.553)
+    assert snapshot.inference is not None
+    return msgspec.structs.replace(
+        snapshot,
+        inputs=msgspec.structs.replace(snapshot.inputs, q=here, tau=(0.02, 0.74, 0.31, -0.08, 0.0)),
+        spring=msgspec.structs.replace(
+            snapshot.spring, target=tuple(q + 0.03 for q in here), volts=tuple(volts), celsius=tuple(celsius), supply=7.4
+        ),
+        inference=msgspec.structs.replace(snapshot.inference, due=4.6, horizon=16),
+        operator=msgspec.structs.replace(snapshot.operator, grant_axis="run", grant_left=0.31),
+        run=msgspec.structs.replace(snapshot.run, robot="so101", simulated=False, badges=badges),
+        events=(msgspec.structs.replace(snapshot.events[0], text="engine started: so101, seed 0"), *snapshot.events[1:]),
+    )
+
+
+def arm_warm() -> Snapshot:
+    """One servo is too warm, another's voltage sags, and everything about the run is apart from the real thing."""
+    snapshot = arm(badges=BADGES, volts=(7.3, 7.2, 6.4, 7.2, 7.3, 7.3), celsius=(36.0, 63.0, 41.0, 38.0, 33.0, 31.0))
+    return msgspec.structs.replace(snapshot, run=msgspec.structs.replace(snapshot.run, policy=policy(placeholder=True)))
+
+
 def forecast(
     snapshot: Snapshot,
     *,

@@ -50,7 +50,7 @@ def test_no_part_s_name_cuts_its_distance(part: int) -> None:
 def test_a_robot_without_a_sensor_says_so_and_names_its_cap() -> None:
     for shown in (text(person_rows(seen(scenes.unsensed()), 40, 5)), text(person_line(seen(scenes.unsensed()), 80))):
         assert "not sensed" in shown
-        assert "0.25 m/s" in shown
+        assert "250 mm/s" in shown
 
 
 @pytest.mark.parametrize("reason", [Reason.PERSON_NONE, Reason.PERSON_STALE, Reason.PERSON_NOT_FINITE])

@@ -335,9 +335,14 @@ class Sixelled(Terminal):
         self._fed += last
         return self._shown
 
-    def comes_to_hold(self, cells: int, key: bytes = b"", seconds: float = 5 * PICTURES_AFTER) -> bool:
-        """Whether so many cells hold pixels in the end; the screen may write over some of them once more. ``key`` is typed each time."""
-        return any(self.type(key) or self.wait(lambda: len(self.screen().cells) == cells, seconds) for _ in range(20))
+    def comes_to_hold(self, cells: int, key: bytes = b"", word: bytes = b"") -> bool:
+        """Whether so many cells hold pixels in the end, and ``word`` is written. ``key`` is typed until then: a late one is dropped."""
+        begun = len(self.output)
+
+        def there() -> bool:
+            return len(self.screen().cells) == cells and word in self.output[begun:]
+
+        return any(self.type(key) or self.wait(there, PICTURES_AFTER / 10) for _ in range(50))
 
 
 @pytest.fixture
@@ -356,11 +361,9 @@ def test_in_a_real_terminal_sixels_stand_where_there_is_room_for_them_and_go_whe
     x, y, _, _ = shown.box
     assert shows(shown, scenes.picture(SIDE), Area(x, y, 2 * lines, lines))
     asked = sixelled.output.count(ASK_CELL.encode())
-    sixelled.type(b"?")
-    assert sixelled.comes_to_hold(0), "another screen hides it"
-    sixelled.type(b"q")
-    assert sixelled.comes_to_hold(2 * lines * lines), "and it is back"
-    assert sixelled.comes_to_hold(0, b"v", 2.0), "the cameras end with none"
+    assert sixelled.comes_to_hold(0, b"?", b"closes"), "another screen hides it"
+    assert sixelled.comes_to_hold(2 * lines * lines, b"\x1b"), "and it is back"
+    assert sixelled.comes_to_hold(0, b"v"), "the cameras end with none"
     fcntl.ioctl(sixelled.master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 130, 0, 0))
     os.kill(sixelled.process.pid, signal.SIGWINCH)
     assert sixelled.wait(lambda: sixelled.output.count(ASK_CELL.encode()) > asked), "with its size that of its cells may have changed"

@@ -17,8 +17,10 @@ from console.screens.board import Board
 from console.screens.doctor import DoctorScreen
 from console.screens.live import LiveScreen
 from console.screens.replay import ReplayScreen
+from engine.limits import Limits
 from engine.messages import Ended
 from engine.session.reader import Session
+from engine.tasks import KINDS
 from engine.types import Snapshot
 
 Compare = Callable[..., bool]
@@ -68,6 +70,8 @@ STATES: dict[str, tuple[Callable[[], Snapshot | None], Patch]] = {
     "forecast-acting": (scenes.outlook_acting, nothing),
     "forecast-asking": (scenes.outlook_asking, nothing),
     "forecast-unproven": (scenes.outlook_unproven, nothing),
+    "so101": (scenes.arm, nothing),
+    "so101-warm": (scenes.arm_warm, nothing),
 }
 
 
@@ -76,7 +80,8 @@ def live(state: str, *, camera: str = "", theme: str = "dark", ascii_only: bool 
     snapshot = make()
     clock = Clock()
     link = FakeLink(clock)
-    options = Options(camera=camera, theme=theme, ascii_only=ascii_only, store=store, key_age_max=60.0)
+    limits = Limits(**KINDS["so101"].limits) if state.startswith("so101") else Limits()
+    options = Options(camera=camera, theme=theme, ascii_only=ascii_only, store=store, key_age_max=60.0, limits=limits)
     app = Sawhorse(LiveScreen, link=link, options=options, now=clock.now, wall=clock.wall)
     if snapshot is None:
         link.state = "starting"

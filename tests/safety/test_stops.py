@@ -42,6 +42,15 @@ def test_the_gravest_stop_is_cleared_by_its_own_number_like_any_latched_one(sawi
     assert sawing.ask("arm_request").armed
 
 
+def test_a_robot_that_falls_silent_is_not_said_to_move(sawing):
+    seen = sawing.well(sawing.tick)
+    sawing.now |= {"obs_t_ns": seen.t_ns, "obs_seq": seen.obs_seq, "twist": CROOKED}
+    sawing.press(Writer.PLANT)
+    decision = sawing.run(200)
+    assert (decision.stop_kind, decision.stop_category) == (StopKind.LATCHED, StopCategory.CAT0)
+    assert decision.stop_reason == Reason.PLANT_TIMEOUT
+
+
 def test_power_off_that_is_still_moving_takes_the_power_off_at_once(sawing):
     sawing.now["twist"] = CROOKED
     assert sawing.press(Writer.CONSOLE, latch=True).stop_category == StopCategory.CAT1

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from adapters.so101.emulator.chain import BAUDS, Chain, Reply
 from adapters.so101.emulator.packets import Parser
-from engine.loops.control import hurry
+from engine.clock import hurry
 
 TICK_S: Final = 0.004  #: whole physics steps
 BEHIND_S: Final = 0.5  #: what the arm may be behind the clock; beyond that, time is lost to it

@@ -166,13 +166,13 @@ HARMS = {
     "unplugged": Harm(lambda run: run.arm.unplug(), Reason.PLANT_TIMEOUT, "is gone: is the arm's USB cable in?"),
     "servo silent": Harm(lambda run: run.arm.silent(3), Reason.PLANT_TIMEOUT, "elbow_flex (servo 3) does not answer"),
     "wrong id": Harm(
-        lambda run: run.arm.wrong_id(4, 9),
+        lambda run: run.arm.wrong_id(3, 9),
         Reason.PLANT_TIMEOUT,
-        "wrist_flex (servo 4) does not answer",
-        lambda run: run.arm.wrong_id(4, 4),
+        "elbow_flex (servo 3) does not answer",
+        lambda run: run.arm.wrong_id(3, 3),
     ),
     "corrupt checksum": Harm(lambda run: run.arm.corrupt(1.0), Reason.PLANT_TIMEOUT, "arrives damaged"),
-    "answers 200 ms late": Harm(lambda run: run.arm.delay(0.2), Reason.PLANT_TIMEOUT, "No servo has answered for 60 ms"),
+    "answers 200 ms late": Harm(lambda run: run.arm.delay(0.2), Reason.PLANT_TIMEOUT, "The servos answer later than 60 ms"),
     "half packets": Harm(lambda run: run.arm.half_packet(10**6), Reason.PLANT_TIMEOUT, "arrives damaged"),
     "overload": Harm(lambda run: run.arm.overload(5), Reason.SERVO_OVERLOAD, "wrist_roll is overloaded"),
     "70 °C": Harm(lambda run: run.arm.temperature(5, 70.0), Reason.SERVO_HOT, "wrist_roll is at 70 °C"),
@@ -279,6 +279,7 @@ def edited(start: Start, patch: pytest.MonkeyPatch) -> None:
 
 def unseen(start: Start, patch: pytest.MonkeyPatch) -> None:
     start.given["so101"] |= {"synthetic_camera": False, "cameras": (f"front={start.calibration.parent}/none",)}
+    loads(patch, lambda settings, robot, rig: None)
 
 
 def seven(start: Start, patch: pytest.MonkeyPatch) -> None:
@@ -293,9 +294,18 @@ def seven(start: Start, patch: pytest.MonkeyPatch) -> None:
         "the policy",
     )
 
+    def check(settings: Settings, robot: Robot, rig: CameraRig) -> None:
+        table.check_robot("the policy", {}, mapping.Offered(tuple(rig.names), settings.camera.pixels, len(robot.joint_limits)))
+
+    loads(patch, check)
+
+
+def loads(patch: pytest.MonkeyPatch, check: Callable[[Settings, Robot, CameraRig], None]) -> None:
+    """Let a policy load where ``check`` raises nothing."""
+
     def loader(settings: Settings, robot: Robot, rig: CameraRig) -> Callable[[Callable[[str], None]], Policy]:
         def load(progress: Callable[[str], None]) -> Policy:
-            table.check_robot("the policy", {}, mapping.Offered(tuple(rig.names), settings.camera.pixels, len(robot.joint_limits)))
+            check(settings, robot, rig)
             return Scripted("so101", "lift")
 
         return load
