@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.base import AdapterError
 from console.chart import Line, line_chart
 from console.doctor import Check, checks
 from console.portrait import doctor_svg, live_svg, replay_svg, sessions_svg
@@ -25,6 +26,8 @@ STORE = Path("sessions")  #: in a folder of its own, so that no path of this mac
 COLLECTED = Path("collected")
 SHORT = (4, 7, 5)  #: s, runs that keep the demonstration company in the table of sessions
 SIZES = ((80, 24), (120, 34), (160, 48))
+ARM = Path("arm")
+ARM_SECONDS = 12
 FORESEEN = Plan(robot="pickplace", task="pickplace", seed=2_000_226, judged_by="all", images="lossless")  #: never trained on
 
 
@@ -62,13 +65,7 @@ def tank_svg() -> str:
 def record_short_runs() -> None:
     """Runs of the placeholder policy, each in a process of its own. Raises OSError."""
     for seed, seconds in enumerate(SHORT):
-        run = ("run", "--headless", "--policy", "scripted", "--store", str(STORE), "--duration", str(seconds), "--seed", str(seed))
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM, *run],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
+        _record("--policy", "scripted", "--store", str(STORE), "--duration", str(seconds), "--seed", str(seed))
 
 
 def record_foreseen() -> Session:
@@ -80,6 +77,21 @@ def record_foreseen() -> Session:
     foresee = partial(foresight, FORESEEN.robot, FORESEEN.task, "shipped")
     (outcome,) = play([FORESEEN], workers=1, side_by_side=1, store=COLLECTED, operator=Attending, foresight=foresee)
     return Session.open(COLLECTED / outcome.session)
+
+
+def record_arm() -> Session:
+    """A run of the SO-101 through its real driver, its servos played by a program. Raises AdapterError, SessionError."""
+    _record("--robot", "so101", "--emulated", "--policy", "scripted", "--store", str(ARM), "--duration", str(ARM_SECONDS))
+    session = next(ARM.glob("*"), None)
+    if session is None:
+        raise AdapterError("The emulated arm was not recorded: `sawhorse run --headless --robot so101 --emulated` says why.")
+    return Session.open(session)
+
+
+def _record(*flags: str) -> None:
+    """A run without a screen, in a process of its own."""
+    run = ("run", "--headless", *flags)
+    subprocess.run([sys.executable, "-c", PROGRAM, *run], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def gravest(session: Session) -> int:
@@ -122,9 +134,13 @@ def draw(settings: Settings, out: Path, tell: Callable[[str], None]) -> list[Pat
         tell("playing an episode that is foreseen to fail")
         foreseen = record_foreseen()
         at = gravest(foreseen)
+        tell("recording an arm with emulated servos")
+        arm = record_arm()
+        goes = np.flatnonzero(arm.rows("tick/going"))
         pages = {
             **{f"forecast-{width}x{height}.svg": live_svg(foreseen, at, width, height) for width, height in SIZES},
             "outlook-120x34.svg": live_svg(foreseen, at, 120, 34, "z"),
+            "so101-120x34.svg": live_svg(arm, int(goes[len(goes) // 2]) if len(goes) else -1, 120, 34),
             "replay-120x34.svg": replay_svg(session, moments(session)["stopped"], 120, 34),
             "sessions-120x34.svg": sessions_svg(session, before, STORE, 120, 34),
             "doctor-120x34.svg": doctor_svg(session, before, found, 120, 34),

@@ -21,6 +21,8 @@ def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
         forecast=tuple(inference.forecast.ravel().tolist()),
         forecast_alarm=tuple(inference.forecast_alarm.tolist()),
         forecast_because=tuple(inference.forecast_because.tolist()),
+        due=(now_ns - inference.exposed_ns) / 1e9 / inference.step_s,
+        horizon=inference.chunks.shape[2],
     )
 
 

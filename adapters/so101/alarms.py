@@ -7,14 +7,15 @@ from adapters.so101 import status
 from adapters.so101.motors import MOTORS, Reading
 from engine.types import Reason
 
-DIPS: Final = 2  #: readings in a row that a low voltage must show in: it dips when six motors start
+DIPS: Final = 2  #: readings in a row that a wrong voltage must show in: it dips when six motors start
+DIPPING: Final = ("voltage", "low voltage")
 
 #: of ``status.Trouble.what``
 REASONS: Final = {
     "voltage": Reason.SERVO_VOLTAGE,
     "low voltage": Reason.SERVO_VOLTAGE,
     "sensor": Reason.SERVO_ANGLE,
-    "angle": Reason.SERVO_ANGLE,
+    "angle": Reason.SERVO_FAULT,
     "overheat": Reason.SERVO_HOT,
     "hot": Reason.SERVO_HOT,
     "overcurrent": Reason.SERVO_CURRENT,
@@ -33,9 +34,9 @@ class Alarms:
     def of(self, reading: Reading) -> tuple[Reason, int]:
         """(why the arm must stop, by which servo from 1); (OK, 0) if it need not."""
         found = status.troubles(reading)
-        self._dips = self._dips + 1 if any(one.what == "low voltage" for one in found) else 0
+        self._dips = self._dips + 1 if any(one.what in DIPPING for one in found) else 0
         if self._dips < DIPS:
-            found = tuple(one for one in found if one.what != "low voltage")
+            found = tuple(one for one in found if one.what not in DIPPING)
         for one in found:
             if (one.motor, one.what) not in self._told:
                 self._tell("fault" if one.stops else "system", one.text)

@@ -53,21 +53,23 @@ class Bus:
             raise
         self._calibration = calibration
 
-    def hold(self) -> None:
+    def hold(self) -> int:
         """Give torque to every servo that has none, where it stands. Servos that have it keep their goals and their gains.
 
-        Raises AdapterError when a servo's alarm or place forbids it; then no torque was given.
+        The least P coefficient of the five joints is returned. Raises AdapterError when a servo's alarm or place forbids it; then no torque was given.
         """
         line, calibration = self._opened()
+        line.tell(LOCK, {servo: [1] for servo in ALL})
         servos = every(line, ALL)
+        if wearing := [servo.name for servo in servos if not servo.lock]:
+            raise BusError("corrupt", f"{', '.join(wearing)} did not take up the lock of the settings: check the cables.", wearing[0])
         limp = [servo for servo in servos if not servo.torque or servo.present.status & status.OVERLOAD]
         if not limp:
-            return
+            return min(servo.p for servo in servos[:-1])
         for servo in servos:
             if servo.torque and servo.mode != 0:
                 raise AdapterError(f"{servo.name} has torque in mode {servo.mode}, not in 0, position: switch the arm's power off and on.")
         off = [servo.id for servo in limp if not servo.torque]
-        line.tell(LOCK, {servo: [1] for servo in ALL})
         if off:
             line.tell(TORQUE, {servo: [0] for servo in off})  # forgets an overload
         self._refuse_alarms()
@@ -78,11 +80,13 @@ class Bus:
         places = self._places(line, calibration, [servo.id for servo in limp])
         line.tell(GOAL, {servo: bytes_of(at) for servo, at in places.items()})
         line.tell(TORQUE, {servo: [1] for servo in places})
-        weak = [servo.name for servo in every(line, ALL) if not servo.torque or servo.goal != places.get(servo.id, servo.goal)]
+        servos = every(line, ALL)
+        weak = [servo.name for servo in servos if not servo.torque or servo.goal != places.get(servo.id, servo.goal)]
         if weak:
             raise BusError(
                 "corrupt", f"{', '.join(weak)} did not take up torque: support the arm and switch its power off and on.", weak[0]
             )
+        return min(servo.p for servo in servos[:-1])
 
     def release(self) -> None:
         """Take the torque of all six at once: the arm falls unless it rests on something."""

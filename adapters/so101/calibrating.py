@@ -12,21 +12,20 @@ from adapters.so101.line import BusError, Line
 from adapters.so101.motors import Servo
 
 
-def calibrate(port: str, name: str, folder: Path | None, force: bool) -> Path:
+def calibrate(port: str, name: str, folder: Path | None) -> Path:
     """LeRobot's own calibration with its own questions on the terminal; where its file is. The arm goes limp at once.
 
-    ``force`` spares the question whether a file that is there will do. When it does not end well (an error, Ctrl-C), servos and file are
-    put back as they were. Raises AdapterError.
+    A file that is there is replaced. When it does not end well (an error, Ctrl-C), servos and file are put back as they were. Raises
+    AdapterError.
     """
     path = calibrations.place(folder, name)
     follower = follower_of(port, path)
+    follower.calibration = {}  # else it asks whether the file that is there will do
     before = path.read_bytes() if path.is_file() else None
     line: Line | None = None
     try:
         line = opened(follower.bus, LIMIT)
         servos = six(line, port)
-        if force:
-            follower.calibration = {}
         try:
             follower.bus.disable_torque(num_retry=2)
             configure(follower)

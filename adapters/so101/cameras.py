@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapters.base import AdapterError, CameraRig
 from engine.so101_settings import CameraSpec
@@ -22,17 +21,6 @@ WAIT: Final = 0.3  #: s that an exposure of all cameras may take
 CLOSING: Final = 0.5  #: s
 AGAIN: Final = 1.0  #: s between two tries to open a camera that has gone
 
-#: rows of 5 pixels, the leftmost in the highest bit
-_LETTERS: Final = {
-    "T": (31, 4, 4, 4, 4, 4, 4),
-    "E": (31, 16, 16, 30, 16, 16, 31),
-    "S": (15, 16, 16, 14, 1, 1, 30),
-    "P": (30, 17, 17, 30, 16, 16, 16),
-    "I": (14, 4, 4, 4, 4, 4, 14),
-    "C": (14, 17, 16, 16, 16, 17, 14),
-    "U": (17, 17, 17, 17, 17, 17, 14),
-    "R": (30, 17, 17, 30, 20, 18, 17),
-}
 _BARS: Final = np.array([(192, 192, 192), (192, 192, 0), (0, 192, 192), (0, 192, 0), (192, 0, 192), (192, 0, 0), (0, 0, 192)], np.uint8)
 
 
@@ -119,27 +107,18 @@ class Synthetic:
 
 def marked(px: int, seq: int) -> U8:
     """(px, px, 3) colour bars with the words TEST PICTURE, and a mark that runs along the lower edge as ``seq`` counts."""
+    import cv2
+
     picture: U8 = np.tile(_BARS[np.arange(px) * len(_BARS) // px], (px, 1, 1))
-    scale = px // 48
-    for line, word in enumerate(("TEST", "PICTURE")):
-        bits = np.kron(_bits(word), np.ones((scale, scale), bool))
-        height, width = bits.shape
-        top, left = px // 8 + line * (height + 4 * scale), (px - width) // 2
-        box = picture[top - scale : top + height + scale, left - scale : left + width + scale]
-        box[:] = 0
-        picture[top : top + height, left : left + width][bits] = 255
+    picture[px // 8 : 9 * px // 16, px // 16 : -px // 16] = 0
+    for bottom, word in ((5, "TEST"), (8, "PICTURE")):
+        (width, _), _ = cv2.getTextSize(word, cv2.FONT_HERSHEY_PLAIN, px / 90.0, 1)
+        cv2.putText(picture, word, ((px - width) // 2, bottom * px // 16), cv2.FONT_HERSHEY_PLAIN, px / 90.0, (255, 255, 255))
     edge = max(2, px // 16)
     picture[-edge:] = 0
     at = seq * edge % (px - edge)
     picture[-edge:, at : at + edge] = 255
     return picture
-
-
-def _bits(word: str) -> NDArray[np.bool_]:
-    """(7, 6 n) the pixels of a word of n letters, a blank column before each."""
-    rows = np.array([_LETTERS[letter] for letter in word])
-    bits: NDArray[np.bool_] = (rows[:, :, None] >> np.arange(5, -1, -1) & 1).astype(np.bool_)
-    return bits.transpose(1, 0, 2).reshape(7, -1)
 
 
 class Look(NamedTuple):

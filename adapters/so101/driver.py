@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from adapters.base import AdapterError
@@ -301,7 +302,7 @@ class Driver:
     def _take(self) -> None:
         """Torque where there is none, and hold where the arm is, from what its servos were told last."""
         if not self._dry_actions:
-            self._bus.hold()
+            self._steering.softness = compliance.Softness(self._bus.hold())
             self._soften()
         reading = self._bus.read(self._clock.now_ns())
         q, gripper = (reading.q, reading.gripper) if self._dry_actions else self._bus.goals()
@@ -340,6 +341,8 @@ class Driver:
             self._bus.connect(self._port, self._calibration)
         except AdapterError as error:
             log.info("the servos are not back: %s", error)
+            if Path(self._port).exists():  # something is plugged in
+                self.lost = str(error)
             return False
         self._gone = False
         return True

@@ -104,24 +104,33 @@ def every(line: Line, numbers: Sequence[int]) -> tuple[Servo, ...]:
 def six(line: Line, port: str) -> tuple[Servo, ...]:
     """The six servos. Raises AdapterError when they are not all there, are others as well, or differ in kind."""
     seen = _examination(line)
+    text = unfit(seen, port) or unlike(seen.servos)
+    if seen.missing:
+        raise BusError("silent", text, motors.NAMES[seen.missing[0]] if seen.servos else "")
+    if text:
+        raise AdapterError(text)
+    return seen.servos
+
+
+def unfit(seen: Examination, port: str) -> str:
+    """Why these are not an SO-101's six, in one sentence: what is wrong, a colon, what to do; "" where they are."""
     if not seen.servos:
-        raise BusError("silent", f"No servo answers on {port}: switch the arm's power on, or find its port with `sawhorse find-port`.")
+        return f"No servo answers on {port}: switch the arm's power on, or find its port with `sawhorse find-port`."
     if seen.missing and seen.strange:
         name = motors.NAMES[seen.missing[0]]
-        text = f"{name} (servo {seen.missing[0]}) does not answer and servo {seen.strange[0]} does: set its id with `lerobot-setup-motors`."
-        raise BusError("silent", text, name)
+        return f"{name} (servo {seen.missing[0]}) does not answer and servo {seen.strange[0]} does: set its id with `lerobot-setup-motors`."
     if seen.missing:
-        raise BusError("silent", silent(seen.missing, ALL), motors.NAMES[seen.missing[0]])
+        return silent(seen.missing, ALL)
     if seen.strange:
-        raise AdapterError(f"Servo {seen.strange[0]} is on the bus and none of the arm's six: unplug it.")
-    for servo in seen.servos:
-        if servo.model != motors.MODEL:
-            raise AdapterError(f"{servo.name} is of model {servo.model} and must be an STS3215 ({motors.MODEL}): replace it.")
-    versions = {servo.name: servo.firmware for servo in seen.servos}
-    usual = max(versions.values(), key=list(versions.values()).count)
-    for name, version in versions.items():
-        if version != usual:
-            raise AdapterError(
-                f"{name} has firmware {version} and the others {usual}: bring them to one version with Feetech's own software."
-            )
-    return seen.servos
+        return f"Servo {seen.strange[0]} is on the bus and none of the arm's six: unplug it."
+    foreign = (servo for servo in seen.servos if servo.model != motors.MODEL)
+    return next((f"{servo.name} is of model {servo.model} and must be an STS3215 ({motors.MODEL}): replace it." for servo in foreign), "")
+
+
+def unlike(servos: Sequence[Servo]) -> str:
+    """Which servo has another firmware than most, which LeRobot drives no arm with; a sentence as ``unfit``'s."""
+    versions = [servo.firmware for servo in servos]
+    for servo in servos:
+        if servo.firmware != (usual := max(versions, key=versions.count)):
+            return f"{servo.name} has firmware {servo.firmware} and the others {usual}: bring them to one version with Feetech's own software."
+    return ""

@@ -10,6 +10,7 @@ Traps of the layers below that end here:
 """
 
 import contextlib
+import errno
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
@@ -78,7 +79,7 @@ class Line:
                 raise BusError("gone", f"The port {self._bus.port} is closed.")
             yield
         except _TROUBLE as error:
-            if isinstance(error, BlockingIOError) or getattr(error, "errno", None) in (11, 16):
+            if isinstance(error, BlockingIOError) or getattr(error, "errno", None) in (errno.EAGAIN, errno.EBUSY):
                 raise BusError("gone", f"The port {self._bus.port} is in use by another program: end that first.") from error
             raise BusError("gone", f"The port {self._bus.port} is gone: is the arm's USB cable in?") from error
         finally:

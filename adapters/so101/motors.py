@@ -67,7 +67,7 @@ class Servo:
     high: int
     homing: int  #: steps, that it subtracts from where its magnet stands
     mode: int  #: 0 holds a position
-    wraps: bool  #: counts beyond one turn, which LeRobot switches off (bit 4 of Phase)
+    p: int  #: P coefficient
     torque: bool
     goal: int  #: steps
     lock: bool  #: what is written below address 40 is forgotten without power
@@ -111,7 +111,7 @@ def servo(number: int, settings: bytes, rest: bytes, alarms: int = 0) -> Servo:
         high=word(settings, 11),
         homing=word(settings, 31, 11),
         mode=settings[33],
-        wraps=bool(settings[18] & 0x10),
+        p=settings[21],
         torque=rest[0] == 1,
         goal=word(rest, 2, 15),
         lock=rest[15] == 1,

@@ -179,7 +179,7 @@ class SO101:
 
     def _spring(self, seen: Seen) -> Spring:
         """The pose it steers to, or stands at; stiffness and limits as last commanded, which servos only come near to."""
-        command = self._followed
+        command, reading = self._followed, seen.reading
         return Spring(
             pose_d=floats(seen.figure.pose) if command is None or seen.holding else command.pose_d,
             stiffness=score.SOFTEST if command is None else command.stiffness_d,
@@ -187,4 +187,7 @@ class SO101:
             force_max=0.0 if command is None else command.force_max,
             torque_max=0.0 if command is None else command.torque_max,
             target=seen.goals[:5],
+            volts=reading.volts,
+            celsius=reading.celsius,
+            supply=reading.supply,
         )

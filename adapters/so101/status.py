@@ -25,7 +25,8 @@ ALARMS: Final = {
     ),
 }
 OVERLOAD: Final = 32
-HOT: Final = 70.0  #: C, the limit that servos are shipped with
+LETS_GO: Final = 70.0  #: C, at which servos as they are shipped take their torque away
+HOT: Final = 65.0  #: C, which leaves time to support the arm
 WARM: Final = 60.0
 SUPPLIES: Final = ((5.6, 5.0), (9.0, 7.4), (math.inf, 12.0))  #: V up to which it must be which supply: 7.4 V servos run on 5 V too
 LOW: Final = 0.82  #: of the supply
@@ -59,7 +60,7 @@ def supply_of(volts: Iterable[float]) -> float:
 def numbers(motor: str, celsius: float, volts: float, supply: float | None = None) -> Iterator[Trouble]:
     """Of temperature and voltage, whatever limits the servo itself was given; without ``supply`` by what it has now."""
     if celsius >= HOT:
-        yield Trouble(motor, "hot", f"{motor} is at {celsius:.0f} °C, {HOT:.0f} is its limit: support the arm and let it cool.", stops=True)
+        yield Trouble(motor, "hot", f"{motor} is at {celsius:.0f} °C and lets go at {LETS_GO:.0f}: support the arm and let it cool.", stops=True)
     elif celsius >= WARM:
         yield Trouble(motor, "warm", f"{motor} is at {celsius:.0f} °C and stops at {HOT:.0f}: bring the arm to rest soon.", stops=False)
     supply = supply or supply_of((volts,))

@@ -6,7 +6,7 @@ as its model has it: a servo is a spring, and would sag.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,7 @@ STEP: Final = 0.03  #: rad
 TRAVEL: Final = servos.JAW_OPEN - servos.JAW_CLOSED  #: rad, of the jaw
 REST_SPEED: Final = 0.5  #: rad/s, of the way to a rest pose
 REST_ACCELERATION: Final = 2.0  #: rad/s^2
+CORRECTS: Final = 0.1  #: of REST_SPEED, that a joint has which is there already: what carries its weight changes on the way
 RESTS_WITHIN: Final = 0.08  #: rad
 STILL: Final = 0.05  #: rad/s, a slower joint stands
 STANDS_AFTER: Final = 30  #: periods of holding, after which the arm holds where it is, still or not
@@ -98,8 +99,13 @@ class Steering:
         self.holding, self._rest = True, None
 
     def go(self, place: Floats) -> None:
-        """Go slowly to joints (5,) rad and closedness, whatever is commanded, until ``hold``."""
+        """Go slowly to joints (5,) rad and closedness, whatever is commanded, until ``hold``; the joints come there together, so that the
+        hand does not dip where one of them is ahead of the others."""
         self.holding, self._rest = True, place
+        ways = [abs(to - at) for to, at in zip(place[:5], self.motion.at[:5], strict=True)]
+        longest = max(*ways, RESTS_WITHIN)
+        together = tuple(REST_SPEED * max(way / longest, CORRECTS) for way in ways)
+        self._slow = replace(self._slow, speed=(*together, self._slow.speed[5]))
 
     @property
     def resting(self) -> bool:

@@ -128,7 +128,7 @@ def calibrate(config: Path | None, force: bool, **given: Any) -> None:
             click.echo(f"Calibrates the arm at {port} into {path}.")
             _wait_for_enter("Its servos will let go, and it falls unless it rests on something: hold it, then press Enter.")
             progress("loading LeRobot")
-            calibrating.calibrate(port, arm.id, arm.calibration, force)
+            calibrating.calibrate(port, arm.id, arm.calibration)
     except KeyboardInterrupt:
         kept = f"{path} is as it was" if path.exists() else "no file was written"
         fail(f"Interrupted: {kept}; the servos may be limp, so mind the arm.", INTERRUPTED)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from adapters.base import AdapterError
 from adapters.so101 import calibration, ports, status
-from adapters.so101.motors import IDS, MODEL, NAMES, Servo
+from adapters.so101.motors import Servo
 from console.doctor import cell
 from console.doctor.check import Check, Result, checked
 from engine.config import Settings
@@ -39,7 +39,7 @@ def untouched(settings: Settings) -> Settings:
 
 
 def _servos(arm: So101Settings, tell: Callable[[str], None]) -> Iterator[Check]:
-    from adapters.so101.examination import examine
+    from adapters.so101.examination import examine, unlike
 
     port, found = arm.port, None
     try:
@@ -52,9 +52,9 @@ def _servos(arm: So101Settings, tell: Callable[[str], None]) -> Iterator[Check]:
     yield checked("servo port", lambda: said)
     if found is None:
         return
-    yield checked("servos", lambda: servos(found))
+    yield checked("servos", lambda: servos(found, port))
     if found.servos:
-        yield checked("servo firmware", lambda: firmware(found.servos))
+        yield checked("servo firmware", lambda: _said(unlike(found.servos)) or Result("ok", found.servos[0].firmware))
         yield checked("servo supply", lambda: supply(found.servos))
         yield checked("servo warmth", lambda: warmth(found.servos))
         yield checked("servo alarms", lambda: alarms(found.servos))
@@ -62,39 +62,18 @@ def _servos(arm: So101Settings, tell: Callable[[str], None]) -> Iterator[Check]:
     yield checked("calibration", lambda: calibrated(arm, found))
 
 
-def servos(found: "Examination") -> Result:
+def servos(found: "Examination", port: str) -> Result:
     """Whether the six answer, and nobody else does."""
-    answered = ", ".join(f"{servo.id} {servo.name}" for servo in found.servos) or "none"
-    foreign = [servo for servo in found.servos if servo.model != MODEL]
-    if not found.servos:
-        advice = "Switch the arm's power supply on, and check the cable from the adapter to the first servo."
-        return Result("fail", f"none of {len(IDS)} answers", advice)
-    if found.missing:
-        silent = _and([f"{number} ({NAMES[number]})" for number in found.missing])
-        advice = f"Check the cable to {_and([NAMES[number] for number in found.missing])}; `lerobot-setup-motors` sets an id that is wrong."
-        return Result("fail", f"no answer from {silent}; {answered}{_strange(found.strange)}", advice)
-    if found.strange:
-        advice = "An SO-101 has ids 1 to 6: take off what is not of it, or set the ids anew with `lerobot-setup-motors`."
-        return Result("fail", f"{answered}{_strange(found.strange)}", advice)
-    if foreign:
-        models = _and([f"{servo.name} is a model {servo.model}" for servo in foreign])
-        return Result("fail", models, f"This arm has six STS3215, model {MODEL}: replace what is not one.")
-    return Result("ok", f"{answered}; all are STS3215")
+    from adapters.so101.examination import unfit
+
+    answer = ", ".join([f"{servo.id} {servo.name}" for servo in found.servos] + [f"{number} of no joint" for number in found.strange])
+    return _said(unfit(found, port), f"; found: {answer or 'none'}") or Result("ok", f"{answer}; all are STS3215")
 
 
-def _strange(strange: Sequence[int]) -> str:
-    return f"; {_and([str(number) for number in strange])} of no joint answers too" if strange else ""
-
-
-def firmware(found: Sequence[Servo]) -> Result:
-    """One version on all, which LeRobot insists on."""
-    by_version: dict[str, list[str]] = {}
-    for servo in found:
-        by_version.setdefault(servo.firmware, []).append(servo.name)
-    if len(by_version) == 1:
-        return Result("ok", next(iter(by_version)))
-    differ = ", ".join(f"{version} on {_and(names)}" for version, names in by_version.items())
-    return Result("fail", differ, "LeRobot drives no arm whose servos differ: bring all to one version with the maker's program, FD.")
+def _said(text: str, more: str = "") -> Result | None:
+    """What a sentence says is wrong, apart from what it says to do; None where it says nothing."""
+    wrong, _, advice = text.partition(": ")
+    return Result("fail", wrong + more, advice[0].upper() + advice[1:]) if text else None
 
 
 def supply(found: Sequence[Servo]) -> Result:

@@ -168,4 +168,4 @@ class GainsPanel(Panel):
         return row(("SCORE → SERVOS" if servos else "SCORE → SPRING → MOTION", "title"))
 
     def note(self, view: View) -> Row:
-        return row(("≈ approximate", "warn")) if view.snapshot is not None and approximate(view.snapshot) else ()
+        return row(("approximate", "warn")) if view.snapshot is not None and approximate(view.snapshot) else ()

@@ -19,7 +19,7 @@ GRANT_FULL = 0.5  #: s, the longest a grant lasts without a new sign of life
 def modes(s: Snapshot) -> dict[Mode, str]:
     """The names of the modes that there are, of a robot with a saw or without."""
     names = MODES if s.saw.present else MODES_WITHOUT_SAW
-    return {mode: name for mode, name in names.items() if mode is not Mode.MOTION or s.operator.motion}
+    return {mode: name for mode, name in names.items() if mode is not Mode.MOTION or s.operator.motion or s.operator.mode == mode}
 
 
 def mode_row(s: Snapshot) -> Row:

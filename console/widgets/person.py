@@ -131,7 +131,7 @@ def person_line(view: View, width: int) -> list[Row]:
     s = view.snapshot
     d = s.decision
     if not sensed(d):
-        run = ", moves only while G is held" if view.limits.hold_to_run else ""
+        run = ", hold G to run" if view.limits.hold_to_run else ""
         return [row(("  person not sensed", "warn"), (f": at most {_slow(view)}{run}", "dim"))]
     if not measured(d):
         said = layer_sentence(d, SEPARATION)

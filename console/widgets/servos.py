@@ -110,7 +110,9 @@ def _phase(s: Snapshot) -> Row:
     assert inference is not None
     if not (s.decision.going and s.operator.mode == Mode.CUT):
         return row(("by hand" if s.inputs.jogging else "held", "value"))
-    if not inference.due <= inference.horizon:
+    if not math.isfinite(inference.due):
+        return row(("—", "dim"))
+    if inference.due > inference.horizon:
         return row(("ran out", "bad"))
     return row((f"{min(int(inference.due) + 1, inference.horizon)}/{inference.horizon}", "value"))
 
@@ -154,8 +156,8 @@ def feed_rows(s: Snapshot, width: int, height: int) -> list[Row]:
         (f"stops at {HOT:.0f} °C" + (f", {LOW * s.spring.supply:.1f} V" if math.isfinite(s.spring.supply) else ""), "dim"),
     )
     if width >= ALL_OF_IT and height > len(MOTORS):
-        rows = [row((f"{name:14}", "text"), *_volts(s, n), *_celsius(s, n), *_torque(s, n), "  ") for n, name in enumerate(MOTORS)]
-        return [head, *((*line, *_apart(_said(s, n))) for n, line in enumerate(rows))]
+        rows = [row((f"{name:14}", "text"), *_volts(s, n), *_celsius(s, n), "  ") for n, name in enumerate(MOTORS)]
+        return [head, *((*line, *(_apart(_said(s, n)) or _torque(s, n))) for n, line in enumerate(rows))]
     cells = [row((f"{BRIEF[MOTORS[n]]:5}", "text"), *_narrow(s, n)) for n in each]
     half = len(cells) // 2
     rows = [head, *beside(cells[:half], cells[half:], width_of(cells[0]))]
@@ -166,8 +168,7 @@ def feed_rows(s: Snapshot, width: int, height: int) -> list[Row]:
 
 def _torque(s: Snapshot, servo: int) -> Row:
     """Of a joint's servo, as far as its load tells."""
-    known = servo < len(s.inputs.tau)
-    return row((number(s.inputs.tau[servo], 7, 2, sign=True), "text"), (" N m", "dim")) if known else row(" " * 11)
+    return row((number(s.inputs.tau[servo], 5, 2, sign=True), "text"), (" N m", "dim")) if servo < len(s.inputs.tau) else ()
 
 
 def _narrow(s: Snapshot, servo: int) -> Row:

@@ -9,8 +9,10 @@ from typing import Any, Final
 from adapters.so101.emulator.servo import IDLE_AMPERES, MIDDLE, STEP, STEPS, VOLTS, Servo
 from adapters.so101.motors import MOTORS
 
+type Spans = tuple[tuple[float, float], ...]
+
 _BENDS: Final = ((-1.9198, 1.9198), (-1.7453, 1.7453), (-1.69, 1.69), (-1.6580, 1.6580))
-LIMITS: Final = (*_BENDS, (-2.7438, 2.8412), (-0.1745, 1.7453))  #: rad, where the joints stop
+LIMITS: Final = (*_BENDS, (-2.7438, 2.8412), (-0.1745, 1.7453))  #: rad, where the model's joints stop
 #: rad, between which each was moved when it was calibrated; the jaw from shut to as far open as the simulated one goes
 CALIBRATED: Final = (*_BENDS, (-math.pi, math.pi), (-0.10, 0.70))
 OFFSETS: Final = (-35, 212, -118, 64, 1407, -903)  #: steps, of each encoder from where its joint's middle would be 2047
@@ -20,9 +22,11 @@ OHMS: Final = 0.05  #: of the supply and its wires
 
 
 class Servos:
-    """The six, in the order of the chain, on one supply."""
+    """The six, in the order of the chain, on one supply. The stops of the first four joints, and with them their calibrated ranges, lie
+    ``wider`` rad further out than the model's, as those of an arm that was built so may."""
 
-    def __init__(self, calibrated: bool) -> None:
+    def __init__(self, calibrated: bool, wider: float = 0.0) -> None:
+        self.stops = _widened(LIMITS, wider)  #: (low, high) rad, where the joints stop
         self.all = tuple(
             Servo(number, (MIDDLE + offset - _middle(span) / STEP) % STEPS)
             for number, (span, offset) in enumerate(zip(CALIBRATED, OFFSETS, strict=True), start=1)
@@ -32,7 +36,7 @@ class Servos:
         self.outer = [0.0] * len(self.all)  #: N m, of both, for the step that was asked for last
         self._supply = VOLTS
         if calibrated:
-            for servo, (low, high), offset in zip(self.all, CALIBRATED, OFFSETS, strict=True):
+            for servo, (low, high), offset in zip(self.all, _widened(CALIBRATED, wider), OFFSETS, strict=True):
                 half = min(MIDDLE, round(0.5 * (high - low) / STEP))
                 servo.set("Homing_Offset", offset)
                 servo.set("Min_Position_Limit", MIDDLE - half)
@@ -55,6 +59,11 @@ class Servos:
 
 def _middle(span: tuple[float, float]) -> float:
     return 0.5 * (span[0] + span[1])
+
+
+def _widened(spans: Spans, by: float) -> Spans:
+    bends = len(_BENDS)
+    return (*((low - by, high + by) for low, high in spans[:bends]), *spans[bends:])
 
 
 def calibration(servos: Sequence[Servo]) -> dict[str, dict[str, int]]:

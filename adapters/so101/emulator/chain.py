@@ -68,15 +68,8 @@ class Chain:
             case Instruction.WRITE if len(p) > 1:
                 for servo in meant:
                     self._note(t_ns, servo.id, servo.write(p[0], p[1:]))
-                yield from _acknowledged(packet, meant)
-            case Instruction.REG_WRITE if len(p) > 1:
-                for servo in meant:
-                    servo.register_write(p[0], p[1:])
-                yield from _acknowledged(packet, meant)
-            case Instruction.ACTION:
-                for servo in meant:
-                    self._note(t_ns, servo.id, servo.act())
-                yield from _acknowledged(packet, meant)
+                if packet.id != BROADCAST:
+                    yield from ((s, b"") for s in meant if s.registers.get("Response_Status_Level"))
             case Instruction.SYNC_READ if len(p) > 2:
                 yield from ((s, s.read(p[0], p[1])) for id in p[2:] for s in heard if s.id == id)
             case Instruction.SYNC_WRITE if len(p) > 2:
@@ -97,8 +90,3 @@ class Chain:
             at, bit = self._random.randrange(5, len(reply)), self._random.randrange(8)
             return reply[:at] + bytes((reply[at] ^ 1 << bit,)) + reply[at + 1 :]
         return reply
-
-
-def _acknowledged(packet: Packet, meant: Iterable[Servo]) -> Iterator[tuple[Servo, bytes]]:
-    """Servos that confirm a write: only the one it was for, and only if it is set to."""
-    return ((s, b"") for s in meant if packet.id != BROADCAST and s.registers.get("Response_Status_Level"))

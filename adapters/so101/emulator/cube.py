@@ -29,6 +29,7 @@ class _Driven(simulated.Servos):
         super().__init__(body, Kinematics(SO101))
         self._servos = servos
         model = body.model  # its position servos become plain torques
+        model.jnt_range[:JOINTS] = np.array(servos.stops)
         model.actuator_gainprm[:JOINTS, 0] = 1.0
         model.actuator_biasprm[:JOINTS] = 0.0
         model.actuator_ctrllimited[:JOINTS] = 0

@@ -25,7 +25,8 @@ class Emulator(Controls):
 
     ``arm``: "free" touches nothing, "cube" is so101-sim's on its table (MuJoCo). ``link`` is the path to be opened, of its own if None.
     ``seed`` sets the table. ``calibrated``: its registers are as LeRobot's calibration leaves them, else as from the box. ``holding``:
-    torque is on, at ``pose`` (6,) rad or at so101-sim's start; else the arm lies limp, folded back, as its power has just come.
+    torque is on, at ``pose`` (6,) rad or at so101-sim's start; else the arm lies limp, folded back, as its power has just come. The stops
+    of its first four joints lie ``wider`` rad further out than the model's.
     Raises AdapterError where "cube" has no model, ValueError for another arm, OSError where the path is taken.
     """
 
@@ -37,10 +38,11 @@ class Emulator(Controls):
         calibrated: bool = True,
         holding: bool = False,
         pose: Sequence[float] | None = None,
+        wider: float = 0.0,
     ) -> None:
         if arm not in ARMS:
             raise ValueError(f"there is no emulated arm {arm}; choose one of {', '.join(ARMS)}")
-        self._arm = Servos(calibrated)
+        self._arm = Servos(calibrated, wider)
         self.servos: dict[int, Servo] = dict(enumerate(self._arm.all, start=1))  #: by place in the chain
         self.table: Any = None  #: so101-sim's ``Tabletop``, to be asked whether the cube was lifted
         self._world = self._make(arm, seed, holding, pose)
@@ -69,11 +71,6 @@ class Emulator(Controls):
         self._world.advance(round(TICK_S / PHYSICS_S))
         if self._shared is not None and (plant := self._world.plant()) is not None:
             self._shared.write(plant)
-
-    @property
-    def lost_s(self) -> float:
-        """s that the arm's time has fallen behind the clock for good: this machine was too slow."""
-        return self._line.lost_s
 
     def plant(self) -> F64 | None:
         return None if self._shared is None else self._shared.read()

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from adapters.so101.emulator.arm import LIMITS, Servos
+from adapters.so101.emulator.arm import Servos
 
 PHYSICS_S: Final = 0.002
 DAMPING: Final = 0.60  #: N m s/rad, of a motor with its gears; its own counter-voltage is in it
@@ -41,7 +41,7 @@ class Free:
         for _ in range(steps):
             torques = servos.drive(self.q, self.dq, dt)
             held = (0.0, *weight(self.q), 0.0, 0.0)
-            for i, (low, high) in enumerate(LIMITS):
+            for i, (low, high) in enumerate(servos.stops):
                 inertia = INERTIA[i]
                 speed = (self.dq[i] + dt * (torques[i] + servos.outer[i] - held[i]) / inertia) / (1.0 + dt * DAMPING / inertia)
                 rub = dt * FRICTION / inertia
@@ -52,7 +52,7 @@ class Free:
 
     def place(self, joint: int, q: float) -> None:
         """A hand puts a joint, 0..5, at an angle in rad."""
-        low, high = LIMITS[joint]
+        low, high = self._servos.stops[joint]
         self.q[joint], self.dq[joint] = min(high, max(low, q)), 0.0
 
     def plant(self) -> None:

@@ -31,7 +31,6 @@ class Line:
 
     def __init__(self, path: Path, chain: Chain, advance: Callable[[], None]) -> None:
         self.path = path
-        self.lost_s = 0.0  #: s of the arm's time that this machine was too slow for
         self._chain, self._advance = chain, advance
         self._parser = Parser()
         self._outbox: deque[Reply] = deque()
@@ -101,9 +100,7 @@ class Line:
                 self._obey()
             self._send()
             now = time.monotonic()
-            if now - passed > BEHIND_S:
-                self.lost_s += now - passed - BEHIND_S
-                passed = now - BEHIND_S
+            passed = max(passed, now - BEHIND_S)
             if now >= passed + TICK_S:  # one tick at a time, so that instructions wait for no more than one
                 self._advance()
                 passed += TICK_S

@@ -19,8 +19,6 @@ class Instruction(IntEnum):
     PING = 1
     READ = 2
     WRITE = 3
-    REG_WRITE = 4
-    ACTION = 5
     SYNC_READ = 0x82
     SYNC_WRITE = 0x83
 

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
@@ -111,12 +112,15 @@ def start(arm: str = "free", link: str | Path | None = None, seed: int = 0, hold
     command += ["--link", str(link)] if link else []
     command += ["--holding"] if holding else []
     command += [] if calibrated else ["--uncalibrated"]
-    process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True)
-    port = _first_line(process)
-    if not port:
-        process.kill()
-        said = process.communicate()[1].decode(errors="replace").strip().splitlines()
-        raise AdapterError(f"the emulated arm did not start: {said[-1] if said else f'nothing came within {START_S:.0f} s'}")
+    with tempfile.TemporaryFile() as errors:  # not a pipe, which nobody would empty while it runs
+        process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=errors, start_new_session=True)
+        port = _first_line(process)
+        if not port:
+            process.kill()
+            process.communicate()
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip().splitlines()
+            raise AdapterError(f"the emulated arm did not start: {said[-1] if said else f'nothing came within {START_S:.0f} s'}")
     return Remote(port, process)
 
 

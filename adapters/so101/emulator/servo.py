@@ -26,8 +26,6 @@ AMBIENT: Final = 28.0  #: degrees C
 HEATING: Final = 60.0  #: degrees C over ambient, stalled for long
 WARMING: Final = 240.0  #: s
 STANDING: Final = 0.02  #: rad/s, below which it does not count as moving
-CENTRE: Final = 128  #: written to Torque_Enable: where the joint stands is from now on CENTRE_STEP
-CENTRE_STEP: Final = 2048
 VOLTAGE, TEMPERATURE, CURRENT, OVERLOAD = 1, 4, 8, 32  #: bits of Status, of Unloading_Condition and of a reply's error
 
 
@@ -45,11 +43,10 @@ class Servo:
         self.duty = 0.0  #: -1..1 of the supply on the motor
         self.amperes = IDLE_AMPERES
         self.volts = VOLTS
-        self.celsius = AMBIENT + 4.0
+        self.celsius = self._warmth = AMBIENT + 4.0
         self.supply: float | None = None  #: V, in place of the arm's
         self.heat: float | None = None  #: degrees C, in place of its own
         self.tripped = False  #: an overload that was set from outside
-        self._pending: list[tuple[int, bytes]] = []
         self._status = 0
         self._over = self._pressed = 0.0  #: s with too much current, and with too much load
         self._goal = self._aim = 0.0  #: steps; what it shall reach, and what it steers to on the way
@@ -84,9 +81,6 @@ class Servo:
         names = r.write(address, data)
         written = [(name, r.get(name)) for name in names]
         if "Torque_Enable" in names:
-            if r.get("Torque_Enable") == CENTRE:
-                r.set("Homing_Offset", max(-MIDDLE, round(self._actual()) % STEPS - CENTRE_STEP))
-                r.set("Torque_Enable", int(was_on))
             self._status &= ~OVERLOAD
             self.tripped, self._pressed = False, 0.0
         if "Goal_Position" in names:
@@ -103,21 +97,9 @@ class Servo:
                 self._status &= ~OVERLOAD  # it is asked to go back
         return written
 
-    def register_write(self, address: int, data: bytes) -> None:
-        """Keep a write until ``act``."""
-        self._pending.append((address, data))
-        self.registers.set("Asynchronous_Write", 1)
-
-    def act(self) -> list[tuple[str, int]]:
-        """Carry out what ``register_write`` kept."""
-        pending, self._pending = self._pending, []
-        self.registers.set("Asynchronous_Write", 0)
-        return [found for address, data in pending for found in self.write(address, data)]
-
     def power_up(self) -> None:
         """As after the power was off: limp, its settings as last kept."""
         self.registers.power_up()
-        self._pending.clear()
         self._status, self.tripped, self._over, self._pressed, self.duty = 0, False, 0.0, 0.0, 0.0
         self._learn()
 
@@ -209,7 +191,8 @@ class Servo:
         drawn = abs(self.duty * self.volts / VOLTS - self.dq / FREE_SPEED) if self.duty else 0.0
         self.amperes = IDLE_AMPERES + STALL_AMPERES * drawn
         warm = AMBIENT + HEATING * drawn * drawn
-        self.celsius = self.celsius + (warm - self.celsius) * dt / WARMING if self.heat is None else self.heat
+        self._warmth += (warm - self._warmth) * dt / WARMING
+        self.celsius = self._warmth if self.heat is None else self.heat
         status = self._status & (OVERLOAD | CURRENT)
         if not r[15] <= round(10.0 * self.volts) <= r[14]:
             status |= VOLTAGE

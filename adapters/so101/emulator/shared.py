@@ -11,9 +11,11 @@ from typing import Final
 
 import numpy as np
 
+from adapters.base import AdapterError
 from engine.types import F64
 
-PATIENCE_S: Final = 1.0  #: for a whole copy
+PATIENCE_S: Final = 0.2  #: for a whole copy, of which there are some hundreds a second
+AGAIN_S: Final = 0.0002  #: between two tries
 
 
 class SharedPlant:
@@ -35,14 +37,15 @@ class SharedPlant:
         self._count[0] += 1
 
     def read(self) -> F64:
-        """(P,) of the newest moment. Raises TimeoutError where none is whole for a second."""
+        """(P,) of the newest moment. Raises AdapterError where none is whole within PATIENCE_S."""
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             before = int(self._count[0])
             found = self._numbers.copy()
             if before % 2 == 0 and int(self._count[0]) == before:
                 return found
-        raise TimeoutError(f"the plant in {self.path} does not stand still; the emulator that writes it may have died")
+            time.sleep(AGAIN_S)
+        raise AdapterError("The emulated arm's table cannot be read: its process stands still or has died, so begin a new run.")
 
     def close(self) -> None:
         """Let go of it; who made it also removes it."""

@@ -188,6 +188,21 @@ def test_a_standing_arm_is_taken_over_as_it_stands(tmp_path: Path) -> None:
         assert standing.joints() == pytest.approx(before, abs=math.radians(0.3))
 
 
+def test_what_a_standing_arm_is_told_wears_no_settings(tmp_path: Path) -> None:
+    with Emulator(holding=True) as standing:
+        standing.save_calibration(tmp_path, id="arm")
+        for place in range(1, 7):
+            standing.set(place, "Lock", 0)
+        worn = standing.get(1, "P_Coefficient")
+        bus = Bus()
+        bus.connect(standing.port, load(tmp_path / "arm.json"))
+        bus.hold()
+        bus.stiffness((worn // 2,) * 6)
+        bus.close()
+        standing.power_cycle()
+        assert standing.get(1, "P_Coefficient") == worn
+
+
 def test_one_limp_servo_of_a_standing_arm_is_held_where_it_is(fresh: Emulator, bus: Bus) -> None:
     bus.hold()
     goals = [fresh.get(place, "Goal_Position") for place in range(1, 7)]

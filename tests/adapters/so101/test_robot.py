@@ -274,6 +274,26 @@ def test_what_a_servo_says_is_wrong_with_it_stops_the_arm(
     assert bench.written() == before
 
 
+def test_a_soft_standing_arm_is_taken_over_with_the_gain_it_has(tmp_path: Path) -> None:
+    with Emulator(holding=True) as servos:
+        for place in range(1, 7):
+            servos.set(place, "P_Coefficient", 6)
+        bench = bench_of(servos, tmp_path)
+        bench.periods(30)
+        bench.robot.close()
+        assert {write.value for write in servos.writes("P_Coefficient") if write.id < 6} == {6}
+
+
+def test_another_arm_that_is_plugged_in_instead_is_told_of(bench: Bench) -> None:
+    bench.servos.unplug()
+    assert "is gone" in bench.lost()
+    for place in range(1, 7):
+        bench.servos.set(place, "Homing_Offset", 77)
+    bench.servos.replug()
+    bench.wait(lambda: "of another arm" in bench.lost())
+    assert not bench.readable()
+
+
 def test_a_push_that_holds_it_up_stops_it(bench: Bench) -> None:
     start = floats(bench.read().pose)
     pushed = False

@@ -49,7 +49,7 @@ def test_several_alarms_are_all_told() -> None:
 
 @pytest.mark.parametrize(
     ("celsius", "what", "stops"),
-    [(59.0, None, None), (60.0, "warm", False), (69.0, "warm", False), (70.0, "hot", True), (85.0, "hot", True)],
+    [(59.0, None, None), (60.0, "warm", False), (64.0, "warm", False), (65.0, "hot", True), (85.0, "hot", True)],
 )
 def test_heat(celsius: float, what: str | None, stops: bool | None) -> None:
     assert [(t.what, t.stops) for t in troubles(reading(celsius=celsius))] == ([] if what is None else [(what, stops)])
@@ -84,9 +84,9 @@ def test_the_supply_is_known_by_the_highest_voltage(volts: tuple[float, ...], su
 @pytest.mark.parametrize("at", range(6))
 def test_it_names_the_motor_and_the_number(at: int) -> None:
     (trouble,) = troubles(reading(celsius=71.0, at=at))
-    assert trouble == Trouble(MOTORS[at], "hot", f"{MOTORS[at]} is at 71 °C, 70 is its limit: support the arm and let it cool.", stops=True)
+    assert trouble == Trouble(MOTORS[at], "hot", f"{MOTORS[at]} is at 71 °C and lets go at 70: support the arm and let it cool.", stops=True)
 
 
 def test_what_stops_comes_first() -> None:
-    found = troubles(reading(status=32, celsius=65.0, volts=5.9))
+    found = troubles(reading(status=32, celsius=62.0, volts=5.9))
     assert [trouble.stops for trouble in found] == [True, True, False]

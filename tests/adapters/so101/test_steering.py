@@ -13,6 +13,10 @@ from adapters.mujoco.tabletop import servos
 from adapters.mujoco.tabletop.kinematics import Kinematics
 from adapters.mujoco.tabletop.so101 import SO101
 from adapters.so101 import compliance, steering
+from adapters.so101.emulator.arm import Servos
+from adapters.so101.emulator.cube import Cube
+from adapters.so101.emulator.free import PHYSICS_S
+from adapters.so101.emulator.servo import STEP as STEP_OF
 from adapters.so101.figure import Model
 from adapters.so101.following import PERIOD
 from adapters.so101.motors import Reading
@@ -21,8 +25,10 @@ from engine.config import Settings
 from engine.control import playing
 from engine.control.pose import Floats
 from engine.motions import motions
+from engine.so101_settings import So101Settings
 from engine.types import Command
 
+POSES = {motion.name: motion for motion in motions(Settings(robot="so101"))}
 AHEAD = math.radians(10.0)
 WIDE = ((-3.0, 3.0),) * 5
 FOLDED = (0.0, -1.7279, 1.6581, 1.309, 0.0)  #: rad, nearer to two stops than any motion goes by itself
@@ -87,14 +93,47 @@ class Arm:
             self.steering.step(reading, self.model.figure(self.q, dq, self.gripper), self.told, self.t_ns)
             goals = self.steering.motion.at
             self.goals.append(goals)
-            free = [to - less for to, less in zip(goals[:5], self.sag(), strict=True)]
-            after = compliance.expected(self.q, free, self.steering.softness.gain, PERIOD)
-            moved = tuple(b if joint in self.blocked else a for joint, (a, b) in enumerate(zip(after, self.q, strict=True)))
-            dq = tuple((a - b) / PERIOD for a, b in zip(moved, self.q, strict=True))
-            self.q, self.gripper = moved, self.gripper + 0.3 * (goals[5] - self.gripper)
+            before = self.q
+            self.follow(goals)
+            dq = tuple((a - b) / PERIOD for a, b in zip(self.q, before, strict=True))
+
+    def follow(self, goals: Floats) -> None:
+        """One period of the servos."""
+        free = [to - less for to, less in zip(goals[:5], self.sag(), strict=True)]
+        after = compliance.expected(self.q, free, self.steering.softness.gain, PERIOD)
+        self.q = tuple(b if joint in self.blocked else a for joint, (a, b) in enumerate(zip(after, self.q, strict=True)))
+        self.gripper += 0.3 * (goals[5] - self.gripper)
 
     def pose(self) -> Floats:
         return tuple(self.model.figure(self.q, (0.0,) * 5, self.gripper).pose.tolist())
+
+
+class OnTable(Arm):
+    """The emulated servos on so101-sim's arm at its table, without a bus and without a clock."""
+
+    def __init__(self) -> None:
+        self.servos = Servos(calibrated=True)
+        self.world = Cube(self.servos, 0, None)
+        self.servos.hold(self.world.q)
+        self.zero = [servo.position() - at / STEP_OF for servo, at in zip(self.servos.all, self.world.q, strict=True)]
+        super().__init__(self.world.q[:5], servos.closedness(self.world.q[5]))
+
+    def reading(self, dq: Floats = (0.0,) * 5) -> Reading:
+        return msgspec.structs.replace(super().reading(dq), load=tuple(servo.duty for servo in self.servos.all))
+
+    def follow(self, goals: Floats) -> None:
+        for servo, zero, goal in zip(self.servos.all, self.zero, (*goals[:5], servos.jaw_at(goals[5])), strict=True):
+            servo.write(42, round(zero + goal / STEP_OF).to_bytes(2, "little"))
+        self.wait(PERIOD)
+
+    def wait(self, seconds: float) -> None:
+        self.world.advance(round(seconds / PHYSICS_S))
+        *q, jaw = self.world.q
+        self.q, self.gripper = tuple(q), servos.closedness(jaw)
+
+    def let_go(self) -> None:
+        for servo in self.servos.all:
+            servo.write(40, bytes(1))
 
 
 def raised(pose: Floats, dz: float) -> Floats:
@@ -219,25 +258,50 @@ def test_the_bounds_are_the_narrower_of_the_arm_s_and_the_calibration_s() -> Non
     assert (found.low[5], found.high[5]) == (0.0, 1.0)
 
 
-def test_a_named_pose_is_reached_that_is_nearer_to_two_stops_than_the_arm_goes_by_itself() -> None:
-    """Played as the engine plays it: the folded rest pose, and back."""
-    arm, model = Arm(), Kinematics(SO101)
-    poses = {motion.name: motion for motion in motions(Settings(robot="so101"))}
+def play(arm: Arm, motion: playing.Motion) -> None:
+    """As the engine plays it, to its end, and a little longer."""
+    model, play, settling = Kinematics(SO101), None, 60
 
     def tool_at(q: Floats) -> Floats:
         return model.pose(np.array(q))
 
+    for _ in range(5000):
+        play = playing.played(play, motion, q=arm.q, gripper=arm.gripper, tool_at=tool_at, speed=0.1, dt=PERIOD)
+        assert play is not None
+        *joints, grip = playing.target(play, motion)
+        pose = tool_at(tuple(joints))
+        arm.run(1, lambda _, pose=pose: pose, posture=tuple(joints), gripper_d=grip)  # type: ignore[misc]
+        assert arm.steering.hit == -1, arm.steering.hit_text
+        settling -= playing.done(play, motion)
+        if settling == 0:
+            return
+
+
+@pytest.mark.parametrize("played", [False, True])
+def test_the_shipped_rest_pose_is_reached_touching_nothing_and_without_power_nothing_falls(played: bool) -> None:
+    arm, rest = OnTable(), So101Settings().target("rest")
+    if played:
+        play(arm, POSES["rest"])
+    else:
+        arm.steering.go((*rest.q, rest.gripper))
+        for _ in range(600):
+            arm.run(1)
+            assert arm.steering.hit == -1, arm.steering.hit_text
+        assert arm.steering.rests(arm.reading())
+    assert arm.q == pytest.approx(rest.q, abs=math.radians(0.5))
+    held, tool = arm.model.figure(arm.q, (0.0,) * 5, arm.gripper).links, arm.pose()
+    arm.let_go()
+    arm.wait(3.0)
+    fallen = arm.model.figure(arm.q, (0.0,) * 5, arm.gripper).links
+    assert np.abs(fallen - held).max() < 0.004
+    assert math.dist(arm.pose()[:3], tool[:3]) < 0.004
+
+
+def test_a_named_pose_is_reached_that_is_nearer_to_its_stop_than_the_arm_goes_by_itself() -> None:
+    """The folded rest pose, and back."""
+    arm = Arm()
     for name in ("rest", "home"):
-        motion, play, settling = poses[name], None, 60
-        for _ in range(5000):
-            play = playing.played(play, motion, q=arm.q, gripper=arm.gripper, tool_at=tool_at, speed=0.1, dt=PERIOD)
-            assert play is not None
-            *joints, grip = playing.target(play, motion)
-            pose = tool_at(tuple(joints))
-            arm.run(1, lambda _, pose=pose: pose, posture=tuple(joints), gripper_d=grip)  # type: ignore[misc]
-            settling -= playing.done(play, motion)
-            if settling == 0:
-                break
-        assert arm.q == pytest.approx(motion.steps[-1].q, abs=math.radians(1.0))
+        play(arm, POSES[name])
+        assert arm.q == pytest.approx(POSES[name].steps[-1].q, abs=math.radians(1.0))
     swift = max(max(abs(b - a) for a, b in zip(one[:5], two[:5], strict=True)) for one, two in itertools.pairwise(arm.goals))
     assert swift < 2.0 * playing.GENTLE * PERIOD
