@@ -74,15 +74,12 @@ class CameraRig(Protocol):
 
 @runtime_checkable
 class Resting(Protocol):
-    """A real robot without brakes: it says itself what it does and refuses, and can lie down on something that holds it up."""
+    """A real robot without brakes: it says itself what it does and refuses, and lets go only where it holds itself up."""
 
     tell: Callable[[str, str], None]  #: takes an event's kind and its sentence; called by any thread
 
-    def rest(self, q: Sequence[float], gripper: float, release: bool = False) -> bool:
-        """Go slowly to joints (n,) rad and a gripper, 0 open .. 1 closed, and stay; whether it came there. ``release``: then power off.
-
-        Blocks while it goes. Raises AdapterError where the power does not go off.
-        """
+    def release(self) -> bool:
+        """Take the power off; False where the robot would fall, and holds. Raises AdapterError where the power does not go off."""
 
 
 class Happening(NamedTuple):

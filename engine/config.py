@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from inspect import getsource
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -29,11 +30,12 @@ from engine.limits import Limits
 from engine.policy import devices, hub
 from engine.policy.errors import PolicyError
 from engine.policy.mapping import from_json
-from engine.so101_settings import So101Settings
+from engine.so101_settings import Line, So101Settings
 from engine.sources import Source, flattened, origin_of, overlaid, variable_of
 from engine.tasks import INSTRUCTIONS, KINDS, ROBOTS, completed
 
 POLICIES = ("compact", "scripted")
+_FORMS = {"tuple_type": "a list, [value, ...]", "dict_type": "a table, {name = value, ...}", "model_type": "a table, {name = value, ...}"}
 _FLAGS = {"camera.hz": "rate", "so101.cameras": "camera"}  #: settings whose flag is called otherwise
 FORECASTS = ("shipped", "none")
 THEMES = ("dark", "light", "colour-blind", "monochrome")  #: what the console ships
@@ -86,7 +88,7 @@ class Settings(BaseSettings):
     robot: str = ROBOTS[0]
     task: str = KINDS[ROBOTS[0]].tasks[0]
     policy: str = "compact"
-    instruction: str = Field(INSTRUCTIONS["saw"], min_length=1, max_length=200)
+    instruction: Line = Field(INSTRUCTIONS["saw"], min_length=1, max_length=200)
     device: str = "cpu"
     seed: int = Field(0, ge=0, le=2**31 - 1)
     record: bool = True
@@ -107,6 +109,14 @@ class Settings(BaseSettings):
     @classmethod
     def _of_the_robot(cls, given: Any) -> Any:
         return completed(given) if isinstance(given, Mapping) else given
+
+    @field_validator("limits")
+    @classmethod
+    def _held_to_run(cls, limits: Limits, info: ValidationInfo) -> Limits:
+        kind = KINDS.get(info.data.get("robot", ""))
+        if kind is not None and kind.limits.get("hold_to_run") and not limits.hold_to_run:
+            raise ValueError(f"hold_to_run must stay true on {info.data['robot']}, which senses nobody")
+        return limits
 
     @field_validator("device")
     @classmethod
@@ -195,6 +205,8 @@ def _sources(flags: Mapping[str, Any], path: Path | None) -> list[Source]:
     except SettingsError as error:
         what = str(error).splitlines()[0]
         raise ConfigError(f"The environment cannot be read: {what}; a section takes SAWHORSE_SECTION__NAME.") from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{Path('.env').resolve()} cannot be read ({error}): write it as UTF-8 text, or move it away.") from error
     sources = [
         Source(flags, lambda key: f"flag --{_FLAGS.get(key, key.removeprefix('console.').removeprefix('so101.')).replace('_', '-')}"),
         Source(environment, lambda key: f"environment variable {variable_of(key)}"),
@@ -229,8 +241,10 @@ def _with_lists(variables: Mapping[str, Any]) -> dict[str, Any]:
 def _sentence(error: ValidationError, sources: list[Source]) -> str:
     first = error.errors()[0]
     path = first["loc"]
-    key = ".".join(part for part in path if isinstance(part, str))
-    origin = origin_of(key, sources)
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    missing = first["type"] == "missing"
+    given = path[:-1] if missing else path
+    origin = origin_of(".".join(takewhile(lambda part: isinstance(part, str), given)), sources)  # a list is given as a whole
     if path == ("limits",) and first["type"] == "value_error":
         rule = str(first["ctx"]["error"])
         origins_of = [(f"limits.{field.name}", field.name) for field in fields(Limits) if re.search(rf"\b{field.name}\b", rule)]
@@ -239,9 +253,11 @@ def _sentence(error: ValidationError, sources: list[Source]) -> str:
     if path == ("so101",) and first["type"] == "value_error":
         return f"The settings under so101 contradict each other: {first['ctx']['error']}."
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"Unknown setting {key!r} from {origin}: {nearest(str(path[-1]), _known_keys(path))}"
-    name = key + "".join(f"[{part}]" for part in path if isinstance(part, int))
-    range_ = permitted(path)
+        known = _known_keys(path)
+        return f"Unknown setting {name!r} from {origin}: {nearest(str(path[-1]), known) if known else 'leave it out.'}"
+    if missing:
+        return f"The setting {name} is missing: {origin} gives the rest of {name.rpartition('.')[0]}."
+    range_ = permitted(path) or _FORMS.get(first["type"])
     why = f"it must be {range_}" if range_ else _lowered(first["msg"].removeprefix("Value error, "))
     return f"The setting {name} = {first['input']!r} from {origin} is not allowed: {why}."
 

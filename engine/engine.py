@@ -27,12 +27,13 @@ from engine.loops.inference import InferenceLoop, Policy
 from engine.loops.worker import Worker
 from engine.mailbox import Latest
 from engine.messages import Intent, Mark, Picture, Shutdown, WatchPicture
+from engine.motions import told as played
 from engine.operator import Operator
 from engine.picture import resized
 from engine.policy.errors import PolicyError
 from engine.safety import arbiter
 from engine.session.recorder import Recorder
-from engine.snapshot import snapshot
+from engine.snapshot import badges, snapshot
 from engine.stop import StopPage
 from engine.types import (
     Event,
@@ -41,6 +42,7 @@ from engine.types import (
     LoopStats,
     ModelState,
     Observation,
+    OperatorState,
     PolicyInfo,
     Reason,
     RecorderState,
@@ -92,6 +94,7 @@ class Engine:
         self._boxes = Boxes(Latest(), Latest(), Latest(), deque(maxlen=INTENTS_WAITING))
         self._controlling = Controlling(console_required)
         self._controller = ""
+        self._operator: OperatorState | None = None  #: as of the tick before
         self._offered = False
         self._events: deque[Event] = deque(maxlen=200)
         self._event_numbers = itertools.count(1)
@@ -297,9 +300,13 @@ class Engine:
     # --- what the threads report ---
 
     def _ticked(self, tick: Tick) -> None:
+        operator, self._operator = self._operator, tick.operator
         before = self.control.previous
-        if before is None:
+        if before is None or operator is None:
             return
+        who = f"console {self._controller}" if self._controller else "the operator"
+        for kind, text in played(operator, tick.operator, who):
+            self.note(kind, text)
         now = tick.decision
         if now.stop_count > before.stop_count:
             self.stops.append(events.stop(now, tick.inputs.tick, DT))
@@ -422,7 +429,7 @@ class Engine:
             simulated=self._robot.simulated,
             controller=self._controller,
             offered=self._offered,
-            badges=_badges(self.settings, self.inference.info),
+            badges=badges(self.settings.robot, self.settings.so101.model_dump(), self.inference.info),
         )
 
     def loop_stats(self) -> LoopStats:
@@ -451,21 +458,6 @@ class Engine:
             age=(self.clock.now_ns() - frames.exposed_ns) / 1e9,
             rgb=resized(frames.images[wish.camera], wish.width, wish.height).tobytes(),
         )
-
-
-def _badges(settings: Settings, policy: PolicyInfo | None) -> tuple[str, ...]:
-    """What of a run is not what its robot's name says."""
-    arm = settings.so101
-    return tuple(
-        badge
-        for badge, shown in (
-            ("EMULATED", settings.robot == "so101" and arm.emulated),
-            ("DRY RUN", settings.robot == "so101" and arm.dry_run),
-            ("TEST PICTURE", settings.robot == "so101" and arm.synthetic_camera),
-            ("FALLBACK", policy is not None and bool(policy.fallback)),
-        )
-        if shown
-    )
 
 
 def _rate(times: deque[int]) -> float:

@@ -79,7 +79,11 @@ def run(settings: Settings, duration: float, out: TextIO = sys.stderr) -> tuple[
     """
     place = runs.create(settings)
     log_to(place.log)
-    host = Host(settings, place, console_required=False)
+    try:
+        host = Host(settings, place, console_required=False)
+    except BaseException:
+        place.remove()
+        raise
     engine = host.engine
     try:
         engine.start()

@@ -239,8 +239,8 @@ class Host:
             last = self.engine.control.last
             stopped = last is not None and last.decision.stop_number > 0
             outcome = (reason or self._reason, STOPPED if stopped else CLEAN)
-        if reason is None and outcome[1] == CLEAN:
-            self._rest()
+        if self.settings.so101.release and outcome[1] == CLEAN:
+            self._release()
         self.engine.close(outcome[0])
         self._server_worker.end()
         self.server.close(*outcome)
@@ -248,18 +248,17 @@ class Host:
         self.run.remove()
         return outcome
 
-    def _rest(self) -> None:
-        """The operator has ended a run that went well: a robot without brakes goes to the pose that it shall end in, if any."""
-        given = self.settings.so101
-        if not (given.rest and isinstance(self.robot, Resting)):
+    def _release(self) -> None:
+        """A run that went well has ended: a robot without brakes that holds itself up is let go."""
+        if not isinstance(self.robot, Resting):
             return
         try:
-            came = self.robot.rest(*given.target(given.rest), given.release)
+            released = self.robot.release()
         except AdapterError as error:
             self.engine.note("fault", str(error))
             return
-        after = "without torque" if given.release else "held by its servos"
-        self.engine.note("system", f"the arm rests at {given.rest}, {after}" if came else f"the arm did not come to {given.rest}; it holds")
+        why = "it does not stand at the pose rest, without power it would fall"
+        self.engine.note("system", "the arm rests, without torque" if released else f"the arm holds and is not let go: {why}")
 
 
 def main(folder: str) -> int:

@@ -14,7 +14,7 @@ operator's end is there, whatever has arrived since: repeats and proofs may have
 import math
 from dataclasses import dataclass, field
 
-from engine.chosen import Chosen
+from engine.chosen import REPEATS_WITHIN, Chosen
 from engine.control.jog import GRIP, axes_of
 from engine.control.playing import PLAY
 from engine.limits import Limits
@@ -92,6 +92,7 @@ class Operator:
     chosen: Chosen = field(default_factory=Chosen)  #: of the robot's motions
     refused: str = ""
     _grants: dict[str, _Grant] = field(default_factory=dict)
+    _repeats_ns: int = 0  #: until when a repeat of the go key goes on
     _last_seq: int = -1
     _proven_ns: int = 0
 
@@ -182,6 +183,8 @@ class Operator:
             self._grants.pop(hold.axis, None)
             if hold.axis == PLAY:
                 self.chosen.released()
+            elif hold.axis == RUN:
+                self._repeats_ns = 0
             return
         if hold.axis in HAND_AXES and not saw:
             self.refused = NO_SAW
@@ -193,7 +196,13 @@ class Operator:
             self.refused = ""
             if not (armed and self.mode is Mode.CUT):
                 self.refused = "Arm first: it goes only then." if not armed else "Only CUT goes by itself: Tab changes the mode."
+                self._grants.pop(RUN, None)
+                self._repeats_ns = 0
                 return
+            if hold.repeat and not (RUN in self._grants or now_ns <= self._repeats_ns):
+                self.refused = "Let G go and press it anew: a key that was held before begins nothing."
+                return
+            self._repeats_ns = now_ns + round(1e9 * REPEATS_WITHIN)
             self.go_requests += RUN not in self._grants
         elif hold.axis not in HAND_AXES:
             self.refused = ""

@@ -1,8 +1,10 @@
 """From the engine's parts to the one frozen structure a screen shows."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
-from engine.types import Event, Inference, InferenceBrief, LoopStats, RecorderState, RunInfo, Snapshot, Tick
+from engine.types import Event, Inference, InferenceBrief, LoopStats, PolicyInfo, RecorderState, RunInfo, Snapshot, Tick
 
 
 def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
@@ -24,6 +26,14 @@ def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
         due=(now_ns - inference.exposed_ns) / 1e9 / inference.step_s,
         horizon=inference.chunks.shape[2],
     )
+
+
+def badges(robot: str, arm: Mapping[str, Any], policy: PolicyInfo | None) -> tuple[str, ...]:
+    """What of a run is not what its robot's name says; ``arm`` are the settings of the section ``so101``."""
+    settings = arm if robot == "so101" else {}
+    shown = {"EMULATED": "emulated", "DRY RUN": "dry_run", "TEST PICTURE": "synthetic_camera"}
+    found = tuple(badge for badge, setting in shown.items() if settings.get(setting))
+    return (*found, "FALLBACK") if policy is not None and policy.fallback else found
 
 
 def snapshot(

@@ -5,13 +5,14 @@ Poses are written as LeRobot shows them: five joints in degrees, zero in the mid
 """
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from annotated_types import Interval
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 ROBOT = "so101"
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll")
@@ -30,8 +31,18 @@ Pose = tuple[Pan, Lift, Elbow, Flex, Roll, Percent]
 
 #: folded back, the jaws 2 mm over the table that the base stands on: without power it sinks that far; and over the table, jaws down
 POSES: Mapping[str, Pose] = {"rest": (0.0, -99.0, 90.0, 72.0, -89.0, 5.0), "home": (0.0, -10.0, 11.0, 88.0, -89.0, 60.0)}
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
-_CAMERA = re.compile(r"(?P<name>[a-z][a-z0-9_]{0,31})=(?P<device>\d{1,2}|/.+?)(?::(?P<width>\d+)x(?P<height>\d+)@(?P<fps>\d+))?")
+_CAMERA = re.compile(r"(?P<name>[a-z][a-z0-9_]{0,31})=(?P<device>\d{1,2}|/.+?)(?::(?P<width>\d+)x(?P<height>\d+)@(?P<fps>\d+))?", re.ASCII)
+
+
+def _readable(text: str) -> str:
+    if not text.isprintable() or text.isspace():
+        raise ValueError("write one line that can be read, without control characters")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_readable)]  #: a sentence for a person or a policy; what may be left out is ""
 
 
 class Target(NamedTuple):
@@ -88,7 +99,7 @@ class Macro(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: tuple[Step, ...] = Field(min_length=1, max_length=50)
-    clearance: str = Field(
+    clearance: Line = Field(
         "", max_length=200, description="what the operator confirms before it, and then gives a second key; nothing: it needs neither"
     )
 
@@ -112,7 +123,7 @@ class So101Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     port: str = Field("", max_length=200, description="serial port of the servos' bus; nothing: the only one there is")
-    id: str = Field("sawhorse", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the arm, and of its calibration's file")
+    id: str = Field("sawhorse", description="name of the arm, and of its calibration's file")
     calibration: Path | None = Field(None, description="folder of the calibration's file; nothing: where LeRobot keeps it")
     emulated: bool = Field(False, description="servos that a program plays, with a port of their own: whatever port says is not opened")
     dry_run: bool = Field(False, description="never a goal and never torque: the actions are shown and recorded only")
@@ -123,8 +134,9 @@ class So101Settings(BaseModel):
     max_relative_target: float = Field(
         math.radians(10.0), ge=0.005, le=0.5, description="rad from where a joint is to its goal, at most: LeRobot's own last check"
     )
-    rest: str = Field("", description="pose that it goes to at the end; nothing: it holds where it stands")
-    release: bool = Field(False, description="torque off at the end, at rest; without it the arm holds")
+    release: bool = Field(
+        False, description="torque off at the end, where the arm stands folded as in the shipped pose rest; else it holds"
+    )
     poses: dict[str, Pose] = Field(default_factory=dict, validate_default=True, description="by name, laid over those that are shipped")
     macros: dict[str, Macro] = Field(default_factory=dict, validate_default=True, description="by name, laid over those that are shipped")
 
@@ -134,6 +146,13 @@ class So101Settings(BaseModel):
         if path == "" or "\0" in str(path):
             raise ValueError("name a folder")
         return path
+
+    @field_validator("id")
+    @classmethod
+    def _a_file_s_name(cls, name: str) -> str:
+        if not _ID.fullmatch(name):
+            raise ValueError("use letters, digits, ., - and _, a letter or digit first, 64 at most")
+        return name
 
     @field_validator("port")
     @classmethod
@@ -146,7 +165,8 @@ class So101Settings(BaseModel):
     @classmethod
     def _one_device_each(cls, cameras: tuple[str, ...]) -> tuple[str, ...]:
         specs = [camera_of(text) for text in cameras]
-        for what, each in (("name", [spec.name for spec in specs]), ("device", [str(spec.device) for spec in specs])):
+        devices = [f"/dev/video{spec.device}" if isinstance(spec.device, int) else os.path.realpath(spec.device) for spec in specs]
+        for what, each in (("name", [spec.name for spec in specs]), ("device", devices)):
             twice = next((one for one in each if each.count(one) > 1), None)
             if twice is not None:
                 raise ValueError(f"the {what} {twice} is there twice; each camera has its own")
@@ -172,13 +192,11 @@ class So101Settings(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.rest and self.rest not in self.poses:
-            raise ValueError(f"rest = {self.rest!r} is none of the poses {', '.join(self.poses)}")
-        if self.release and not self.rest:
-            raise ValueError("release = true needs rest, a pose that holds up the arm: without power it falls")
         if not self.macros["throw"].clearance:
             raise ValueError("macros.throw needs clearance: what the operator confirms before something flies")
         for name, macro in self.macros.items():
+            if name in self.poses:
+                raise ValueError(f"{name} is a pose and a macro: give one of them another name")
             self._can_be_done(name, macro)
         return self
 

@@ -334,6 +334,7 @@ class Spring(msgspec.Struct, frozen=True, kw_only=True):
     volts: Vec6 = (float("nan"),) * 6  #: V, that such servos measure, the gripper's last; NaN where there are none
     celsius: Vec6 = (float("nan"),) * 6  #: their temperatures
     supply: float = float("nan")  #: V, that they are to be fed
+    trip: float = float("nan")  #: s, that the newest question to all of them took until its answers were there
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
@@ -655,7 +656,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     tick: int
     t_ns: int
     wall: float  #: s since the epoch
-    kind: str  #: such as "stop", "arm", "go", "refused", "score", "fault", "hazard", "forecast", "system"
+    kind: str  #: such as "stop", "arm", "go", "refused", "score", "fault", "hazard", "forecast", "motion", "system"
     text: str
 
 

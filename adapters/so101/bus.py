@@ -56,7 +56,8 @@ class Bus:
     def hold(self) -> int:
         """Give torque to every servo that has none, where it stands. Servos that have it keep their goals and their gains.
 
-        The least P coefficient of the five joints is returned. Raises AdapterError when a servo's alarm or place forbids it; then no torque was given.
+        The least P coefficient of the five joints is returned. Raises AdapterError when a servo's alarm or place forbids it; then no
+        torque was given.
         """
         line, calibration = self._opened()
         line.tell(LOCK, {servo: [1] for servo in ALL})

@@ -111,9 +111,11 @@ def marked(px: int, seq: int) -> U8:
 
     picture: U8 = np.tile(_BARS[np.arange(px) * len(_BARS) // px], (px, 1, 1))
     picture[px // 8 : 9 * px // 16, px // 16 : -px // 16] = 0
+    stroke = max(1, px // 64)
     for bottom, word in ((5, "TEST"), (8, "PICTURE")):
-        (width, _), _ = cv2.getTextSize(word, cv2.FONT_HERSHEY_PLAIN, px / 90.0, 1)
-        cv2.putText(picture, word, ((px - width) // 2, bottom * px // 16), cv2.FONT_HERSHEY_PLAIN, px / 90.0, (255, 255, 255))
+        width = cv2.getTextSize(word, cv2.FONT_HERSHEY_PLAIN, px / 90.0, stroke)[0][0]
+        corner = (px - width) // 2, bottom * px // 16
+        cv2.putText(picture, word, corner, cv2.FONT_HERSHEY_PLAIN, px / 90.0, (255, 255, 255), stroke)
     edge = max(2, px // 16)
     picture[-edge:] = 0
     at = seq * edge % (px - edge)

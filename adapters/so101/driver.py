@@ -45,6 +45,7 @@ HIT_NS: Final = 300_000_000  #: that a hit is told of
 ACTION_NS: Final = 50_000_000  #: between the actions that a dry run shows
 STOPS_S: Final = 0.4  #: s that ``close`` gives the arm to come to a stand
 STANDING: Final = 0.02  #: rad/s
+SUPPORTED: Final = 0.12  #: rad that a joint may be from the pose in which the arm holds itself up
 
 KNOWN: Final = {
     "gone": "The servos hold the goals they had; nothing is known of them until the cable is in again.",
@@ -62,7 +63,8 @@ class Seen:
     reading: Reading
     figure: Figure
     wrench: F64  #: (6,)
-    goals: Floats  #: (6,) that the servos were told, or would have been: rad, closedness
+    trip: float  #: s, that the reading took
+    target: Floats  #: (5,) rad, of what the servos were told, or would have been, what does not carry the arm's weight
     holding: bool  #: by itself
     fault: Reason
     part: int  #: servo or joint of the fault, from 1
@@ -83,8 +85,7 @@ class Orders:
     stop: int = -1  #: category of the stop it is in, -1 = none
     resumes: int = 0  #: times that it was armed
     told: Told | None = None
-    place: Floats | None = None  #: (6,) to go to and rest at, whatever is told
-    let_go: bool = False  #: torque off, once it rests there
+    let_go: bool = False  #: torque off
 
 
 class Driver:
@@ -96,7 +97,6 @@ class Driver:
         self.trips: deque[Trip] = deque(maxlen=6000)
         self.seen: Seen | None = None
         self.lost = ""  #: why the servos cannot be spoken with; "" while they can
-        self.rests = False  #: where it was to go to rest
         self.limp = False  #: torque was taken off
         self.orders = Orders()
         self._lock = threading.Lock()
@@ -175,18 +175,17 @@ class Driver:
         with self._lock:
             self.orders = Orders(-1, self.orders.resumes + 1)
 
-    def go(self, place: Floats) -> bool:
-        """Go slowly to joints and closedness (6,), and stay; False where it must not."""
+    def let_go(self, place: Floats) -> bool:
+        """Torque off; False where the arm does not stand at joints ``place`` (5,) rad, whatever way its base is turned, or must not."""
         with self._lock:
-            if self.orders.stop >= 0 or self._dry_actions or self.lost or not self.runs:
+            if self._dry_actions or self.lost or not self.runs or self.seen is None:
                 return False
-            self.rests, self.orders = False, replace(self.orders, told=None, place=place)
+            reading = self.seen.reading
+            off = max(abs(at - to) for at, to in zip(reading.q[1:], place[1:], strict=True))
+            if off > SUPPORTED or max(map(abs, reading.dq)) > STANDING:
+                return False
+            self.orders = replace(self.orders, let_go=True)
         return True
-
-    def let_go(self) -> None:
-        """Torque off, once it has come where it was to ``go``."""
-        with self._lock:
-            self.orders = replace(self.orders, let_go=self.orders.place is not None)
 
     # --- the bus thread ---
 
@@ -219,6 +218,7 @@ class Driver:
         if self._gone and not self._found_again():
             return
         reading = self._bus.read(begun)
+        trip = (self._clock.now_ns() - begun) / 1e9
         self._bad, self._good = 0, self._good + 1
         if self.lost and self._good >= GOOD:
             self.lost = ""
@@ -242,7 +242,8 @@ class Driver:
             reading=reading,
             figure=figure,
             wrench=figure.wrench(self._outer),
-            goals=self._steering.motion.at,
+            trip=trip,
+            target=self._steering.unloaded,
             holding=self._steering.holding or self._asleep or self.limp,
             fault=fault,
             part=part,
@@ -251,25 +252,20 @@ class Driver:
     def _steer(self, reading: Reading, figure: Figure, orders: Orders) -> None:
         """Where the servos go next, and tell them."""
         steering, soft, told = self._steering, self._steering.softness, orders.told
-        if orders.place is not None and not steering.resting:
-            steering.go(orders.place)
-        elif orders.place is None and steering.resting:
-            steering.hold()
+        if orders.let_go:
+            self._bus.release()
+            self.limp = True
+            return
         steering.step(reading, figure, told, self._clock.now_ns())
         goals = self._within(reading)
         if self._dry_actions:
             if told is not None and not (steering.holding or told.command.hold):
                 self._show(goals, reading.t_ns)
             return
-        if orders.let_go and self.rests:
-            self._bus.release()
-            self.limp = True
-            return
         if steering.softness is not soft:
             self._soften()
         time.sleep(max(0.0, WRITE_S - (self._clock.now_ns() - reading.t_ns) / 1e9))
         self._bus.write(goals[:5], goals[5])
-        self.rests = steering.rests(reading)
         if steering.hit >= 0 and self.stop(1):
             self._hit, self._hit_until = steering.hit + 1, reading.t_ns + HIT_NS
             self.tell("fault", steering.hit_text)

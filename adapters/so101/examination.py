@@ -132,5 +132,6 @@ def unlike(servos: Sequence[Servo]) -> str:
     versions = [servo.firmware for servo in servos]
     for servo in servos:
         if servo.firmware != (usual := max(versions, key=versions.count)):
-            return f"{servo.name} has firmware {servo.firmware} and the others {usual}: bring them to one version with Feetech's own software."
+            differs = f"{servo.name} has firmware {servo.firmware} and the others {usual}"
+            return f"{differs}: bring them to one version with Feetech's own software."
     return ""

@@ -47,7 +47,7 @@ class Sample:
 def follow(motion: Motion, target: Floats, bounds: Bounds) -> Motion:
     """One step of PERIOD towards targets (n,); an axis whose target is not finite brakes and holds.
 
-    An axis that begins beyond a bound comes back, or stays where it is, and never goes further.
+    An axis that is beyond a bound already stays where it is, or comes back, and never goes further.
     """
     n = range(len(motion.at))
     speed = tuple(_speed(motion.at[i], motion.speed[i], target[i], bounds, i) for i in n)
@@ -84,7 +84,7 @@ def _speed(at: float, speed: float, target: float, bounds: Bounds, i: int) -> fl
     most = min(bounds.speed[i], bounds.step[i] / PERIOD)
     wanted = 0.0
     if math.isfinite(target):
-        way = min(max(target, low), high) - at
+        way = min(max(target, min(low, at)), max(high, at)) - at
         wanted = math.copysign(min(most, fastest(abs(way), acceleration)), way)
     change = acceleration * PERIOD
     wanted = min(max(wanted, speed - change), speed + change)

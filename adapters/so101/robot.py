@@ -24,9 +24,11 @@ from engine.clock import Clock, RealClock
 from engine.control.pose import floats
 from engine.safety import score
 from engine.safety.cell import UNSENSED, Cell
+from engine.so101_settings import POSES
 from engine.types import F64, NO_ENERGY, NO_SAW, Command, Observation, Spring, Vec6, Vec7
 
-RESTS_S: Final = 15.0  #: s, at most, on the way to a rest pose
+LETS_GO_S: Final = 2.0  #: s that the servos have to let go
+FOLDED: Final = tuple(map(math.radians, POSES["rest"][:5]))  #: rad, in which the arm holds itself up
 REFUSED: Final = "Power off: the arm has no brakes and would fall, so its servos hold. Support it before its power goes."
 
 
@@ -157,25 +159,20 @@ class SO101:
         """The newest periods on the bus, a minute of them at most."""
         return tuple(self._driver.trips)
 
-    def rest(self, q: Sequence[float], gripper: float, release: bool = False) -> bool:
-        """Go slowly to joints (5,) rad that hold up the arm by themselves, and stay; whether it came there.
+    def release(self) -> bool:
+        """Take the torque off, which nothing else does; False where the arm does not stand folded as in ``FOLDED``, and would fall.
 
-        ``release``: then take the torque off, which nothing else does. Nothing happens in a dry run, in a stop or without servos; a
-        stop ends it. Blocks for up to RESTS_S. Raises AdapterError where the torque does not go off.
+        Raises AdapterError where it did not go off.
         """
         driver = self._driver
-        if not driver.go((*q, gripper)):
+        if not driver.let_go(FOLDED):
             return False
-        until = time.monotonic() + RESTS_S
-        while not driver.rests and driver.orders.place is not None and not driver.lost and time.monotonic() < until:
+        until = time.monotonic() + LETS_GO_S
+        while not driver.limp and driver.orders.let_go and not driver.lost and time.monotonic() < until:
             time.sleep(PERIOD)
-        if driver.rests and release:
-            driver.let_go()
-            while not driver.limp and driver.orders.let_go and not driver.lost and time.monotonic() < until:
-                time.sleep(PERIOD)
-            if not driver.limp:
-                raise AdapterError(f"The arm rests and its torque did not go off: {driver.lost or 'it was stopped'}")
-        return driver.rests
+        if not driver.limp:
+            raise AdapterError(f"The arm's torque did not go off: {driver.lost or 'it was stopped'}")
+        return True
 
     def _spring(self, seen: Seen) -> Spring:
         """The pose it steers to, or stands at; stiffness and limits as last commanded, which servos only come near to."""
@@ -186,8 +183,9 @@ class SO101:
             damping=(0.0,) * 6,
             force_max=0.0 if command is None else command.force_max,
             torque_max=0.0 if command is None else command.torque_max,
-            target=seen.goals[:5],
+            target=seen.target,
             volts=reading.volts,
             celsius=reading.celsius,
             supply=reading.supply,
+            trip=seen.trip,
         )

@@ -60,7 +60,8 @@ def supply_of(volts: Iterable[float]) -> float:
 def numbers(motor: str, celsius: float, volts: float, supply: float | None = None) -> Iterator[Trouble]:
     """Of temperature and voltage, whatever limits the servo itself was given; without ``supply`` by what it has now."""
     if celsius >= HOT:
-        yield Trouble(motor, "hot", f"{motor} is at {celsius:.0f} °C and lets go at {LETS_GO:.0f}: support the arm and let it cool.", stops=True)
+        says = f"{motor} is at {celsius:.0f} °C and lets go at {LETS_GO:.0f}: support the arm and let it cool."
+        yield Trouble(motor, "hot", says, stops=True)
     elif celsius >= WARM:
         yield Trouble(motor, "warm", f"{motor} is at {celsius:.0f} °C and stops at {HOT:.0f}: bring the arm to rest soon.", stops=False)
     supply = supply or supply_of((volts,))

@@ -1,4 +1,4 @@
-"""From the engine's commands to the servos' goals, one period of the bus at a time: follow, hold, go to rest.
+"""From the engine's commands to the servos' goals, one period of the bus at a time: follow, or hold.
 
 Joint targets come by damped least squares from the tool's wanted pose, as the simulated arm has them. The arm's own weight is fed forward,
 as its model has it: a servo is a spring, and would sag.
@@ -6,7 +6,7 @@ as its model has it: a servo is a spring, and would sag.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -27,10 +27,6 @@ ALIGNED_NS: Final = 3_000_000  #: that goals are behind the commands' own times:
 ACCELERATION: Final = 30.0  #: rad/s^2
 STEP: Final = 0.03  #: rad
 TRAVEL: Final = servos.JAW_OPEN - servos.JAW_CLOSED  #: rad, of the jaw
-REST_SPEED: Final = 0.5  #: rad/s, of the way to a rest pose
-REST_ACCELERATION: Final = 2.0  #: rad/s^2
-CORRECTS: Final = 0.1  #: of REST_SPEED, that a joint has which is there already: what carries its weight changes on the way
-RESTS_WITHIN: Final = 0.08  #: rad
 STILL: Final = 0.05  #: rad/s, a slower joint stands
 STANDS_AFTER: Final = 30  #: periods of holding, after which the arm holds where it is, still or not
 LEAST: Final = 0.95  #: of LeRobot's own limit on the way ahead, that goals keep to, so that it need not cut them
@@ -46,14 +42,14 @@ class Told:
     command: Command
 
 
-def bounds(ranges: Sequence[tuple[float, float]], speed: float = servos.SPEED, acceleration: float = ACCELERATION) -> Bounds:
+def bounds(ranges: Sequence[tuple[float, float]]) -> Bounds:
     """Of the five joints, calibrated for ``ranges`` rad, and of the gripper's closedness: as fast as the jaw's own servo turns."""
     both = [(max(a, low), min(b, high)) for (a, b), (low, high) in zip(SO101.joint_limits, ranges, strict=True)]
     return Bounds(
         low=(*(low for low, _ in both), 0.0),
         high=(*(high for _, high in both), 1.0),
-        speed=(*(speed,) * 5, speed / TRAVEL),
-        acceleration=(*(acceleration,) * 5, acceleration / TRAVEL),
+        speed=(*(servos.SPEED,) * 5, servos.SPEED / TRAVEL),
+        acceleration=(*(ACCELERATION,) * 5, ACCELERATION / TRAVEL),
         step=(*(STEP,) * 5, STEP / TRAVEL),
     )
 
@@ -67,10 +63,11 @@ class Steering:
 
     def __init__(self, ranges: Sequence[tuple[float, float]], ahead: float) -> None:
         self._kinematics = Kinematics(SO101, keeps=True)
-        self._usual, self._slow = bounds(ranges), bounds(ranges, REST_SPEED, REST_ACCELERATION)
+        self._bounds = bounds(ranges)
         self._ahead = np.array([min(servos.AHEAD, LEAST * ahead)] * 5 + [LEAST * math.degrees(ahead) / 100.0])
         self.motion = Motion.still(NOWHERE)  #: goals (6,): joints with their weight, rad, and closedness
-        self.target: Floats = NOWHERE[:5]  #: rad, joints as wanted, before their weight
+        self.target: Floats = NOWHERE[:5]  #: rad, joints as wanted
+        self.unloaded: Floats = NOWHERE[:5]  #: rad, of the goals what does not carry the arm's weight
         self.holding = True  #: by itself
         self.softness = Softness()
         self.watch = Watch()
@@ -78,12 +75,16 @@ class Steering:
         self._told: Told | None = None
         self._before = self._after = Sample(0, NOWHERE)
         self._held = 0  #: periods
-        self._rest: Floats | None = None
         self._expected: Floats = ()
 
     def begin(self, reading: Reading, goals: Floats) -> None:
-        """Hold where the arm is, from ``goals`` (6,) that its servos hold now."""
-        self.motion = Motion.still(goals)
+        """Hold where the arm is, from ``goals`` (6,) that its servos hold now.
+
+        A goal that is farther off than goals ever go was never held: torque that is switched on without one holds where the servo stands.
+        """
+        here = (*reading.q, reading.gripper)
+        held = (to if abs(to - at) <= most else at for at, to, most in zip(here, goals, floats(self._ahead), strict=True))
+        self.motion = Motion.still(tuple(held))
         self.stand(reading)
 
     def stand(self, reading: Reading) -> None:
@@ -94,23 +95,9 @@ class Steering:
 
     def hold(self) -> None:
         """Brake, and then stand where the arm has come to rest."""
-        if not self.holding or self._rest is not None:
+        if not self.holding:
             self._held, self.target = 0, NOWHERE[:5]
-        self.holding, self._rest = True, None
-
-    def go(self, place: Floats) -> None:
-        """Go slowly to joints (5,) rad and closedness, whatever is commanded, until ``hold``; the joints come there together, so that the
-        hand does not dip where one of them is ahead of the others."""
-        self.holding, self._rest = True, place
-        ways = [abs(to - at) for to, at in zip(place[:5], self.motion.at[:5], strict=True)]
-        longest = max(*ways, RESTS_WITHIN)
-        together = tuple(REST_SPEED * max(way / longest, CORRECTS) for way in ways)
-        self._slow = replace(self._slow, speed=(*together, self._slow.speed[5]))
-
-    @property
-    def resting(self) -> bool:
-        """It goes to rest, or is there."""
-        return self._rest is not None
+        self.holding = True
 
     @property
     def hit(self) -> int:
@@ -122,26 +109,21 @@ class Steering:
         """The goals are under way; a weight that is felt a little differently from reading to reading is none."""
         return max(map(abs, self.motion.speed[:5])) >= STILL
 
-    def rests(self, reading: Reading) -> bool:
-        """Whether it has come where it was to go."""
-        return self._rest is not None and not self._moves and math.dist(reading.q, self._rest[:5]) < RESTS_WITHIN
-
     def step(self, reading: Reading, figure: Figure, told: Told | None, t_ns: int) -> None:
         """One period; ``told`` is the newest command, None while the arm is stopped."""
-        if self._rest is None:
-            if told is None or t_ns - told.t_ns > SILENCE_NS or told.command.brakes or not all(map(math.isfinite, told.command.pose_d)):
-                self.hold()
-            elif told is not self._told:
-                self._take(told, reading)
-                self._soften(told.command, figure, t_ns)
-            self._told = told
+        if told is None or t_ns - told.t_ns > SILENCE_NS or told.command.brakes or not all(map(math.isfinite, told.command.pose_d)):
+            self.hold()
+        elif told is not self._told:
+            self._take(told, reading)
+            self._soften(told.command, figure, t_ns)
+        self._told = told
         wanted = self._wanted(reading, t_ns)
         spring = servos.KP * self.softness.gain / compliance.FULL
         sag = tuple(weight / spring for weight in figure.weight)
         loaded = np.array([*(at + more for at, more in zip(wanted[:5], sag, strict=True)), wanted[5]])
         here = np.array([*reading.q, reading.gripper])
         goal = floats(np.clip(loaded, here - self._ahead, here + self._ahead))
-        self.motion = follow(self.motion, goal, self._usual if self._rest is None else self._slow)
+        self.motion = follow(self.motion, goal, self._bounds)
         self._look_out(reading, figure, sag)
 
     def cut(self, goals: Floats) -> None:
@@ -150,9 +132,6 @@ class Steering:
 
     def _wanted(self, reading: Reading, t_ns: int) -> Floats:
         """(6,) targets now; NaN brakes."""
-        if self._rest is not None:
-            self.target = self._rest[:5]
-            return self._rest
         if not self.holding:
             wanted = aligned(self._before, self._after, t_ns - ALIGNED_NS)
             self.target = wanted[:5]
@@ -193,5 +172,5 @@ class Steering:
             self.hit_text = (
                 f"{JOINTS[self.hit]} is {off:.1f}° off where it should be by now, {most:.1f}° at most in free motion: it is held up"
             )
-        goals = [at - more for at, more in zip(self.motion.at[:5], sag, strict=True)]
-        self._expected = compliance.expected(self._expected, goals, self.softness.gain, PERIOD)
+        self.unloaded = tuple(at - more for at, more in zip(self.motion.at[:5], sag, strict=True))
+        self._expected = compliance.expected(self._expected, self.unloaded, self.softness.gain, PERIOD)

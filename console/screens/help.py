@@ -51,7 +51,7 @@ def applies(binding: Binding) -> bool:
 def without_saw(binding: Binding) -> str:
     """What a key does for a robot without a saw."""
     said = binding.help.split(" · ", 1)[-1] if binding.id in ARROWS else binding.help
-    for word, other in (("CUT", "TASK"), ("SAW", "TOOL"), ("the saw", "the tool")):
+    for word, other in (("CUT", "TASK"), ("SAW", "TOOL"), ("JOINT", "JOINT, of a real arm MOTION"), ("the saw", "the tool")):
         said = said.replace(word, other)
     return said[0].upper() + said[1:]
 

@@ -19,6 +19,7 @@ KINDS = {
     "pause": ("‖", "text"),
     "score": ("▸", "warn"),
     "mark": ("●", "info"),
+    "motion": ("▸", "info"),
     "hazard": ("✖", "warn"),
     "forecast": ("▲", "warn"),
     "disturbance": ("✖", "warn"),

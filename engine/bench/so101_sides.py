@@ -113,7 +113,7 @@ class Drive:
             self.stops.append(time.monotonic_ns())
             stop(category)
 
-        self._robot.command, self._robot.stop = commanded, stopped
+        vars(self._robot).update(command=commanded, stop=stopped)  # the names by which the engine calls them
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Wait, with the operator's end alive. Raises BenchError."""

@@ -32,7 +32,7 @@ SO101 = Mapping(
 #: reading -> the column that it is; the others are only parts of one
 COLUMNS = {"joint_position": "tick/q", "joint_velocity": "tick/dq", "gripper": "tick/gripper"}
 
-TOLD = "the joint angles that the servos had been told one frame later"
+TOLD = "the joint angles that the servos had been told one frame later, less what of them carries the weight of the arm"
 MEASURED = "the joint angles measured one frame later, as no column holds what the servos were told"
 MOVED = (
     "the commanded pose one frame later, from the tool pose of the frame itself (sawhorse.pose): m and rotation vector in rad, base axes"

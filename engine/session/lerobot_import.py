@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from engine.limits import Limits
-from engine.policy.mapping import Mapping
+from engine.policy.errors import PolicyError
+from engine.policy.mapping import Mapping, from_json
 from engine.session import lerobot_files, pictures
 from engine.session.columns import EVENTS, TICK_BLOCK, TICK_SCALARS, WORDS, camera_columns, event_values
 from engine.session.layout import DAMAGE, Column, Rows, SessionError
@@ -27,7 +28,7 @@ from engine.session.writer import SessionWriter
 from engine.types import U8, Event
 
 FORMAT = "v3.0"
-IMAGES = "observation.images."
+IMAGES, STATE, ACTION = "observation.images.", "observation.state", "action"
 BATCH = 64  #: pictures decoded together
 #: how a session keeps what LeRobot keeps in another type
 WIDER = {"float16": "float32", "int8": "int64", "int16": "int64", "uint16": "int64", "uint32": "int64"}
@@ -100,14 +101,21 @@ def _described(folder: Path, episode: int) -> tuple[dict[str, Any], Provenance |
 
 
 def _source(folder: Path, episode: int, info: dict[str, Any], provenance: Provenance | None, scratch: Path) -> Source:
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
     try:
         dataset = lerobot_files.opened(folder, episode, scratch)
         features: dict[str, dict[str, Any]] = dataset.features
         kept = [name for name, one in features.items() if WIDER.get(one["dtype"], one["dtype"]) in KEPT]
         table = dataset.hf_dataset.with_format("numpy").select_columns(kept)
         numbers = {name: _stored(np.asarray(table[name]), features[name]) for name in kept}
+        _check_frames(folder, episode, dataset, numbers)
     except SessionError:
         raise
+    except OfflineModeIsEnabled as error:  # where LeRobot would fetch what is not there
+        raise SessionError(
+            f"{folder} lacks {_lacking(folder, info)}, which it needs for episode {episode}: restore it from a copy."
+        ) from error
     except Exception as error:  # LeRobot and what it stands on raise many kinds, all of them about these files
         raise _unreadable(folder, error) from error
     cameras = {
@@ -116,6 +124,27 @@ def _source(folder: Path, episode: int, info: dict[str, Any], provenance: Proven
         if one["dtype"] in ("image", "video") and tuple(one["shape"])[-1] == 3 and not (one.get("info") or {}).get("is_depth_map")
     }
     return Source(folder, episode, dataset, info, provenance, numbers, cameras)
+
+
+def _check_frames(folder: Path, episode: int, dataset: Any, numbers: dict[str, Rows]) -> None:
+    """Raises SessionError unless the frames are all there, in order, at the times that their rate says, and of a task that is there."""
+    count, rate, tasks = len(numbers["frame_index"]), int(dataset.fps), numbers["task_index"]
+    whole = count == dataset.meta.episodes[episode]["length"] and np.array_equal(numbers["frame_index"], np.arange(count))
+    if not whole or not np.allclose(numbers["timestamp"], np.arange(count) / rate, rtol=1e-6, atol=dataset.tolerance_s):
+        raise SessionError(
+            f"{folder} has frames of episode {episode} that are missing, out of order or not {rate} a second: restore it from a copy."
+        )
+    if tasks.min() < 0 or tasks.max() >= len(dataset.meta.tasks):
+        raise SessionError(
+            f"{folder} has frames of episode {episode} with a task that its meta/tasks.parquet lacks: restore it from a copy."
+        )
+
+
+def _lacking(folder: Path, info: dict[str, Any]) -> str:
+    """The first pattern of files that nothing fits, of those that a data set has."""
+    videos = [f"videos/{name}/*/*.mp4" for name, one in info["features"].items() if one.get("dtype") == "video"]
+    wanted = ("meta/tasks.parquet", "meta/episodes/*/*.parquet", "data/*/*.parquet", *videos)
+    return next((files for files in wanted if not any(folder.glob(files))), "one of its files under data or videos")
 
 
 def _unreadable(folder: Path, error: Exception) -> SessionError:
@@ -131,11 +160,17 @@ def _stored(values: Rows, feature: dict[str, Any]) -> Rows:
 def _mapping(source: Source, degrees: bool) -> Mapping | None:
     """What the numbers of state and action are; None where nobody says."""
     if source.provenance is not None:
-        return source.provenance.mapping
+        mapping, where = source.provenance.mapping, f"{source.folder / PROVENANCE}"
+        try:
+            from_json({**mapping.as_json(), "cameras": {"any": "any"}}, where)  # a data set's are its own, and here in no mapping
+            mapping.check(where, dict.fromkeys(mapping.cameras, ()), *(_flat(source, name).shape[1:] for name in (STATE, ACTION)))
+        except PolicyError as error:
+            raise SessionError(f"{error}: restore it, or remove it to import without it.") from error
+        return mapping
     if not degrees:
         return None
     wanted = [f"{servo}.pos" for servo in SERVOS]
-    for name in ("observation.state", "action"):
+    for name in (STATE, ACTION):
         found = source.info["features"].get(name, {}).get("names")
         if found != wanted:
             raise SessionError(f"--degrees is for an SO-101, with {name} of {', '.join(wanted)}; that of {source.folder} is {found}.")
@@ -205,10 +240,16 @@ def _ticks(source: Source, mapping: Mapping | None, t_ns: Rows) -> dict[str, Row
         f"tick/{name}": source.numbers[f"sawhorse.{name}"].astype(np.float64) for name in EXTRAS if f"sawhorse.{name}" in source.numbers
     }
     if mapping is not None:
-        ticks |= readings(mapping, source.numbers["observation.state"])
+        ticks |= readings(mapping, _flat(source, STATE))
         if source.provenance is None or source.provenance.targets:
-            ticks |= joint_targets(mapping, source.numbers["action"])
+            ticks |= joint_targets(mapping, _flat(source, ACTION))
     return ticks
+
+
+def _flat(source: Source, name: str) -> Rows:
+    """(n, size) of a feature; (n, 0) where there is none."""
+    count = len(source.numbers["timestamp"])
+    return source.numbers.get(name, np.empty((count, 0))).reshape(count, -1)
 
 
 def _as_it_stands(source: Source, name: str) -> Column:

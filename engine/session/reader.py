@@ -15,7 +15,7 @@ from engine.session.columns import REQUIRED, inference_from, structs_from, unkno
 from engine.session.commit import Commit, read_commit
 from engine.session.layout import BLOCKS, Column, Rows, SessionError, blank, read_blocks, read_column
 from engine.session.schema import Header
-from engine.snapshot import snapshot
+from engine.snapshot import badges, snapshot
 from engine.types import (
     U8,
     Command,
@@ -261,7 +261,7 @@ class Session:
                 model_note="",
                 simulated=header.simulated,
                 controller="",
-                badges=() if header.imported is None else ("IMPORTED",),
+                badges=badges(header.robot, header.settings.get("so101", {}), header.policy) if header.imported is None else ("IMPORTED",),
             ),
             loop=LoopStats(
                 tick_hz=self._rate("tick/t_ns", t_ns),

@@ -23,7 +23,7 @@ from console.widgets.why import why_rows
 from engine.limits import Limits
 from engine.session.columns import TICK_FIELDS, structs_from
 from engine.tasks import KINDS
-from engine.types import Mode, Snapshot, Spring
+from engine.types import LAYERS, Mode, Reason, Snapshot, Spring
 
 LIMITS = Limits(**KINDS["so101"].limits)
 
@@ -134,8 +134,11 @@ def test_it_is_said_that_nobody_is_sensed_how_fast_it_may_be_and_that_g_is_held(
 
 def test_a_sentence_of_the_person_is_whole_or_left_out() -> None:
     snapshot = scenes.arm()
-    rows = person_rows(scenes.seen(snapshot, limits=LIMITS), 30, 3)
-    assert "contact" not in text(rows)
+    reasons = list(snapshot.decision.layer_reason)
+    reasons[LAYERS.index("contact")] = Reason.NOT_CONFIGURED
+    silent = msgspec.structs.replace(snapshot, decision=msgspec.structs.replace(snapshot.decision, layer_reason=tuple(reasons)))
+    assert "contact" not in text(person_rows(scenes.seen(silent, limits=LIMITS), 30, 4))
+    assert "contact: not configured" in text(person_rows(scenes.seen(silent, limits=LIMITS), 30, 6))
 
 
 def test_servos_have_no_brakes_to_stand_on() -> None:
@@ -159,7 +162,8 @@ def test_a_session_without_voltages_opens_and_says_that_they_are_not_known() -> 
     def opened(recorded: set[str]) -> Spring:
         return structs_from(Spring, lambda column: np.array(columns[column.name]), (), recorded)[0]
 
-    assert opened(set(columns)) == spring
+    new = opened(set(columns))
+    assert (new.volts, new.celsius, new.supply) == (spring.volts, spring.celsius, spring.supply)
     old = opened({name for name in columns if name.split("_")[-1] not in ("volts", "celsius", "supply")})
     assert all(map(math.isnan, (*old.volts, *old.celsius, old.supply)))
     assert old.target == spring.target

@@ -303,7 +303,7 @@ def test_what_is_wrong_with_the_arm_is_told_by_servo_with_what_to_do(tmp_path: P
         arm.overload(6)
         expect(
             arm,
-            servo_firmware=("fail", "3.9 on shoulder_lift"),
+            servo_firmware=("fail", "shoulder_lift has firmware 3.9 and the others 3.10"),
             servo_supply=("fail", "6 to 7.4 V of a 7.4 V supply"),
             servo_warmth=("fail", "to 70 °C"),
             servo_alarms=("fail", "gripper overload"),
@@ -325,13 +325,13 @@ def test_what_is_wrong_with_the_arm_is_told_by_servo_with_what_to_do(tmp_path: P
         (tmp_path / "sawhorse.json").unlink()
         expect(
             arm,
-            servos=("fail", "no answer from 3 (elbow_flex) and 4 (wrist_flex)"),
+            servos=("fail", "elbow_flex (servo 3) does not answer and servo 9 does"),
             calibration=("fail", f"There is no calibration at {tmp_path / 'sawhorse.json'}"),
         )
-        assert "9 of no joint answers too" in look(arm, tmp_path)["servos"].found
+        assert "found: 1 shoulder_pan, 2 shoulder_lift, 5 wrist_roll, 6 gripper, 9 of no joint" in look(arm, tmp_path)["servos"].found
         for number in range(1, 7):
             arm.silent(number)
-        expect(arm, servos=("fail", "none of 6 answers"))
+        expect(arm, servos=("fail", f"No servo answers on {arm.port}; found: none"))
         arm.unplug()
         expect(arm, servo_port=("fail", "There is no port"))
         assert not arm.writes()

@@ -275,3 +275,7 @@ def test_a_robot_takes_only_its_own_tasks_and_no_cell_of_another() -> None:
     assert "Unknown task 'pickplace' for so101-sim" in refusal({"robot": "so101-sim", "task": "pickplace"})
     assert "takes no cell = cell.toml" in refusal({"robot": "so101-sim", "cell": "cell.toml"})
     assert "it must be at least 1 and at most 140 N" in refusal({"robot": "pickplace", "limits": {"force_max": 500}})
+
+
+def test_a_robot_that_senses_nobody_goes_only_while_its_key_is_held() -> None:
+    assert "hold_to_run must stay true on so101" in refusal({"robot": "so101", "limits": {"hold_to_run": False}})

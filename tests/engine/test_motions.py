@@ -9,12 +9,17 @@ import msgspec
 import numpy as np
 import pytest
 
+from adapters.mujoco.tabletop.kinematics import Kinematics
 from adapters.mujoco.tabletop.setting import draw
+from adapters.mujoco.tabletop.so101 import SO101
 from engine import motions
 from engine.config import Settings
+from engine.control import playing
 from engine.control.playing import Motion, Step
+from engine.loops.control import DT
 from engine.messages import Arm, ChooseMotion, Confirm, Disarm, Hold, Intent, KeyTiming, SetJog, SetMode
 from engine.safety import arbiter
+from engine.safety.operator import JOG_SPEED
 from engine.session.reader import Session
 from engine.so101_settings import So101Settings
 from engine.types import Decision, Mode, Tick, Writer
@@ -147,6 +152,50 @@ def test_a_recording_shows_what_was_played(tmp_path: Path) -> None:
     shown = [session.snapshot(tick).operator for tick in (5, session.ticks - 1)]
     assert [(told.motion, told.motion_count, told.motion_step) for told in shown] == [("near", 2, 0), ("near", 2, 1)]
     assert shown[1].motion_share > 0.0
+
+
+def test_what_was_confirmed_begun_let_go_and_brought_to_its_end_is_recorded_with_who_did_it(tmp_path: Path) -> None:
+    table = Plays(tmp_path, recorded=True)
+    table.engine.attached("desk")
+    table.play(60)
+    table.play(220)
+    table.ask(ChooseMotion(step=1))
+    table.ask(Confirm(motion="there"))
+    table.play(20)
+    table.ask(Confirm(motion="there"))
+    table.engine.post(Hold(axis="play", down=True, repeat=False, seq=next(SEQ)))
+    table.run(5)
+    table.page.raise_stop(Writer.CONSOLE)
+    table.run(2)
+    table.engine.close("done")
+    events = [event for event in Session.open(table.path).events if event.kind == "motion"]
+    assert [event.text for event in events] == [
+        "PLAYS near by console desk",
+        "STANDS near, step 1 of 1",
+        "GOES ON near by console desk, step 1 of 1",
+        "PLAYED near",
+        "CONFIRMED there by console desk: Nobody is near.",
+        "PLAYS there by console desk",
+        "STANDS there, step 1 of 2",
+        "CONFIRMED there by console desk: Nobody is near.",
+        "GOES ON there by console desk, step 1 of 2",
+        "STANDS there, step 1 of 2",
+    ]
+    assert all(one.tick < other.tick for one, other in itertools.pairwise(events))
+
+
+def test_the_shipped_throw_takes_its_seconds_at_the_fastest_that_anything_is_played() -> None:
+    arm, model, play, passed = So101Settings(), Kinematics(SO101), None, [0.0] * 4
+    throw = next(motion for motion in motions.motions(Settings(robot="so101")) if motion.name == "throw")
+    q, gripper = arm.target("home")
+    while play is None or not playing.done(play, throw):
+        passed[play.step if play is not None else 0] += DT
+        play = playing.played(play, throw, q=q, gripper=gripper, tool_at=lambda q: model.pose(np.array(q)), speed=JOG_SPEED, dt=DT)
+        assert play is not None
+        *joints, gripper = playing.target(play, throw)
+        q = tuple(joints)
+        assert sum(passed) < 60.0
+    assert passed == pytest.approx([step.seconds for step in throw.steps], abs=0.15)
 
 
 def test_the_so101_s_motions_are_its_poses_then_its_macros_as_fast_as_they_are_written() -> None:

@@ -287,6 +287,18 @@ def test_the_go_key_asks_once_and_runs_while_it_is_held_and_proven() -> None:
     assert (subject.go_requests, subject.running) == (2, False)
 
 
+def test_a_go_key_that_was_held_before_arming_begins_nothing() -> None:
+    subject = operator()
+    give(subject, held(RUN, 0), 1000, armed=False)
+    give(subject, held(RUN, 1, repeat=True), 1030, armed=False)
+    give(subject, held(RUN, 2, repeat=True), 1060)
+    assert (subject.go_requests, subject.running) == (0, False)
+    assert "press it anew" in subject.refused
+    give(subject, held(RUN, 3), 1100)
+    give(subject, held(RUN, 4, repeat=True), 1600)
+    assert (subject.go_requests, subject.running) == (1, True)
+
+
 @pytest.mark.parametrize(("armed", "mode", "said"), [(False, Mode.CUT, "Arm first"), (True, Mode.JOG_XYZ, "Only CUT")])
 def test_the_go_key_is_refused_where_nothing_goes_by_itself(armed: bool, mode: Mode, said: str) -> None:
     subject = operator()

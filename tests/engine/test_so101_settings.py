@@ -50,8 +50,6 @@ def test_a_camera_is_its_name_its_device_and_perhaps_its_size(text: str, spec: C
         ({"cameras": ["front=0:9x240@30"]}, "the width of 'front=0:9x240@30' must be from 64 to 4096"),
         ({"cameras": ["front=0", "front=1"]}, "the name front is there twice"),
         ({"cameras": ["front=0", "side=0"]}, "the device 0 is there twice"),
-        ({"rest": "sofa"}, "The settings under so101 contradict each other: rest = 'sofa' is none of the poses rest, home."),
-        ({"release": True}, "release = true needs rest, a pose that holds up the arm"),
         ({"poses": {"high": [0, 0, 0, 0, 0]}}, "so101.poses.high"),
         ({"poses": {"high": [0, 101, 0, 0, 0, 50]}}, "The setting so101.poses.high[1] = 101 from flag --poses.high is not allowed"),
         ({"poses": {"high": [0, 0, 0, 0, 0, math.nan]}}, "so101.poses.high[5] = nan"),
@@ -83,7 +81,6 @@ def test_own_poses_and_macros_are_laid_over_the_shipped_ones_and_are_recorded_wh
     file.write_text(
         """
         [so101]
-        rest = "rest"
         release = true
         poses.high = [0, -45, 45, 0, 0, 100]
         [so101.macros.nod]
@@ -125,19 +122,3 @@ def test_a_pose_keeps_to_the_model_s_own_range_of_each_joint(joint: int) -> None
         pose[joint] = math.degrees(bound) - 0.1 * inward
         with pytest.raises(ValueError, match=r"poses\.edge"):
             So101Settings(poses={"edge": pose})
-
-
-def test_folded_to_rest_the_arm_stays_where_it_is_without_power() -> None:
-    import mujoco
-    import numpy as np
-
-    from adapters.mujoco.tabletop.stage import TableStage
-
-    model = TableStage("so101").model
-    data = mujoco.MjData(model)
-    data.qpos[:5] = data.ctrl[:5] = So101Settings().target("rest").q
-    mujoco.mj_step(model, data, 500)
-    held = np.degrees(data.qpos[:5])
-    model.actuator_gainprm[:] = model.actuator_biasprm[:] = 0.0
-    mujoco.mj_step(model, data, 1500)
-    assert np.abs(np.degrees(data.qpos[:5]) - held).max() < 2.0

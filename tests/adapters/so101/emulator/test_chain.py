@@ -59,16 +59,6 @@ def test_an_instruction_waits_for_the_replies_before_it() -> None:
     assert ask(line, 1, Instruction.PING, now=100.0001)[0].due > first.due
 
 
-def test_a_registered_write_waits_for_the_action() -> None:
-    line = chain()
-    servo = line.servos[0]
-    assert len(ask(line, 1, Instruction.REG_WRITE, 42, 0x88, 0x08)) == 1
-    assert (servo.get("Asynchronous_Write"), servo.get("Torque_Enable")) == (1, 0)
-    assert ask(line, BROADCAST, Instruction.ACTION) == []
-    assert (servo.get("Asynchronous_Write"), servo.get("Goal_Position")) == (0, 0x888)
-    assert [(w.id, w.name, w.value) for w in line.writes] == [(1, "Goal_Position", 0x888)]
-
-
 def test_a_sync_write_reaches_each_and_nobody_confirms_it() -> None:
     line = chain()
     data = [byte for id in ALL for byte in (id, 100 + id, 0)]

@@ -1,6 +1,8 @@
 """The emulated servos on so101-sim's arm: goals over the bus lift the cube, and cameras can draw what the arm does."""
 
 import math
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +25,9 @@ from adapters.so101.emulator.chain import Chain
 from adapters.so101.emulator.cube import RESTING, Cube
 from adapters.so101.emulator.free import PHYSICS_S, weight
 from adapters.so101.emulator.packets import BROADCAST, Instruction, Packet
+from adapters.so101.emulator.remote import CONTROL
 from adapters.so101.emulator.servo import KP, MIDDLE, STEP
+from adapters.so101.emulator.shared import SharedPlant
 from engine.types import F64
 from tests.adapters.so101.emulator.wire import Wire, until
 
@@ -90,6 +94,12 @@ def test_the_free_arm_weighs_what_the_simulated_one_does() -> None:
     cube = Cube(Servos(calibrated=True), 0, (0.3, -0.9, 0.7, 0.4, 0.0, 0.2))
     body = cube.table._body
     assert weight(body.q.tolist()) == pytest.approx(body.bias[1:4].tolist(), abs=0.01)
+
+
+def test_wider_stops_let_a_joint_lie_beyond_the_models_range() -> None:
+    cube = Cube(Servos(calibrated=True, wider=0.07), 0, (LIMITS[0][1] + 0.06, *RESTING[1:]))
+    cube.advance(500)
+    assert cube.q[0] == pytest.approx(LIMITS[0][1] + 0.06, abs=0.01)
 
 
 def test_a_limp_arm_lies_still_and_a_limp_arm_in_the_air_falls() -> None:
@@ -173,13 +183,37 @@ def test_a_process_that_ended_is_missed_and_leaves_nothing_behind() -> None:
     assert process is not None
     assert process.stdin is not None
     process.stdin.close()  # as when whoever started it is gone
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     with pytest.raises(AdapterError, match=r"has ended|does not answer"):
         arm.joints()
     arm.close()
     assert not port.parent.exists()
     with pytest.raises(AdapterError, match="no emulated arm answers beside"):
         attach(str(port))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts another process's threads in /proc")
+def test_none_of_what_a_process_does_waits_for_somebody_to_read_its_complaints() -> None:
+    with start() as arm:
+        assert len(arm.joints()) == 6
+        assert arm._process is not None
+        threads = Path(f"/proc/{arm._process.pid}/task")
+        before = len(list(threads.iterdir()))
+        for _ in range(200):  # each leaves a traceback of somebody who asked and did not wait for the answer
+            with socket.socket(socket.AF_UNIX) as other:
+                other.connect(arm.port + CONTROL)
+                other.sendall(b'{"do": "writes"}\n' * 20)
+        assert until(lambda: len(list(threads.iterdir())) == before)
+
+
+def test_a_plant_that_is_never_whole_is_told_in_a_sentence(tmp_path: Path) -> None:
+    shared = SharedPlant(tmp_path / "plant", 3)
+    shared.write(np.arange(3.0))
+    assert shared.read().tolist() == [0.0, 1.0, 2.0]
+    shared._count[0] += 1  # as if who writes it had died meanwhile
+    with pytest.raises(AdapterError, match="table cannot be read"):
+        shared.read()
+    shared.close()
 
 
 def test_a_process_that_cannot_start_says_why() -> None:

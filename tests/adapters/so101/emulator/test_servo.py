@@ -187,6 +187,10 @@ def test_a_hot_servo_says_so_and_goes_limp() -> None:
     assert servos.all[LIFT].get("Present_Temperature") == 70
     assert servos.all[LIFT].get("Present_Load") == 0
     assert free.q[LIFT] > START[LIFT] + 0.05
+    servos.all[LIFT].heat = None
+    wait(free, 0.1)
+    assert servos.all[LIFT].get("Present_Temperature") < 40
+    assert servos.all[LIFT].error == 0
 
 
 def test_a_low_supply_shows_and_below_the_limit_it_is_a_fault_that_does_not_drop_the_arm() -> None:
@@ -215,12 +219,20 @@ def test_too_much_current_for_too_long_switches_the_motor_off() -> None:
     assert servo.get("Present_Load") == 0
 
 
-def test_a_servo_can_be_told_that_it_stands_in_the_middle() -> None:
-    servos, _ = arm(holding=False)
-    for servo in servos.all:
-        tell(servo, "Torque_Enable", 128)
-        assert servo.get("Present_Position") == 2048
-        assert servo.get("Torque_Enable") == 0
+def test_an_arm_with_wider_stops_lies_beyond_the_models_range_and_is_calibrated_for_it() -> None:
+    wider = math.radians(4.0)
+    servos = Servos(calibrated=True, wider=wider)
+    free = Free(servos, RESTING)
+    for joint, q in ((1, -math.pi), (2, math.pi), (5, math.pi)):
+        free.place(joint, q)
+    wait(free, 1.0)
+    assert free.q[1:3] == pytest.approx([LIMITS[1][0] - wider, LIMITS[2][1] + wider], abs=1e-6)
+    assert free.q[5] <= LIMITS[5][1]
+    for servo in servos.all[1:3]:
+        span = servo.get("Min_Position_Limit"), servo.get("Max_Position_Limit")
+        assert min(abs(servo.get("Present_Position") - end) for end in span) <= 2
+    usual, found = (calibration(one.all) for one in (Servos(calibrated=True), servos))
+    assert [found[name] for name in ("wrist_roll", "gripper")] == [usual[name] for name in ("wrist_roll", "gripper")]
 
 
 def test_power_off_leaves_it_limp_with_what_was_kept() -> None:

@@ -7,13 +7,25 @@ import time
 import tty
 from collections.abc import Callable
 
+from adapters.so101.emulator import Emulator
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether it has come true; so long is waited only where it does not."""
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
         time.sleep(0.005)
     return found
+
+
+def pass_time(arm: Emulator) -> None:
+    """Some tenths of a second pass for an arm that holds: its roll is turned a little and comes back, again and again."""
+    at = arm.joints()[4]
+    for _ in range(3):
+        arm.push(5, 1.0)
+        assert until(lambda: arm.joints()[4] > at + 0.02)
+        arm.push(5, 0.0)
+        assert until(lambda: abs(arm.joints()[4] - at) < 0.008)
 
 
 class Wire:
@@ -33,7 +45,7 @@ class Wire:
         body = [id, len(parameters) + 2, instruction, *parameters]
         os.write(self.fd, bytes([0xFF, 0xFF, *body, ~sum(body) & 0xFF]))
 
-    def hear(self, size: int, seconds: float = 2.0) -> bytes:
+    def hear(self, size: int, seconds: float = 30.0) -> bytes:
         """Up to ``size`` bytes."""
         got, end = b"", time.monotonic() + seconds
         while len(got) < size and (left := end - time.monotonic()) > 0:
