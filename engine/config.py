@@ -35,7 +35,8 @@ from engine.sources import Source, flattened, origin_of, overlaid, variable_of
 from engine.tasks import INSTRUCTIONS, KINDS, ROBOTS, completed
 
 POLICIES = ("compact", "scripted")
-_FORMS = {"tuple_type": "a list, [value, ...]", "dict_type": "a table, {name = value, ...}", "model_type": "a table, {name = value, ...}"}
+_TABLES = dict.fromkeys(("dict_type", "model_type", "dataclass_type"), "a table, {name = value, ...}")
+_FORMS = {"tuple_type": "a list, [value, ...]", **_TABLES}  #: by pydantic's name for what is wrong
 _FLAGS = {"camera.hz": "rate", "so101.cameras": "camera"}  #: settings whose flag is called otherwise
 FORECASTS = ("shipped", "none")
 THEMES = ("dark", "light", "colour-blind", "monochrome")  #: what the console ships
@@ -243,8 +244,8 @@ def _sentence(error: ValidationError, sources: list[Source]) -> str:
     path = first["loc"]
     name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
     missing = first["type"] == "missing"
-    given = path[:-1] if missing else path
-    origin = origin_of(".".join(takewhile(lambda part: isinstance(part, str), given)), sources)  # a list is given as a whole
+    given = takewhile(lambda part: isinstance(part, str), path[:-1] if missing else path)  # a list is given as a whole
+    origin = origin_of(".".join(map(str, given)), sources)
     if path == ("limits",) and first["type"] == "value_error":
         rule = str(first["ctx"]["error"])
         origins_of = [(f"limits.{field.name}", field.name) for field in fields(Limits) if re.search(rf"\b{field.name}\b", rule)]
@@ -256,7 +257,7 @@ def _sentence(error: ValidationError, sources: list[Source]) -> str:
         known = _known_keys(path)
         return f"Unknown setting {name!r} from {origin}: {nearest(str(path[-1]), known) if known else 'leave it out.'}"
     if missing:
-        return f"The setting {name} is missing: {origin} gives the rest of {name.rpartition('.')[0]}."
+        return f"The setting {name} is missing beside what {origin} gives: add it."
     range_ = permitted(path) or _FORMS.get(first["type"])
     why = f"it must be {range_}" if range_ else _lowered(first["msg"].removeprefix("Value error, "))
     return f"The setting {name} = {first['input']!r} from {origin} is not allowed: {why}."

@@ -79,7 +79,11 @@ def run(settings: Settings, out: TextIO = sys.stderr) -> tuple[dict[str, Any], i
     """The minute without a screen, as fast as the machine allows. Returns the summary and the exit code. Raises AdapterError, OSError."""
     place = runs.create(settings)
     log_to(place.log)
-    host = Host(settings, place, console_required=False)
+    try:
+        host = Host(settings, place, console_required=False)
+    except BaseException:
+        place.remove()
+        raise
     measured = Measured(host.engine)
     measured.begin()
     print("one minute in lock-step", file=out)

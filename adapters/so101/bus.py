@@ -183,7 +183,12 @@ class Bus:
 def follower_of(port: str, path: Path) -> Any:
     from lerobot.robots.so_follower import SO101Follower, SO101FollowerConfig
 
-    follower = SO101Follower(SO101FollowerConfig(port=port, id=path.stem, calibration_dir=path.parent, disable_torque_on_disconnect=False))
+    class SOFollower(SO101Follower):  # type: ignore[misc]
+        def _load_calibration(self, fpath: Path | None = None) -> None:
+            with contextlib.suppress(Exception):  # ``calibration.load`` judges the file, and a damaged one is there to be replaced
+                super()._load_calibration(fpath)
+
+    follower = SOFollower(SO101FollowerConfig(port=port, id=path.stem, calibration_dir=path.parent, disable_torque_on_disconnect=False))
     follower.bus.torque_disabled = contextlib.nullcontext  # so that its configure() leaves the torque alone
     return follower
 

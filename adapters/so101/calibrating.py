@@ -16,14 +16,14 @@ def calibrate(port: str, name: str, folder: Path | None) -> Path:
     """LeRobot's own calibration with its own questions on the terminal; where its file is. The arm goes limp at once.
 
     A file that is there is replaced. When it does not end well (an error, Ctrl-C), servos and file are put back as they were. Raises
-    AdapterError.
+    AdapterError, and EOFError where nobody is left to answer a question.
     """
     path = calibrations.place(folder, name)
-    follower = follower_of(port, path)
-    follower.calibration = {}  # else it asks whether the file that is there will do
-    before = path.read_bytes() if path.is_file() else None
     line: Line | None = None
     try:
+        follower = follower_of(port, path)
+        follower.calibration = {}  # else it asks whether the file that is there will do
+        before = _content(path)
         line = opened(follower.bus, LIMIT)
         servos = six(line, port)
         try:
@@ -31,8 +31,11 @@ def calibrate(port: str, name: str, folder: Path | None) -> Path:
             configure(follower)
             follower.calibrate()
         except BaseException:
-            path.unlink(missing_ok=True) if before is None else path.write_bytes(before)
-            _put_back(line, servos)
+            try:
+                _put_back(line, servos)
+            finally:
+                if _content(path) != before:
+                    path.unlink() if before is None else path.write_bytes(before)
             raise
         finally:
             line.tell(LOCK, {servo: [1] for servo in ALL})
@@ -42,6 +45,10 @@ def calibrate(port: str, name: str, folder: Path | None) -> Path:
         if line is not None:
             follower.bus.port_handler.closePort()
     return path
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _put_back(line: Line, servos: Sequence[Servo]) -> None:

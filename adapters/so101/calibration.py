@@ -89,15 +89,11 @@ def _home() -> Path:
 def load(path: Path) -> Calibration:
     """Raises CalibrationError when the file is missing, cannot be read, or holds what no SO-101's calibration can."""
     try:
-        text = path.read_text(encoding="utf-8")
+        motors = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CalibrationError(f"There is no calibration at {path}: calibrate the arm with `sawhorse calibrate`.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CalibrationError(f"The calibration {path} cannot be read ({error}): calibrate the arm again.") from error
-    try:
-        motors = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise CalibrationError(f"The calibration {path} is damaged at line {error.lineno}: calibrate the arm again.") from error
     fault = implausible(motors)
     if fault:
         raise CalibrationError(f"The calibration {path} cannot be right: {fault}; calibrate the arm again.")

@@ -94,6 +94,9 @@ def arm_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--port", help="Of so101: the serial port of its servos [default: the only one there is]."),
             click.option("--id", help="Of so101: what the arm is called, which names its calibration."),
+            click.option(
+                "--calibration", type=click.Path(path_type=Path), help="Of so101: its file's folder [default: LeRobot's own place]."
+            ),
             click.option("--camera", "cameras", multiple=True, metavar="NAME=INDEX[:WxH@FPS]", help="Of so101, for each camera."),
             click.option("--rate", type=float, metavar="HZ", help="Of so101: inferences a second, at most."),
             click.option("--dry-run/--no-dry-run", default=None, help="Of so101: show and record actions, and move nothing."),
@@ -108,7 +111,7 @@ def arm_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def arm_flags(flags: dict[str, Any]) -> dict[str, Any]:
     """The flags of a command with ``arm_options``, those of the arm in their section."""
-    names = ("port", "id", "cameras", "dry_run", "emulated", "fallback", "synthetic_camera")
+    names = ("port", "id", "calibration", "cameras", "dry_run", "emulated", "fallback", "synthetic_camera")
     arm = {name: flags.pop(name) for name in names}
     given = {name: value for name, value in arm.items() if value not in (None, ())}
     rate = flags.pop("rate")

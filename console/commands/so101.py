@@ -95,7 +95,7 @@ def _settled(changed: "Callable[[tuple[Port, ...]], str]") -> str:
 
 def _wait_for_enter(text: str) -> None:
     click.echo(text, err=True)
-    if not sys.stdin.readline():
+    if sys.stdin is None or not sys.stdin.readline():
         fail("Nobody answers: this asks for Enter, and the input has ended.", USAGE)
 
 
@@ -129,9 +129,10 @@ def calibrate(config: Path | None, force: bool, **given: Any) -> None:
             _wait_for_enter("Its servos will let go, and it falls unless it rests on something: hold it, then press Enter.")
             progress("loading LeRobot")
             calibrating.calibrate(port, arm.id, arm.calibration)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError) as error:
+        why, code = ("Interrupted", INTERRUPTED) if isinstance(error, KeyboardInterrupt) else ("Nobody answers LeRobot", USAGE)
         kept = f"{path} is as it was" if path.exists() else "no file was written"
-        fail(f"Interrupted: {kept}; the servos may be limp, so mind the arm.", INTERRUPTED)
+        fail(f"{why}: {kept}; the servos may be limp, so mind the arm.", code)
     except AdapterError as error:
         fail(str(error), NOT_CONNECTED)
 
@@ -153,7 +154,7 @@ def smoke(config: Path | None, yes: bool, as_json: bool, **flags: Any) -> None:
     check_arm(settings, flags, config)
     arm = settings.so101
     if not (yes or arm.emulated or arm.dry_run):
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             fail("The arm would move, and there is nobody to ask: give --yes, --dry-run or --emulated.", USAGE)
         _wait_for_enter("The servos will hold the arm, and its wrist turns by two degrees and back. Keep clear, then press Enter.")
     import msgspec

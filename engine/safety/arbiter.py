@@ -97,6 +97,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         ages=now.ages,
         fast_ns=now.separation.fast_ns,
         moving_ns=0 if stop is not None else moving_ns,
+        stood=not armed and (now.resting or _late(state, now)),
         gap=now.observation.reason == Reason.CLOCK_STEPPED,
         held=held,
         stop=stop,
@@ -120,13 +121,19 @@ def _jogs(inputs: Inputs) -> bool:
 def _moving(state: State, inputs: Inputs, now: Readings) -> int:
     """Since when the robot has not been at rest though nothing lets it move and no stop holds; 0 = it stands, or may move.
 
-    A gap in time begins it anew: of what the robot did meanwhile there is no evidence. A second one in a row is a slow engine.
+    A gap in time begins it anew: of what the robot did meanwhile there is no evidence. A second one in a row is a slow engine. One that
+    stood unarmed when it was last seen is not told to move by a reading that is late.
     """
     dragged = stops.dragged(inputs, now.observation.reason == Reason.OK)
     may = state.armed and (state.going or _jogs(inputs))
-    if may or state.stop is not None or now.resting or dragged or _unseen(state, now):
+    if may or state.stop is not None or now.resting or dragged or _late(state, now) or _unseen(state, now):
         return 0
     return state.moving_ns if state.moving_ns > 0 else inputs.t_ns
+
+
+def _late(state: State, now: Readings) -> bool:
+    """Whether it stood unarmed when it was last seen, and the next reading has not come."""
+    return state.stood and now.observation.reason == Reason.OBSERVATION_STALE
 
 
 def _unseen(state: State, now: Readings) -> bool:

@@ -66,6 +66,7 @@ class State:
     ages: Ages = field(default_factory=Ages)  #: of the person's parts, over the reaction window
     fast_ns: int = 0  #: ns for which the robot has been faster than the separation permits, as its verdict counts them
     moving_ns: int = 0  #: since when the robot moves though nothing lets it and no stop holds; 0 = it stands, or may move
+    stood: bool = False  #: unarmed, and at rest when it was last seen
     gap: bool = False  #: the last tick came after a gap in time
     held: score.Held = field(default_factory=score.Held)
     stop: Stop | None = None  #: the one that holds

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.limits import Limits
 from engine.policy.errors import PolicyError
-from engine.policy.mapping import Mapping, from_json
+from engine.policy.mapping import READINGS, Mapping, from_json
 from engine.session import lerobot_files, pictures
 from engine.session.columns import EVENTS, TICK_BLOCK, TICK_SCALARS, WORDS, camera_columns, event_values
 from engine.session.layout import DAMAGE, Column, Rows, SessionError
@@ -152,9 +152,10 @@ def _unreadable(folder: Path, error: Exception) -> SessionError:
 
 
 def _stored(values: Rows, feature: dict[str, Any]) -> Rows:
-    """(n, *shape) of a feature in a type that a session keeps; a shape of (1,) is none."""
+    """(n, *shape) of a feature in a type that a session keeps; a shape of (1,) is none. Raises where a whole number is lacking."""
     shape = () if tuple(feature["shape"]) == (1,) else tuple(feature["shape"])
-    return values.reshape(-1, *shape).astype(WIDER.get(feature["dtype"], feature["dtype"]))
+    with np.errstate(invalid="raise"):
+        return values.reshape(-1, *shape).astype(WIDER.get(feature["dtype"], feature["dtype"]))
 
 
 def _mapping(source: Source, degrees: bool) -> Mapping | None:
@@ -163,7 +164,10 @@ def _mapping(source: Source, degrees: bool) -> Mapping | None:
         mapping, where = source.provenance.mapping, f"{source.folder / PROVENANCE}"
         try:
             from_json({**mapping.as_json(), "cameras": {"any": "any"}}, where)  # a data set's are its own, and here in no mapping
-            mapping.check(where, dict.fromkeys(mapping.cameras, ()), *(_flat(source, name).shape[1:] for name in (STATE, ACTION)))
+            mapping.check(where, dict.fromkeys(mapping.cameras, (0, 0, 0)), *(_flat(source, name).shape[1:] for name in (STATE, ACTION)))
+            odd = [part.name for part in mapping.state if not 0 < part.size == (READINGS[part.name][1] or part.size)]
+            if odd:
+                raise PolicyError(f"{where} has {odd[0]} of a size that it has nowhere")
         except PolicyError as error:
             raise SessionError(f"{error}: restore it, or remove it to import without it.") from error
         return mapping
@@ -186,7 +190,7 @@ def _header(source: Source) -> Header:
         id=session_id(time.time()),
         started=known.started if known else "",
         started_wall=known.started_wall + known.begin_s if known else 0.0,
-        robot=known.robot if known else source.info.get("robot_type") or "unknown",
+        robot=known.robot if known else str(source.info.get("robot_type") or "unknown"),
         task=known.task if known else "",
         instruction=str(source.dataset.meta.tasks.iloc[first].name),
         simulated=known.simulated if known else False,

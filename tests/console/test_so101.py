@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,14 @@ def refused(*arguments: str) -> str:
     assert told.stderr.startswith("sawhorse: ")
     assert told.stderr.count("\n") == 1
     return told.stderr
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_were() -> Iterator[None]:
+    """A run blocks them, and here one is sent."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # --- the options of a run ---
@@ -83,17 +91,31 @@ def test_a_port_beside_a_variable_that_has_the_servos_emulated_is_refused_with_i
 
 
 def test_the_options_become_settings_with_the_flag_as_their_source() -> None:
-    flags = ("--port", "/dev/x", "--id", "left", "--camera", "front=0:320x240@30", "--camera", "side=1", "--rate", "15", "--dry-run")
+    flags = ("--port", "/dev/x", "--id", "left", "--calibration", "/tmp/x", "--camera", "front=0:320x240@30", "--camera", "side=1")
+    flags += ("--rate", "15", "--dry-run")
     shown = json.loads(CliRunner().invoke(main, ["config", "show", "--json", "--robot", "so101", *flags, "--fallback", "scripted"]).stdout)
     assert {key: (one["value"], one["source"]) for key, one in shown.items() if one["source"].startswith("flag")} == {
         "robot": ("so101", "flag --robot"),
         "so101.port": ("/dev/x", "flag --port"),
         "so101.id": ("left", "flag --id"),
+        "so101.calibration": ("/tmp/x", "flag --calibration"),
         "so101.cameras": (["front=0:320x240@30", "side=1"], "flag --camera"),
         "camera.hz": (15.0, "flag --rate"),
         "so101.dry_run": (True, "flag --dry-run"),
         "so101.fallback": ("scripted", "flag --fallback"),
     }
+
+
+@pytest.mark.parametrize("command", [("find-port", "--unplug"), ("calibrate", "--port", "/dev/none"), ("smoke",)])
+def test_what_asks_without_an_input_is_refused(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SystemExit) as ended:
+        main([*command])
+    assert ended.value.code == 2
+    assert "sawhorse: " in capsys.readouterr().err
 
 
 # --- find-port ---
@@ -168,7 +190,7 @@ class Hands:
             time.sleep(0.02)
 
     def wait_for_homing(self) -> None:
-        self.until(lambda: all(2000 < servo.get("Present_Position") < 2100 for servo in self.arm.servos.values()))
+        self.until(lambda: "Recording positions" in self.told.getvalue())
 
     def move(self, number: int, place: float) -> None:
         """Take the joint to ``place``, rad, and see that LeRobot has seen it there."""
@@ -240,6 +262,20 @@ def test_an_interrupt_leaves_the_file_and_the_servos_as_they_were(tmp_path: Path
         assert ended.value.code == 130
         assert (tmp_path / "left.json").read_bytes() == file
         assert registers(arm) == before
+
+
+def test_a_question_that_nobody_answers_leaves_the_file_and_the_servos_as_they_were(tmp_path: Path) -> None:
+    with Emulator() as arm:
+        before = registers(arm)
+        for text, kept in (("", "no file was written"), ("{ damaged", f"{tmp_path / 'left.json'} is as it was")):
+            if text:
+                (tmp_path / "left.json").write_text(text)
+            calibrate = ["calibrate", "--port", arm.port, "--id", "left", "--calibration", str(tmp_path), "--force"]
+            told = CliRunner().invoke(main, calibrate, input="\n")
+            assert told.exit_code == 2, told.output
+            assert f"Nobody answers LeRobot: {kept}" in told.stderr
+            assert [file.read_text() for file in tmp_path.iterdir()] == ([text] if text else [])
+            assert registers(arm) == before
 
 
 def test_an_arm_that_is_not_there_can_be_neither_calibrated_nor_tried(tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ def test_origins_name_the_source_of_each_setting(tmp_path: Path, monkeypatch: py
         ({"camera": {"hz": 2}}, "it must be at least 3 and at most 60."),
         ({"camera": {"pixels": 8}}, "it must be at least 64 and at most 256 and a multiple of 16."),
         ({"body": ""}, "name a folder or a file"),
+        ({"camera": 5}, "camera = 5 from flag --camera is not allowed: it must be a table, {name = value, ...}."),
+        ({"instruction": "a\x1b[31mb"}, "write one line that can be read, without control characters."),
+        ({"instruction": "  "}, "write one line that can be read, without control characters."),
         ({"store": "x\0"}, r"store = 'x\x00' from flag --store is not allowed: name a folder or a file"),
     ],
 )
@@ -220,6 +223,13 @@ def test_a_refusal_names_the_variable_the_file_and_the_folders_own_file(tmp_path
     assert "= -3 from environment variable SAWHORSE_LIMITS is not allowed" in refusal({}, file)
     monkeypatch.setenv("SAWHORSE_LIMITS__FORCE_MAX", "-4")
     assert "= '-4' from environment variable SAWHORSE_LIMITS__FORCE_MAX is" in refusal({}, file)
+
+
+def test_a_folder_s_own_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"SEED=1\xff\n")
+    text = refusal({})
+    assert text.startswith(f"{tmp_path / '.env'} cannot be read (")
+    assert text.endswith("write it as UTF-8 text, or move it away.")
 
 
 def test_an_unknown_variable_of_ours_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,15 @@ def test_a_robot_that_cannot_be_started_ends_the_run_in_good_order(tmp_path: Pat
     assert list(runs_path().iterdir()) == []
 
 
+def test_a_robot_that_cannot_be_built_leaves_no_run_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    settings = Settings.model_validate({"robot": "so101", "so101": {"port": str(tmp_path), "calibration": tmp_path}})
+    with pytest.raises(AdapterError, match="calibration"):
+        headless.run(settings, 1.0)
+    assert list(runs_path().iterdir()) == []
+
+
 @pytest.mark.parametrize(("saw", "depth"), [(msgspec.structs.replace(NO_SAW, kerf_depth=0.0342, zone=Zone.AIR), 34.2), (NO_SAW, None)])
 def test_a_robot_without_a_saw_has_no_cut(saw: SawState, depth: float | None) -> None:
     engine = MagicMock(stops=[])

@@ -40,7 +40,7 @@ def test_a_camera_is_its_name_its_device_and_perhaps_its_size(text: str, spec: C
     [
         ({"prot": "x"}, "Unknown setting 'so101.prot' from flag --prot: did you mean 'port'?"),
         ({"port": " /dev/ttyACM0"}, "name a serial port"),
-        ({"id": "../arm"}, "The setting so101.id = '../arm' from flag --id is not allowed"),
+        ({"id": "../arm"}, "The setting so101.id = '../arm' from flag --id is not allowed: use letters, digits, ., - and _, a letter"),
         ({"calibration": ""}, "name a folder"),
         ({"dry_run_actions": 0}, "it must be at least 1 and at most 1000."),
         ({"max_relative_target": 1.0}, "it must be at least 0.005 and at most 0.5."),
@@ -49,7 +49,10 @@ def test_a_camera_is_its_name_its_device_and_perhaps_its_size(text: str, spec: C
         ({"cameras": ["front"]}, "'front' is no camera: write NAME=INDEX"),
         ({"cameras": ["front=0:9x240@30"]}, "the width of 'front=0:9x240@30' must be from 64 to 4096"),
         ({"cameras": ["front=0", "front=1"]}, "the name front is there twice"),
-        ({"cameras": ["front=0", "side=0"]}, "the device 0 is there twice"),
+        ({"cameras": ["front=0", "side=0"]}, "the device /dev/video0 is there twice"),
+        ({"cameras": ["front=0", "side=/dev/video0"]}, "the device /dev/video0 is there twice"),
+        ({"cameras": ["front=\u0663"]}, "'front=\u0663' is no camera: write NAME=INDEX"),
+        ({"cameras": "front=0"}, "it must be a list, [value, ...]."),
         ({"poses": {"high": [0, 0, 0, 0, 0]}}, "so101.poses.high"),
         ({"poses": {"high": [0, 101, 0, 0, 0, 50]}}, "The setting so101.poses.high[1] = 101 from flag --poses.high is not allowed"),
         ({"poses": {"high": [0, 0, 0, 0, 0, math.nan]}}, "so101.poses.high[5] = nan"),
@@ -61,12 +64,27 @@ def test_a_camera_is_its_name_its_device_and_perhaps_its_size(text: str, spec: C
             {"macros": {"nod": {"steps": [{"pose": "sofa", "seconds": 1.0}]}}},
             "step 1 of macros.nod goes to 'sofa', none of the poses rest, home",
         ),
-        ({"macros": {"nod": {"steps": [{"pose": "home", "seconds": 0.1}]}}}, "so101.macros.nod.steps.seconds[0] = 0.1"),
+        (
+            {"macros": {"nod": {"steps": [{"pose": "home", "seconds": 0.1}]}}},
+            "so101.macros.nod.steps[0].seconds = 0.1 from flag --macros.nod.steps is",
+        ),
         (
             {"macros": {"nod": {"steps": [{"pose": "home", "seconds": 1.0}, {"pose": "rest", "seconds": 0.5}]}}},
             "step 2 of macros.nod turns shoulder_lift by 89 degrees in 0.5 s, which takes 0.78 s",
         ),
+        (
+            {"macros": {"nod": {"steps": [{"pose": "home"}]}}},
+            "steps[0].seconds is missing beside what flag --macros.nod.steps gives: add it.",
+        ),
+        (
+            {"macros": {"nod": {"steps": [{"pose": "home", "seconds": 1, "wait": 1}]}}},
+            "Unknown setting 'so101.macros.nod.steps[0].wait' from flag --macros.nod.steps",
+        ),
+        ({"macros": {"throw": {"clearance": "x"}}}, "so101.macros.throw.steps is missing beside what flag --macros.throw gives: add it."),
         ({"macros": {"throw": {"steps": [{"pose": "home", "seconds": 1.0}]}}}, "macros.throw needs clearance"),
+        ({"macros": {"throw": {"steps": [{"pose": "home", "seconds": 1.0}], "clearance": " "}}}, "write one line that can be read"),
+        ({"macros": {"nod": {"steps": [{"pose": "home", "seconds": 1.0}], "clearance": "a\x1b[31mb"}}}, "write one line that can be read"),
+        ({"macros": {"home": {"steps": [{"pose": "rest", "seconds": 1.0}]}}}, "home is a pose and a macro: give one of them another name."),
     ],
 )
 def test_a_wrong_setting_of_the_arm_is_named_with_what_would_be_right(section: dict[str, Any], words: str) -> None:

@@ -51,6 +51,26 @@ def test_a_robot_that_falls_silent_is_not_said_to_move(sawing):
     assert decision.stop_reason == Reason.PLANT_TIMEOUT
 
 
+def test_a_robot_that_stands_unarmed_is_not_said_to_move_while_its_readings_are_late(make):
+    world = make.fresh()
+    world.run(50)
+    seen = world.well(world.tick)
+    late = {"obs_t_ns": seen.t_ns, "obs_seq": seen.obs_seq}
+    decision = world.run(200, **late)
+    assert (decision.stop_number, decision.armed) == (0, False)
+    assert world.step(arm_request=1, **late).refused == Reason.OBSERVATION_STALE
+    world.run(100, twist=CROOKED)
+    assert world.last.stop_reason == Reason.NOT_AT_REST
+
+
+def test_a_robot_that_moves_unarmed_is_stopped_for_though_its_readings_are_late(make):
+    world = make.fresh()
+    world.run(50)
+    world.step(twist=CROOKED)
+    seen = world.well(world.tick - 1)
+    assert world.run(100, twist=CROOKED, obs_t_ns=seen.t_ns, obs_seq=seen.obs_seq).stop_reason == Reason.NOT_AT_REST
+
+
 def test_power_off_that_is_still_moving_takes_the_power_off_at_once(sawing):
     sawing.now["twist"] = CROOKED
     assert sawing.press(Writer.CONSOLE, latch=True).stop_category == StopCategory.CAT1

@@ -258,8 +258,12 @@ def test_what_cannot_be_imported_says_why_and_leaves_nothing(data: tuple[Path, E
     (old / "meta" / "info.json").write_text("[")
     refused(old, "meta/info.json is damaged")
     lacking = damaged("lacking")
+    shutil.rmtree(lacking / "videos" / "observation.images.top")
+    refused(lacking, r"lacks videos/observation\.images\.top/\*/\*\.mp4, which it needs for episode 0")
     shutil.rmtree(lacking / "data")
-    refused(lacking, "cannot be read as a LeRobot data set")
+    refused(lacking, r"lacks data/\*/\*\.parquet, which it needs for episode 0")
+    (lacking / "meta" / "tasks.parquet").unlink()
+    refused(lacking, r"lacks meta/tasks\.parquet, which it needs for episode 0")
     blind = damaged("blind")
     next(blind.rglob("*.mp4")).write_bytes(b"no video")
     refused(blind, "cannot be read as a LeRobot data set")
@@ -270,6 +274,50 @@ def test_what_cannot_be_imported_says_why_and_leaves_nothing(data: tuple[Path, E
     info["features"]["observation.state"]["names"] = ["a", "b", "c", "d", "e", "f"]
     (foreign / "meta" / "info.json").write_text(json.dumps(info))
     refused(foreign, "--degrees is for an SO-101", degrees=True)
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda table: table[table.frame_index != 3], "missing, out of order or not 20 a second"),
+        (lambda table: table.assign(frame_index=table.frame_index[::-1].to_numpy()), "missing, out of order or not 20 a second"),
+        (lambda table: table.assign(timestamp=table.timestamp / 2), "missing, out of order or not 20 a second"),
+        (lambda table: table.drop(columns="frame_index"), "cannot be read as a LeRobot data set .invalid value"),
+        (lambda table: table.assign(task_index=99), "with a task that its meta/tasks.parquet lacks"),
+        (lambda table: table.assign(task_index=-1), "with a task that its meta/tasks.parquet lacks"),
+    ],
+)
+def test_frames_at_no_time_or_of_no_task_are_refused(
+    data: tuple[Path, Exported], tmp_path: Path, change: Callable[[Any], Any], sentence: str
+) -> None:
+    import pandas  # type: ignore[import-untyped]
+
+    folder = Path(shutil.copytree(data[0], tmp_path / "changed"))
+    file = next((folder / "data").rglob("*.parquet"))
+    change(pandas.read_parquet(file)).to_parquet(file, index=False)
+    with pytest.raises(SessionError, match=sentence):
+        import_episode(folder, 0, tmp_path / "store")
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ([["joint_position", 5, 0.0], ["gripper", 1]], "has a scale that is 0 or no number"),
+        ([["joint_position", 7], ["gripper", 1]], r"has a state of shape \(6,\); expected \(8,\)"),
+        ([["joint_position", 6], ["gripper", 0]], "has gripper of a size that it has nowhere"),
+    ],
+)
+def test_a_mapping_that_does_not_fit_its_numbers_is_refused(
+    data: tuple[Path, Exported], tmp_path: Path, state: list[list[Any]], sentence: str
+) -> None:
+    folder = Path(shutil.copytree(data[0], tmp_path / "changed"))
+    told = json.loads((folder / "meta" / "sawhorse.json").read_bytes())
+    told["mapping"]["state"] = state
+    (folder / "meta" / "sawhorse.json").write_text(json.dumps(told))
+    with pytest.raises(SessionError, match=sentence + ".*: restore it, or remove it to import without it"):
+        import_episode(folder, 0, tmp_path / "store")
     assert list((tmp_path / "store").iterdir()) == []
 
 

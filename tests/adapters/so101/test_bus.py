@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import json
 import math
 import os
 import time
@@ -494,6 +495,15 @@ def test_servos_of_another_kind(fresh: Emulator, calibration: Calibration) -> No
     fresh.set(3, "Model_Number", 2825)
     assert "elbow_flex is of model 2825" in refused(fresh.port, calibration)
     fresh.set(3, "Model_Number", 777)
+
+
+def test_a_calibration_with_more_in_it_than_lerobot_knows_will_do(fresh: Emulator, calibration: Calibration) -> None:
+    motors = json.loads(calibration.path.read_text())
+    motors["gripper"]["note"] = "stiff"
+    calibration.path.write_text(json.dumps(motors))
+    bus = Bus(LIMIT)
+    bus.connect(fresh.port, load(calibration.path))
+    bus.close()
 
 
 def test_a_calibration_that_the_servos_do_not_hold(fresh: Emulator, calibration: Calibration) -> None:

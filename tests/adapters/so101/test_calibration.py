@@ -80,11 +80,12 @@ def test_missing_damaged_and_foreign_files(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match=r"There is no calibration at .*sawhorse calibrate"):
         load(tmp_path / "arm.json")
     (tmp_path / "arm.json").write_text(written(tmp_path).read_text()[:200])
-    with pytest.raises(CalibrationError, match="damaged at line 1"):
+    with pytest.raises(CalibrationError, match=r"cannot be read \(.*line 1"):
         load(tmp_path / "arm.json")
-    (tmp_path / "arm.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CalibrationError, match="cannot be read"):
-        load(tmp_path / "arm.json")
+    for data in (b"\xff\xfe\x00", b"[" * 200_000, b"9" * 5000):
+        (tmp_path / "arm.json").write_bytes(data)
+        with pytest.raises(CalibrationError, match="cannot be read"):
+            load(tmp_path / "arm.json")
     for text in ("[]", "{}", "3"):
         (tmp_path / "arm.json").write_text(text)
         with pytest.raises(CalibrationError, match="not of the six motors"):
@@ -197,6 +198,7 @@ def test_calibrating_from_the_box(boxed: Emulator, hand: Hand, tmp_path: Path, m
         finally:
             hand.enter()
 
+    (tmp_path / "arm.json").write_text("{ damaged")
     thread = threading.Thread(target=somebody)
     thread.start()
     path = calibrate(boxed.port, "arm", tmp_path)
@@ -211,28 +213,35 @@ def test_calibrating_from_the_box(boxed: Emulator, hand: Hand, tmp_path: Path, m
     bus.close()
 
 
-@pytest.mark.parametrize("ending", ["interrupt", "unplugged"])
+@pytest.mark.parametrize("ending", ["interrupt", "unplugged", "no file can be written"])
 def test_calibrating_that_does_not_end_well_changes_nothing(
     boxed: Emulator, hand: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     boxed.replug()
+    boxed.servos[1].set("Min_Position_Limit", 795)
     before = registers(boxed)
     path = tmp_path / "arm.json"
     path.write_text(json.dumps(GOOD))
-    text = path.read_text()
+    os.utime(path, ns=(0, 0))
 
     def ends(*_: object) -> bool:
         if ending == "interrupt":
             raise KeyboardInterrupt
-        boxed.unplug()
+        if ending == "unplugged":
+            boxed.unplug()
+        else:
+            path.unlink()
+            path.mkdir()
+            raise ValueError("a range was not recorded")
         return False
 
     monkeypatch.setattr("lerobot.motors.motors_bus.enter_pressed", ends)
     hand.enter()
     with pytest.raises(KeyboardInterrupt if ending == "interrupt" else AdapterError):
         calibrate(boxed.port, "arm", tmp_path)
-    assert path.read_text() == text
-    if ending == "interrupt":
+    if ending != "no file can be written":
+        assert (json.loads(path.read_text()), path.stat().st_mtime_ns) == (GOOD, 0)
+    if ending != "unplugged":
         assert registers(boxed) == before
         assert [boxed.get(number, "Lock") for number in IDS.values()] == [1] * 6
 
@@ -243,3 +252,8 @@ def test_calibrating_needs_all_six(boxed: Emulator, tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match=f"{MOTORS[3]} \\(servo 4\\) does not answer"):
         calibrate(boxed.port, "arm", tmp_path)
     assert not (tmp_path / "arm.json").exists()
+
+
+def test_calibrating_into_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AdapterError, match="File exists"):
+        calibrate("none", "arm", written(tmp_path))

@@ -19,9 +19,10 @@ from adapters.so101.bus import Bus
 from adapters.so101.calibration import Calibration, Span
 from adapters.so101.emulated import Emulated
 from adapters.so101.robot import SO101
+from engine import runs
 from engine.config import Settings
 from engine.engine import Engine
-from engine.host import open_robot, scripted
+from engine.host import Host, open_robot, scripted
 from engine.messages import Arm, ClearStop, Hold, KeyTiming
 from engine.operator import RUN
 from engine.policy import checkpoint
@@ -173,3 +174,18 @@ def test_the_shipped_policy_of_its_twin_drives_it_too() -> None:
     assert checkpoint.read_manifest(checkpoint.shipped("so101")).robot == kind.twin
     assert kind.mapping is KINDS[kind.twin].mapping
     assert kind.limits == KINDS[kind.twin].limits | {"hold_to_run": True}
+
+
+def test_at_the_end_of_a_run_an_arm_that_would_fall_is_not_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    given = settings(emulated=True, release=True)
+    host = Host(given, runs.create(given), console_required=False)
+    host.engine.start()
+    until = time.monotonic() + PATIENCE
+    while not host.engine.ready():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    said = []
+    monkeypatch.setattr(host.engine, "note", lambda kind, text: said.append(text))
+    assert host.close("over")[1] == 0
+    assert any("is not let go" in text for text in said)

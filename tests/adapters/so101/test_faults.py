@@ -40,7 +40,7 @@ from tests.adapters.so101.test_entry import PATIENT
 PATIENCE = 60.0  #: s, for a machine that is busy with other things
 LIMIT = 0.06  #: s, likewise, for the servos' answers
 TRIES = 3  #: to have the arm stopped by a fault, and not just before it by that machine
-SOON = 3.0  #: s, within which a fault stops it
+SOON = 20.0  #: s, likewise, to be stopped by a fault
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ SIX = (1, 2, 3, 4, 5, 6)
 
 
 @given(st.binary(max_size=200), st.integers(0, 20))
+@settings(deadline=None)
 def test_any_bytes_are_read_without_harm(data: bytes, size: int) -> None:
     found = parse(data, size)
     taken = sum(6 + len(content) for _, content in found.whole.values()) + sum(6 + length for length in found.other.values())
@@ -19,7 +20,7 @@ def test_any_bytes_are_read_without_harm(data: bytes, size: int) -> None:
 @given(
     st.lists(st.binary(min_size=15, max_size=15), min_size=6, max_size=6), st.binary(max_size=10).filter(lambda noise: 0xFF not in noise)
 )
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_whole_replies_are_found_after_noise(contents: list[bytes], noise: bytes) -> None:
     data = noise + b"".join(status(number, 4, content) for number, content in zip(SIX, contents, strict=True))
     found = parse(data, 15)
@@ -28,7 +29,7 @@ def test_whole_replies_are_found_after_noise(contents: list[bytes], noise: bytes
 
 
 @given(st.binary(min_size=15, max_size=15), st.integers(2, 20), st.integers(0, 7))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_a_flipped_bit_makes_no_reply(content: bytes, at: int, bit: int) -> None:
     reply = bytearray(status(3, 0, content))
     reply[at] ^= 1 << bit
