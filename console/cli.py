@@ -5,7 +5,12 @@ import click
 from console.commands import collect, forecast, interventions, run, sessions, setup, so101, study
 from console.commands.common import Commands
 
-HOMES = {"context_settings": {"help_option_names": ["-h", "--help"]}}
+HOMES = {
+    "context_settings": {
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: name.replace("_", "-"),  # underscores work too
+    }
+}
 
 
 class Entry(Commands):

@@ -92,7 +92,7 @@ def test_a_port_beside_a_variable_that_has_the_servos_emulated_is_refused_with_i
 
 def test_the_options_become_settings_with_the_flag_as_their_source() -> None:
     flags = ("--port", "/dev/x", "--id", "left", "--calibration", "/tmp/x", "--camera", "front=0:320x240@30", "--camera", "side=1")
-    flags += ("--rate", "15", "--dry-run")
+    flags += ("--rate", "15", "--dry_run")
     shown = json.loads(CliRunner().invoke(main, ["config", "show", "--json", "--robot", "so101", *flags, "--fallback", "scripted"]).stdout)
     assert {key: (one["value"], one["source"]) for key, one in shown.items() if one["source"].startswith("flag")} == {
         "robot": ("so101", "flag --robot"),
