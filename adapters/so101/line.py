@@ -147,7 +147,7 @@ class Line:
         serial = self._port.ser
         wanted = len(asked) * (size + wire.OVERHEAD)
         data = bytearray()
-        end = time.monotonic() + self._limit / TRIES
+        end = time.monotonic() + self._limit / TRIES - SLICE  # the last look may take that long
         while True:
             over = time.monotonic() > end  # before the last look, so that what came while this thread did not run counts
             heard = serial.read(max(1, wanted - len(data), serial.in_waiting))

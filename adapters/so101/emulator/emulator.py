@@ -44,6 +44,7 @@ class Emulator(Controls):
             raise ValueError(f"there is no emulated arm {arm}; choose one of {', '.join(ARMS)}")
         self._arm = Servos(calibrated, wider)
         self.servos: dict[int, Servo] = dict(enumerate(self._arm.all, start=1))  #: by place in the chain
+        self.ticks = 0  #: of TICK_S that have passed
         self.table: Any = None  #: so101-sim's ``Tabletop``, to be asked whether the cube was lifted
         self._world = self._make(arm, seed, holding, pose)
         if holding:
@@ -69,6 +70,7 @@ class Emulator(Controls):
 
     def _advance(self) -> None:
         self._world.advance(round(TICK_S / PHYSICS_S))
+        self.ticks += 1
         if self._shared is not None and (plant := self._world.plant()) is not None:
             self._shared.write(plant)
 

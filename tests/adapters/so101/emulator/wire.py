@@ -8,6 +8,7 @@ import tty
 from collections.abc import Callable
 
 from adapters.so101.emulator import Emulator
+from adapters.so101.emulator.line import TICK_S
 
 
 def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
@@ -19,13 +20,9 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
 
 
 def pass_time(arm: Emulator) -> None:
-    """Some tenths of a second pass for an arm that holds: its roll is turned a little and comes back, again and again."""
-    at = arm.joints()[4]
-    for _ in range(3):
-        arm.push(5, 1.0)
-        assert until(lambda: arm.joints()[4] > at + 0.02)
-        arm.push(5, 0.0)
-        assert until(lambda: abs(arm.joints()[4] - at) < 0.008)
+    """0.3 s of the arm's own time."""
+    ticks = arm.ticks
+    assert until(lambda: arm.ticks >= ticks + round(0.3 / TICK_S))
 
 
 class Wire:
