@@ -57,7 +57,8 @@ class Chosen:
         if motion is None:
             return "This robot has no motions."
         if repeat and not (granted or now_ns <= self._pressed_ns):
-            return f"Let ↑ go and press it anew to play {motion.name}."
+            first = "let ↑ go, confirm with Y" if motion.clearance and not now_ns < self._confirmed_ns else "let ↑ go"
+            return f"To play {motion.name} {first} and press it anew."
         if not repeat:
             self._pressed_ns = 0
             if motion.clearance and not now_ns < self._confirmed_ns:

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 TIMED = ("adapters/so101/", "bench/", "console/", "engine/", "faults/")
-STILL = "console/test_snapshots.py"  #: pictures of moments that are given: many, and none of them timed
+#: of these what no clock drives: moments that are given, and ticks in lock-step
+STILL = (
+    *(f"console/test_{name}.py" for name in ("snapshots", "replay", "forecast", "palette", "task", "motions")),
+    *(f"engine/test_{name}.py" for name in ("lockstep", "recovery", "jogging", "motions", "tabletop")),
+)
 NICE = 10
 TESTS = Path(__file__).parent
 
@@ -19,7 +23,7 @@ def pytest_configure() -> None:
 
 def _timed(item: pytest.Item) -> bool:
     place = item.path.relative_to(TESTS).as_posix()
-    return place.startswith(TIMED) and place != STILL
+    return place.startswith(TIMED) and place not in STILL
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks

@@ -53,10 +53,10 @@ class Bus:
             raise
         self._calibration = calibration
 
-    def hold(self) -> int:
+    def hold(self) -> tuple[int, ...]:
         """Give torque to every servo that has none, where it stands. Servos that have it keep their goals and their gains.
 
-        The least P coefficient of the five joints is returned. Raises AdapterError when a servo's alarm or place forbids it; then no
+        The P coefficients of the five joints are returned. Raises AdapterError when a servo's alarm or place forbids it; then no
         torque was given.
         """
         line, calibration = self._opened()
@@ -66,7 +66,7 @@ class Bus:
             raise BusError("corrupt", f"{', '.join(wearing)} did not take up the lock of the settings: check the cables.", wearing[0])
         limp = [servo for servo in servos if not servo.torque or servo.present.status & status.OVERLOAD]
         if not limp:
-            return min(servo.p for servo in servos[:-1])
+            return tuple(servo.p for servo in servos[:-1])
         for servo in servos:
             if servo.torque and servo.mode != 0:
                 raise AdapterError(f"{servo.name} has torque in mode {servo.mode}, not in 0, position: switch the arm's power off and on.")
@@ -87,7 +87,7 @@ class Bus:
             raise BusError(
                 "corrupt", f"{', '.join(weak)} did not take up torque: support the arm and switch its power off and on.", weak[0]
             )
-        return min(servo.p for servo in servos[:-1])
+        return tuple(servo.p for servo in servos[:-1])
 
     def release(self) -> None:
         """Take the torque of all six at once: the arm falls unless it rests on something."""

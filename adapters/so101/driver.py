@@ -45,7 +45,7 @@ HIT_NS: Final = 300_000_000  #: that a hit is told of
 ACTION_NS: Final = 50_000_000  #: between the actions that a dry run shows
 STOPS_S: Final = 0.4  #: s that ``close`` gives the arm to come to a stand
 STANDING: Final = 0.02  #: rad/s
-SUPPORTED: Final = 0.12  #: rad that a joint may be from the pose in which the arm holds itself up
+SUPPORTED: Final = 0.05  #: rad that a joint may be from the pose in which the arm holds itself up
 
 KNOWN: Final = {
     "gone": "The servos hold the goals they had; nothing is known of them until the cable is in again.",
@@ -178,7 +178,7 @@ class Driver:
     def let_go(self, place: Floats) -> bool:
         """Torque off; False where the arm does not stand at joints ``place`` (5,) rad, whatever way its base is turned, or must not."""
         with self._lock:
-            if self._dry_actions or self.lost or not self.runs or self.seen is None:
+            if self._dry_actions or self.lost or self._asleep or self.orders.stop >= 0 or not self.runs or self.seen is None:
                 return False
             reading = self.seen.reading
             off = max(abs(at - to) for at, to in zip(reading.q[1:], place[1:], strict=True))
@@ -298,7 +298,11 @@ class Driver:
     def _take(self) -> None:
         """Torque where there is none, and hold where the arm is, from what its servos were told last."""
         if not self._dry_actions:
-            self._steering.softness = compliance.Softness(self._bus.hold())
+            gain = min(gains := self._bus.hold())
+            if gain < compliance.LEAST:
+                soft = f"{MOTORS[gains.index(gain)]} has a P coefficient of {gain}, too soft to carry the arm"
+                raise AdapterError(f"{soft}: support it, and switch its power off and on.")
+            self._steering.softness = compliance.Softness(gain)
             self._soften()
         reading = self._bus.read(self._clock.now_ns())
         q, gripper = (reading.q, reading.gripper) if self._dry_actions else self._bus.goals()

@@ -125,7 +125,9 @@ def _console(place: "Run", *, readonly: bool, settings: "Settings") -> int:
     while place.alive and ends and time.monotonic() < deadline:
         time.sleep(0.05)  # an engine that was asked to end is still committing
     if place.alive and not ends and select.select([], [sys.stdout], [], 0.0)[1]:  # a stalled terminal must not keep the program
-        click.echo(f"The engine {place.name} goes on without a console: the robot is stopped. Come back with: sawhorse attach {place.name}")
+        click.echo(
+            f"The engine {place.name} goes on, and its robot stands while no console is in control. Come back: sawhorse attach {place.name}"
+        )
     return code
 
 

@@ -67,9 +67,12 @@ def find_port(unplug: bool, as_json: bool) -> None:
 
 def _unplugged() -> str:
     """The path of the port that goes with the cable and comes with it. Raises AdapterError."""
+    from adapters.base import AdapterError
     from adapters.so101 import ports
 
     before = ports.look()
+    if not before:
+        raise AdapterError("This computer has no serial port now: plug the arm in first.")
     _wait_for_enter("Pull the arm's USB cable out of this computer, then press Enter.")
     gone = _settled(lambda now: ports.unplugged(before, now))
     without = ports.look()
@@ -125,6 +128,8 @@ def calibrate(config: Path | None, force: bool, **given: Any) -> None:
     try:
         with interrupting():
             port = arm.port or ports.only(ports.look()).path
+            if sys.platform != "win32" and not Path(port).exists():
+                raise AdapterError(f"There is no port {port}: plug the arm in, or find its port with `sawhorse find-port`.")
             click.echo(f"Calibrates the arm at {port} into {path}.")
             _wait_for_enter("Its servos will let go, and it falls unless it rests on something: hold it, then press Enter.")
             progress("loading LeRobot")

@@ -79,7 +79,7 @@ def reading(robot: Robot, clock: RealClock) -> Result:
         seen.add(last.seq)
     rate = (len(seen) - 1) / (time.monotonic() - begun)
     angles = ", ".join(f"{name} {math.degrees(angle):.1f}°" for name, angle in zip(JOINTS, last.q, strict=True))
-    found = f"{angles}, gripper {100.0 * (1.0 - last.gripper):.0f} % open; {rate:.0f} readings/s"
+    found = f"{angles}, gripper {100.0 * last.gripper:.0f} % closed; {rate:.0f} readings/s"
     if not np.isfinite(last.q).all() or len(seen) < 2:
         return Result("fail", found, "The readings do not come anew: check the cable of the bus.")
     return Result("ok", found)

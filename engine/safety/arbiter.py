@@ -97,7 +97,7 @@ def step(state: State, inputs: Inputs) -> tuple[State, Decision]:
         ages=now.ages,
         fast_ns=now.separation.fast_ns,
         moving_ns=0 if stop is not None else moving_ns,
-        stood=not armed and (now.resting or _late(state, now)),
+        stood=not armed and (now.resting or _late(state, now) or (state.stood and _unseen(state, now))),
         gap=now.observation.reason == Reason.CLOCK_STEPPED,
         held=held,
         stop=stop,

@@ -26,10 +26,15 @@ from engine.config import load
 from engine.plain_names import NAMES
 
 
+PATIENT = 0.4  #: s, for answers of servos on a machine that is busy with other things
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    for room in ("calibrating", "examination"):
+        monkeypatch.setattr(f"adapters.so101.{room}.LIMIT", PATIENT)
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
 
@@ -106,11 +111,12 @@ def test_the_options_become_settings_with_the_flag_as_their_source() -> None:
     }
 
 
-@pytest.mark.parametrize("command", [("find-port", "--unplug"), ("calibrate", "--port", "/dev/none"), ("smoke",)])
+@pytest.mark.parametrize("command", [("find-port", "--unplug"), ("calibrate", "--port", os.devnull), ("smoke",)])
 def test_what_asks_without_an_input_is_refused(
     command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    plugs(monkeypatch, ["/dev/ttyACM0"])
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(SystemExit) as ended:
         main([*command])
@@ -162,9 +168,19 @@ def test_a_cable_that_was_not_pulled_and_a_guide_that_nobody_follows_end_in_a_se
     told = CliRunner().invoke(main, ["find-port", "--unplug"])
     assert told.exit_code == 2
     assert "Nobody answers" in told.stderr
+    plugs(monkeypatch, [])
+    told = CliRunner().invoke(main, ["find-port", "--unplug"])
+    assert (told.exit_code, "plug the arm in first" in told.stderr) == (3, True)
 
 
 # --- calibrate ---
+
+
+def test_nobody_is_asked_to_hold_an_arm_whose_port_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    told = CliRunner().invoke(main, ["calibrate", "--port", "/dev/none"])
+    assert (told.exit_code, told.stderr.count("hold it")) == (3, 0)
+    assert "There is no port /dev/none" in told.stderr
 
 
 class Hands:

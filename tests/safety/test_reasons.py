@@ -75,7 +75,7 @@ def test_a_layer_that_is_not_configured_names_its_cap():
 
 def test_a_robot_that_failed_to_answer_is_not_blamed_on_this_machines_load():
     assert sentence(Reason.PLANT_TIMEOUT) == "the robot did not answer"
-    assert "robot" in advice(Reason.PLANT_TIMEOUT)
+    assert "cable" in advice(Reason.PLANT_TIMEOUT)
 
 
 def test_a_recording_with_a_gap_cannot_be_waited_out():

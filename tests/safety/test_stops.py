@@ -63,6 +63,17 @@ def test_a_robot_that_stands_unarmed_is_not_said_to_move_while_its_readings_are_
     assert world.last.stop_reason == Reason.NOT_AT_REST
 
 
+def test_nor_while_they_are_late_and_a_tick_is_too(make):
+    world = make.fresh()
+    world.run(50)
+    seen = world.well(world.tick)
+    late = {"obs_t_ns": seen.t_ns, "obs_seq": seen.obs_seq}
+    world.run(20, **late)
+    world.tick += 100
+    assert world.step(**late).stop_number == 0
+    assert world.run(100, **late).stop_number == 0
+
+
 def test_a_robot_that_moves_unarmed_is_stopped_for_though_its_readings_are_late(make):
     world = make.fresh()
     world.run(50)

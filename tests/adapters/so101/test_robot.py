@@ -284,6 +284,15 @@ def test_a_soft_standing_arm_is_taken_over_with_the_gain_it_has(tmp_path: Path) 
         assert {write.value for write in servos.writes("P_Coefficient") if write.id < 6} == {6}
 
 
+def test_a_standing_arm_with_a_servo_too_soft_to_carry_it_is_left_alone(tmp_path: Path) -> None:
+    with Emulator(holding=True) as servos:
+        servos.set(5, "P_Coefficient", 2)
+        with pytest.raises(AdapterError, match="wrist_roll has a P coefficient of 2, too soft"):
+            bench_of(servos, tmp_path)
+        assert servos.writes("P_Coefficient") == []
+        assert [servos.get(place, "Torque_Enable") for place in range(1, 7)] == [1] * 6
+
+
 def test_another_arm_that_is_plugged_in_instead_is_told_of(bench: Bench) -> None:
     bench.servos.unplug()
     assert "is gone" in bench.lost()
