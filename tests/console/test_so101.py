@@ -25,7 +25,6 @@ from console.doctor.check import Check
 from engine.config import load
 from engine.plain_names import NAMES
 
-
 PATIENT = 0.4  #: s, for answers of servos on a machine that is busy with other things
 
 
