@@ -1,6 +1,7 @@
 """How the tests share two processes: what has clocks, processes and terminals of its own goes first in one, and the other gives way."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """The process that has come to what is not timed gives way."""
     if "PYTEST_XDIST_WORKER" in os.environ and not _timed(item) and os.getpriority(os.PRIO_PROCESS, 0) < NICE:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
+
+
+@pytest.fixture(autouse=True)
+def _own_signals() -> Iterator[None]:
+    """A run without a screen blocks its process's signals; here the process is the test runner, whose children would inherit that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @pytest.fixture

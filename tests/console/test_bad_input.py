@@ -3,11 +3,9 @@
 import os
 import pty
 import shutil
-import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,14 +25,6 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
-
-
-@pytest.fixture(autouse=True)
-def _own_signals() -> Iterator[None]:
-    """A run without a screen blocks its process's signals; here the process is the test runner, whose children would inherit that."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @pytest.mark.parametrize(
