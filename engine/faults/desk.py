@@ -94,11 +94,15 @@ class Desk:
             self.type(event(key, RELEASE))
 
     def drive(self, observer: Line) -> None:
-        """Arm by the gesture, go, and saw. Raises FaultError."""
-        self.arm(observer)
-        time.sleep(0.3)
-        self.press(b"g")
-        until(lambda: observer.seen(sawing), "it sawed", 20.0)
+        """Arm by the gesture, go, and saw; again where a busy machine has stopped it meanwhile. Raises FaultError."""
+        end = time.monotonic() + PATIENCE
+        while not observer.seen(sawing):
+            if time.monotonic() > end:
+                raise FaultError(f"It did not come about within {PATIENCE:.0f} s that it sawed.")
+            self.arm(observer)
+            time.sleep(0.3)
+            self.press(b"g")
+            until(lambda: observer.seen(lambda s: sawing(s) or not s.decision.armed), "it sawed", 20.0)
 
     def jog(self, observer: Line) -> None:
         """Arm by the gesture, change to jogging, and hold the key that jogs upwards until the tool moves, and on. Raises FaultError."""

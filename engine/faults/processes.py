@@ -73,10 +73,14 @@ class Line:
         self._again_until(Arm(robot="cosaw"), lambda s: s.decision.armed, "the robot was armed")
 
     def drive(self) -> None:
-        """Arm, go, and saw. Raises FaultError."""
-        self.arm()
-        self._again_until(Go(), lambda s: s.decision.going, "it was let go")
-        until(lambda: self.seen(sawing), "it sawed")
+        """Arm, go, and saw; again where a busy machine has stopped it meanwhile. Raises FaultError."""
+        end = time.monotonic() + PATIENCE
+        while not self.seen(sawing):
+            if time.monotonic() > end:
+                raise FaultError(f"It did not come about within {PATIENCE:.0f} s that it sawed.")
+            self.arm()
+            self._again_until(Go(), lambda s: s.decision.going or not s.decision.armed, "it was let go")
+            until(lambda: self.seen(lambda s: sawing(s) or not s.decision.armed), "it sawed")
 
     def close(self) -> None:
         self._over.set()
