@@ -299,7 +299,8 @@ def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool,
 def screenshots(out: Path) -> None:
     """Draw the program's own pictures into OUT.
 
-    At three sizes, of the demonstration and of an episode in which the forecast acts, both played without a screen.
+    At three sizes, of the demonstration and of an episode in which the forecast acts, and of an SO-101 with emulated servos, all played
+    without a screen.
     """
     from adapters.base import AdapterError
     from console.screenshots import draw
