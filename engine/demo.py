@@ -8,13 +8,12 @@ import sys
 from typing import Any, Protocol, TextIO, runtime_checkable
 
 from adapters.base import AdapterError
-from engine import runs
 from engine.attendant import Attendant
 from engine.config import Settings
 from engine.engine import LOCKSTEP_LATENCY, Engine
 from engine.faults.parts import FaultyRig, standing_still
 from engine.headless import Measured, summary
-from engine.host import Host, log_to
+from engine.host import Host, alone
 from engine.loops.control import DT
 from engine.policy.errors import PolicyError
 
@@ -77,13 +76,7 @@ def play(host: Host, *, pace: bool) -> None:
 
 def run(settings: Settings, out: TextIO = sys.stderr) -> tuple[dict[str, Any], int]:
     """The minute without a screen, as fast as the machine allows. Returns the summary and the exit code. Raises AdapterError, OSError."""
-    place = runs.create(settings)
-    log_to(place.log)
-    try:
-        host = Host(settings, place, console_required=False)
-    except BaseException:
-        place.remove()
-        raise
+    host = alone(settings)
     measured = Measured(host.engine)
     measured.begin()
     print("one minute in lock-step", file=out)

@@ -429,7 +429,7 @@ class Engine:
             simulated=self._robot.simulated,
             controller=self._controller,
             offered=self._offered,
-            badges=badges(self.settings.robot, self.settings.so101.model_dump(), self.inference.info),
+            badges=badges(self.settings.robot, dict(self.settings.so101), self.inference.info),
         )
 
     def loop_stats(self) -> LoopStats:

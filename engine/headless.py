@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.base import AdapterError
-from engine import runs
 from engine.config import Settings
 from engine.engine import Engine
-from engine.host import Host, log_to
+from engine.host import Host, alone
 from engine.loops.control import DT
 from engine.messages import Arm, Go, Hold, KeyTiming
 from engine.operator import RUN
@@ -77,19 +76,13 @@ def run(settings: Settings, duration: float, out: TextIO = sys.stderr) -> tuple[
 
     Raises AdapterError, SessionError, OSError where the engine cannot be built.
     """
-    place = runs.create(settings)
-    log_to(place.log)
-    try:
-        host = Host(settings, place, console_required=False)
-    except BaseException:
-        place.remove()
-        raise
+    host = alone(settings)
     engine = host.engine
     try:
         engine.start()
     except AdapterError as error:
         engine.failure = str(error)  # which ends the waiting below, in good order
-    print(f"run {place.name}: loading", file=out)
+    print(f"run {host.run.name}: loading", file=out)
     measured = Measured(engine)
     if _until(host, engine.ready, START_LIMIT, out):
         _operate(host, duration, measured, out)

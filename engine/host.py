@@ -261,6 +261,17 @@ class Host:
         self.engine.note("system", "the arm rests, without torque" if released else f"the arm holds and is not let go: {why}")
 
 
+def alone(settings: Settings) -> Host:
+    """A run in this process, which needs no console. Raises AdapterError, SessionError, OSError; nothing of the run is left then."""
+    place = runs.create(settings)
+    log_to(place.log)
+    try:
+        return Host(settings, place, console_required=False)
+    except BaseException:
+        place.remove()
+        raise
+
+
 def main(folder: str) -> int:
     """Serve the run in ``folder`` until it ends; returns the exit code."""
     run = runs.Run(Path(folder))

@@ -20,6 +20,7 @@ TESTS = Path(__file__).parent
 
 def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as the engine has it: threads that wait for each other on busy cores wait for long
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job ignores
 
 
 def _timed(item: pytest.Item) -> bool:
@@ -29,9 +30,15 @@ def _timed(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With ``-n 2`` the largest group, what is timed, falls to one process, first; every other file is a group of its own."""
+    """With ``-n 2`` the largest group, what is timed, falls to one process, first; every other file is a group of its own.
+
+    What is timed may be tried again, twice: a robot whose machine is late stops, as it must, and that is no defect of the program.
+    """
     for item in items:
-        item.add_marker(pytest.mark.xdist_group("timed" if _timed(item) else str(item.path.relative_to(TESTS))))
+        timed = _timed(item)
+        item.add_marker(pytest.mark.xdist_group("timed" if timed else str(item.path.relative_to(TESTS))))
+        if timed:
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

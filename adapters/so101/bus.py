@@ -183,7 +183,7 @@ class Bus:
 def follower_of(port: str, path: Path) -> Any:
     from lerobot.robots.so_follower import SO101Follower, SO101FollowerConfig
 
-    class SOFollower(SO101Follower):  # type: ignore[misc]
+    class SOFollower(SO101Follower):  # type: ignore[misc]  # of a package without types
         def _load_calibration(self, fpath: Path | None = None) -> None:
             with contextlib.suppress(Exception):  # ``calibration.load`` judges the file, and a damaged one is there to be replaced
                 super()._load_calibration(fpath)

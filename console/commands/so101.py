@@ -1,5 +1,6 @@
 """The real SO-101 before it runs: find-port, calibrate, smoke."""
 
+import errno
 import json
 import sys
 import time
@@ -121,6 +122,7 @@ def calibrate(config: Path | None, force: bool, **given: Any) -> None:
         fail("The emulated servos come calibrated: leave so101.emulated out to calibrate real ones.", USAGE)
     from adapters.base import AdapterError
     from adapters.so101 import calibrating, calibration, ports
+    from adapters.so101.examination import refusal
 
     path = calibration.place(arm.calibration, arm.id)
     if path.exists() and not force:
@@ -129,7 +131,7 @@ def calibrate(config: Path | None, force: bool, **given: Any) -> None:
         with interrupting():
             port = arm.port or ports.only(ports.look()).path
             if sys.platform != "win32" and not Path(port).exists():
-                raise AdapterError(f"There is no port {port}: plug the arm in, or find its port with `sawhorse find-port`.")
+                raise AdapterError(refusal(port, FileNotFoundError(errno.ENOENT, port)))
             click.echo(f"Calibrates the arm at {port} into {path}.")
             _wait_for_enter("Its servos will let go, and it falls unless it rests on something: hold it, then press Enter.")
             progress("loading LeRobot")

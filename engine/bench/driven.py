@@ -28,15 +28,12 @@ def drive(settings: "Settings", seconds: float, interval: float) -> dict[str, An
 
     Raises BenchError, AdapterError, SessionError, OSError.
     """
-    from engine import runs
     from engine.bench.deciding import medians
     from engine.headless import Measured, summary
-    from engine.host import Host, log_to
+    from engine.host import alone
     from engine.messages import Arm, Go
 
-    place = runs.create(settings)
-    log_to(place.log)
-    host = Host(settings, place, console_required=False)
+    host = alone(settings)
     engine = host.engine
     measured = Measured(engine)
     try:

@@ -39,12 +39,9 @@ TRIES: Final = 5  #: to be moving when a fault is put in
 def ours(settings: "Settings", seconds: float) -> dict[str, Any]:
     """What is printed. Raises BenchError, AdapterError, SessionError, OSError."""
     from adapters.so101 import emulator
-    from engine import runs
-    from engine.host import Host, log_to
+    from engine.host import alone
 
-    place = runs.create(settings)
-    log_to(place.log)
-    host = Host(settings, place, console_required=False)
+    host = alone(settings)
     robot: Any = host.robot
     reason = "not measured"
     try:

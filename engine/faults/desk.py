@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from engine.faults.fault import FaultError
-from engine.faults.processes import LOOK, PATIENCE, PROGRAM, EngineProcess, Line, kill, sawing, until
+from engine.faults.processes import LOOK, PATIENCE, PROGRAM, EngineProcess, Line, again, kill, sawing, until
 from engine.faults.workshop import Workshop
 from engine.types import Mode, Snapshot
 
@@ -95,14 +95,14 @@ class Desk:
 
     def drive(self, observer: Line) -> None:
         """Arm by the gesture, go, and saw; again where a busy machine has stopped it meanwhile. Raises FaultError."""
-        end = time.monotonic() + PATIENCE
-        while not observer.seen(sawing):
-            if time.monotonic() > end:
-                raise FaultError(f"It did not come about within {PATIENCE:.0f} s that it sawed.")
+
+        def go() -> None:
             self.arm(observer)
             time.sleep(0.3)
             self.press(b"g")
             until(lambda: observer.seen(lambda s: sawing(s) or not s.decision.armed), "it sawed", 20.0)
+
+        again(go, lambda: observer.seen(sawing), "it sawed")
 
     def jog(self, observer: Line) -> None:
         """Arm by the gesture, change to jogging, and hold the key that jogs upwards until the tool moves, and on. Raises FaultError."""

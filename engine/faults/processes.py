@@ -27,13 +27,18 @@ STROKES = 1  #: begun before a fault is put in
 PROGRAM = "import sys; sys.argv[0] = 'sawhorse'; from console.cli import main; main()"
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait. Raises FaultError where it does not come about."""
+def again(act: Callable[[], object], condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Do something again and again until ``condition``. Raises FaultError where it does not come about."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise FaultError(f"It did not come about within {seconds:.0f} s that {what}.")
-        time.sleep(LOOK)
+        act()
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait. Raises FaultError where it does not come about."""
+    again(lambda: time.sleep(LOOK), condition, what, seconds)
 
 
 class Line:
@@ -74,13 +79,13 @@ class Line:
 
     def drive(self) -> None:
         """Arm, go, and saw; again where a busy machine has stopped it meanwhile. Raises FaultError."""
-        end = time.monotonic() + PATIENCE
-        while not self.seen(sawing):
-            if time.monotonic() > end:
-                raise FaultError(f"It did not come about within {PATIENCE:.0f} s that it sawed.")
+
+        def go() -> None:
             self.arm()
             self._again_until(Go(), lambda s: s.decision.going or not s.decision.armed, "it was let go")
             until(lambda: self.seen(lambda s: sawing(s) or not s.decision.armed), "it sawed")
+
+        again(go, lambda: self.seen(sawing), "it sawed")
 
     def close(self) -> None:
         self._over.set()
@@ -88,13 +93,12 @@ class Line:
         self._socket.close()
 
     def _again_until(self, intent: Intent, condition: Callable[[Snapshot], bool], what: str) -> None:
-        end = time.monotonic() + PATIENCE
-        while not self.seen(condition):
-            if time.monotonic() > end:
-                raise FaultError(f"It did not come about within {PATIENCE:.0f} s that {what}.")
+        def ask() -> None:
             self.say(intent)
             with contextlib.suppress(FaultError):
                 until(lambda: self.seen(condition), what, 0.5)
+
+        again(ask, lambda: self.seen(condition), what)
 
     def _run(self) -> None:
         spoken = 0.0

@@ -1,5 +1,6 @@
 """What can be seen of an emulated arm and done to it while it runs: registers, faults of servos and wire, hands on the arm."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -46,7 +47,7 @@ def verb[**P, R](do: Callable[P, R]) -> Callable[P, R]:
     return tell
 
 
-class Controls:
+class Controls(ABC):
     """The same for an arm in this process and for one in another. Servos are named by their place in the chain, 1..6, whatever id they
     answer to. Whatever is done has taken effect when the call returns; ValueError for a place or a value that does not exist."""
 
@@ -56,17 +57,17 @@ class Controls:
     _line: Line
     _world: World
 
+    @abstractmethod
     def tell(self, verb: str, *arguments: Any, **named: Any) -> Any:
         """Carry out one of VERBS. Raises ValueError where it is not one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def plant(self) -> F64 | None:
         """(P,) of so101-sim as it is now, for cameras to draw; None of a free arm."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """End it. Idempotent."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

@@ -19,10 +19,9 @@ from adapters.so101.bus import Bus
 from adapters.so101.calibration import Calibration, Span
 from adapters.so101.emulated import Emulated
 from adapters.so101.robot import SO101
-from engine import runs
 from engine.config import Settings
 from engine.engine import Engine
-from engine.host import Host, open_robot, scripted
+from engine.host import alone, open_robot, scripted
 from engine.messages import Arm, ClearStop, Hold, KeyTiming
 from engine.operator import RUN
 from engine.policy import checkpoint
@@ -179,7 +178,7 @@ def test_the_shipped_policy_of_its_twin_drives_it_too() -> None:
 def test_at_the_end_of_a_run_an_arm_that_would_fall_is_not_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     given = settings(emulated=True, release=True)
-    host = Host(given, runs.create(given), console_required=False)
+    host = alone(given)
     host.engine.start()
     until = time.monotonic() + PATIENCE
     while not host.engine.ready():
