@@ -271,7 +271,7 @@ class Link:
         self._heard: tuple[int, int] | None = None
         begin, self.handshake = _header(path.name, descriptor)
         plan = layout(self.handshake)
-        self._map = mmap.mmap(descriptor, 0)
+        self._map = mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)  # lest the first frames wait for pages
         self._words = memoryview(self._map)[begin : begin + 8 * len(Word)].cast("q")
         self._words[Word.WORKER_PID if worker else Word.ADAPTER_PID] = os.getpid()
         self.frames, self.state, self.command, self._said = (Ring(name, self._map, begin, plan.rings[name]) for name in RINGS)

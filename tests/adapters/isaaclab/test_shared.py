@@ -277,8 +277,9 @@ def test_another_version_is_refused_before_anything_else_is_read(name: str, monk
 
 
 def test_the_same_version_with_another_layout_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same size, with two fields in each other's place."""
     with monkeypatch.context() as patch:
-        patch.setattr(shared, "SLOTS", 9)
+        patch.setitem(shared.RINGS, "state", dict(reversed(shared.RINGS["state"].items())))
         adapter = shared.create(name, HANDSHAKE)
     with pytest.raises(LinkError, match="lay its memory out differently"):
         shared.attach(name, WITHIN)
