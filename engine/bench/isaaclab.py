@@ -106,10 +106,12 @@ def writer(link: str, rate: float) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def write(name: str, rate: float) -> None:
-    """Frame after frame until it is ended; ``rate`` 0 is as fast as can be."""
+    """Frame after frame until it is ended, or who began it has died; ``rate`` 0 is as fast as can be."""
+    parent, numbers = os.getppid(), count(1)
     link = attach(name, WITHIN) if name else None
     shape = (*link.handshake["cameras"]["a"], 3) if link else SHAPE
-    for number in count(1):
+    while os.getppid() == parent:
+        number = next(numbers)
         frame = np.full(shape, number % MODULUS, np.uint8)
         begun = clock_ns()
         if link:
@@ -118,6 +120,8 @@ def write(name: str, rate: float) -> None:
             os.writev(1, [begun.to_bytes(8, "little"), frame])
         if rate:
             time.sleep(1 / rate)
+    if link:
+        link.close()
 
 
 if __name__ == "__main__":
