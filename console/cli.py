@@ -2,7 +2,7 @@
 
 import click
 
-from console.commands import collect, forecast, interventions, run, sessions, setup, so101, study
+from console.commands import collect, forecast, interventions, isaac, run, sessions, setup, so101, study
 from console.commands.common import Commands
 
 HOMES = {
@@ -48,6 +48,7 @@ for command in (
     so101.find_port,
     so101.calibrate,
     so101.smoke,
+    isaac.isaac,
     setup.doctor,
     setup.config,
     setup.completion,

@@ -245,8 +245,8 @@ def possible(snapshot: Snapshot | None, *, readonly: bool, connected: bool) -> f
         found |= {"disarm", "pause"} if decision.going else {"disarm"} | ({"go"} if operator.mode == Mode.CUT else set())
     if decision.going and snapshot.saw.stuck and not operator.recovering:
         found.add("recover")
-    if snapshot.run.simulated and decision.armed and snapshot.saw.present:
-        found |= {*HOLDS, "force_up", "force_down", "force_reset"}
+    if snapshot.run.simulated and decision.armed and (snapshot.saw.present or snapshot.run.pushed):
+        found |= {*(HOLDS if snapshot.saw.present else HOLDS - {"press"}), "force_up", "force_down", "force_reset"}
     if not decision.going:
         found.add("mode")
     if operator.mode == Mode.CUT:

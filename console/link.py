@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from console.view import LinkState
-from engine.messages import Alive, Ended, Hello, Intent, Picture, Refused, Telemetry
+from engine.messages import Alive, Ended, Hello, Intent, Picture, Refused, Starting, Telemetry
 from engine.types import Snapshot
 from engine.wire import UNREADABLE, Unframer, framed, report_decoder
 
@@ -35,6 +35,8 @@ class Link(Protocol):
     def received(self) -> int: ...
     @property
     def ended(self) -> Ended | None: ...
+    @property
+    def starting(self) -> str: ...
     def newest(self) -> Snapshot | None: ...
     def newest_at(self) -> float: ...
     def picture(self) -> tuple[Picture, float] | None: ...
@@ -56,6 +58,7 @@ class SocketLink:
         self._picture: tuple[Picture, float] | None = None
         self._refusals: deque[str] = deque(maxlen=8)
         self._ended: Ended | None = None
+        self._starting = ""
         self._received = 0
         self._state: LinkState = "starting"
         self._closing = threading.Event()
@@ -81,6 +84,11 @@ class SocketLink:
     def ended(self) -> Ended | None:
         """The engine's last word, once it has spoken it."""
         return self._ended
+
+    @property
+    def starting(self) -> str:
+        """What the engine does before its first snapshot, in its words; "" where it has told nothing."""
+        return self._starting
 
     def newest(self) -> Snapshot | None:
         held = self._snapshot
@@ -189,5 +197,7 @@ class SocketLink:
                 self._picture = (report, now)
             case Refused(text=text):
                 self._refusals.append(text)
+            case Starting(text=text):
+                self._starting = text
             case Ended():
                 self._ended = report

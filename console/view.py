@@ -127,6 +127,7 @@ class View:
     stop_asked: float = math.inf  #: s since this console last raised a stop
     message: str = ""  #: what the console itself has to say: a refusal, a dropped key
     ended: str = ""  #: why the engine ended
+    starting: str = ""  #: what it does before its first snapshot
     armed_progress: float = 0.0  #: 0..1 of the arming gesture
     arm_presses: int = 0  #: single presses counted where no repeats come
     possible: frozenset[str] = frozenset()  #: ids of the actions that would do something now

@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from engine import plain_names
+from engine.isaaclab_settings import IsaacLabSettings
 from engine.limits import Limits
 from engine.policy import devices, hub
 from engine.policy.errors import PolicyError
@@ -103,6 +104,7 @@ class Settings(BaseSettings):
     ensemble: EnsembleSettings = EnsembleSettings()
     forecast: ForecastSettings = ForecastSettings()
     so101: So101Settings = So101Settings()
+    isaaclab: IsaacLabSettings = IsaacLabSettings()
     mapping: dict[str, Any] = Field(default_factory=dict, description="which cameras, readings and motions a foreign policy's are")
     console: ConsoleSettings = ConsoleSettings()
 
@@ -193,6 +195,7 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
         ("ensemble",): list(EnsembleSettings.model_fields),
         ("forecast",): list(ForecastSettings.model_fields),
         ("so101",): list(So101Settings.model_fields),
+        ("isaaclab",): list(IsaacLabSettings.model_fields),
         ("console",): list(ConsoleSettings.model_fields),
     }
     return sections.get(path[:-1], [])
@@ -209,7 +212,7 @@ def _sources(flags: Mapping[str, Any], path: Path | None) -> list[Source]:
     except (UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{Path('.env').resolve()} cannot be read ({error}): write it as UTF-8 text, or move it away.") from error
     sources = [
-        Source(flags, lambda key: f"flag --{_FLAGS.get(key, key.removeprefix('console.').removeprefix('so101.')).replace('_', '-')}"),
+        Source(flags, lambda key: f"flag --{_FLAGS.get(key, re.sub(r'^(console|so101|isaaclab)[.]', '', key)).replace('_', '-')}"),
         Source(environment, lambda key: f"environment variable {variable_of(key)}"),
         Source(dotenv, lambda key: f"{variable_of(key)} in {Path('.env').resolve()}"),
         Source(_read_file(path), lambda key: str(path or config_path())),

@@ -35,6 +35,7 @@ from engine.safety import arbiter
 from engine.session.recorder import Recorder
 from engine.snapshot import badges, snapshot
 from engine.stop import StopPage
+from engine.tasks import KINDS
 from engine.types import (
     Event,
     Frames,
@@ -85,6 +86,7 @@ class Engine:
         self._run = run
         self._robot = robot
         self._rig = rig
+        self._pushed = KINDS[settings.robot].pushed
         self.page = page
         self._recorder = recorder
         self.clock = clock or RealClock()
@@ -127,7 +129,7 @@ class Engine:
             robot=robot,
             page=page,
             state=arbiter.initial(settings.limits, arbiter.RobotLimits.of(robot), robot.cell),
-            operator=Operator(settings.limits, robot.name, len(robot.joint_limits), chosen=Chosen(motions)),
+            operator=Operator(settings.limits, robot.name, len(robot.joint_limits), chosen=Chosen(motions), pushed=self._pushed),
             boxes=self._boxes,
             inference=self.inference,
             controlling=self._controlling,
@@ -402,6 +404,10 @@ class Engine:
             events=tuple(self._events),
         )
 
+    def starting(self) -> str:
+        """What it does before the first tick; "" where it has told nothing."""
+        return self._events[-1].text if self._events else ""
+
     def ready(self) -> bool:
         """Pictures, policy and a first fresh inference are there."""
         return self.inference.state == ModelState.READY and self._boxes.inferences.get() is not None
@@ -429,7 +435,8 @@ class Engine:
             simulated=self._robot.simulated,
             controller=self._controller,
             offered=self._offered,
-            badges=badges(self.settings.robot, dict(self.settings.so101), self.inference.info),
+            badges=badges(dict(getattr(self.settings, self.settings.robot, ())), self.inference.info),
+            pushed=self._pushed,
         )
 
     def loop_stats(self) -> LoopStats:

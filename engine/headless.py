@@ -1,8 +1,10 @@
 """A run without a screen: a scripted operator arms and grants, one line an inference, a summary at the end."""
 
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TextIO, runtime_checkable
 
@@ -79,8 +81,9 @@ def run(settings: Settings, duration: float, out: TextIO = sys.stderr) -> tuple[
     host = alone(settings)
     engine = host.engine
     try:
-        engine.start()
-    except AdapterError as error:
+        with _telling(engine, out):
+            engine.start()
+    except (AdapterError, OSError) as error:
         engine.failure = str(error)  # which ends the waiting below, in good order
     print(f"run {host.run.name}: loading", file=out)
     measured = Measured(engine)
@@ -90,6 +93,27 @@ def run(settings: Settings, duration: float, out: TextIO = sys.stderr) -> tuple[
         engine.failure = f"the policy and cameras were not ready within {START_LIMIT:.0f} s ({engine.inference.note})"
     reason, code = host.close("duration reached")
     return summary(host, measured, reason), code
+
+
+@contextmanager
+def _telling(engine: Engine, out: TextIO) -> Iterator[None]:
+    """Meanwhile each word of what it does is printed."""
+    over = threading.Event()
+
+    def tell() -> None:
+        before = ""
+        while not over.wait(0.1):
+            if (now := engine.starting()) != before:
+                before = now
+                print(f"  {now}", file=out)
+
+    teller = threading.Thread(target=tell, name="starting", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
 
 
 def _until(host: Host, condition: Callable[[], bool], limit: float, out: TextIO) -> bool:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -43,6 +43,15 @@ log = logging.getLogger(__name__)
 REFUSAL = 10.0  #: s a refused engine waits for its console
 
 
+@runtime_checkable
+class Remote(Protocol):
+    """A robot in a program of its own, whose start may take minutes, and whose work may have an end."""
+
+    tell: Callable[[str, str], None]  #: as of ``adapters.base.Resting``
+    over: Callable[[], bool]  #: whether the run shall end, which breaks a start off
+    finish: Callable[[str], None]  #: takes why the work has ended, and with it the run
+
+
 def log_to(path: Path) -> None:
     """Logs go to a rotating file, never to the screen the app draws on."""
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=2_000_000, backupCount=2)
@@ -62,6 +71,10 @@ def open_robot(settings: Settings) -> tuple[Robot, CameraRig]:
         from adapters.so101 import entry as so101
 
         return so101.build(settings)
+    if settings.robot == "isaaclab":
+        from adapters.isaaclab import entry as isaaclab
+
+        return isaaclab.build(settings)
     arm = KINDS[settings.robot].arm
     if arm:
         from adapters.mujoco.tabletop import entry
@@ -190,8 +203,11 @@ class Host:
             motions=motions(settings),
         )
         self.engine.on_shutdown = self.shutdown
-        if isinstance(self.robot, Resting):
+        if isinstance(self.robot, Resting | Remote):
             self.robot.tell = self.engine.note
+        if isinstance(self.robot, Remote):
+            self.robot.finish = self.shutdown
+            self.robot.over = lambda: self.ending or (console_required and self.forgotten())
         self.server = Server(run.socket, self.engine, settings.console.picture_hz)
         self._server_worker = Worker("server", self._serve, self.worker_failed, nice=2)
         self.engine.served()
@@ -238,7 +254,7 @@ class Host:
         else:
             last = self.engine.control.last
             stopped = last is not None and last.decision.stop_number > 0
-            outcome = (reason or self._reason, STOPPED if stopped else CLEAN)
+            outcome = (self._reason if self.ending or reason is None else reason, STOPPED if stopped else CLEAN)
         if self.settings.so101.release and outcome[1] == CLEAN:
             self._release()
         self.engine.close(outcome[0])
@@ -287,7 +303,8 @@ def main(folder: str) -> int:
         else:
             host.engine.start()
     except (AdapterError, OSError) as error:
-        host.engine.failure = str(error)
+        if not host.ending:
+            host.engine.failure = str(error)
     while not host.wait(0.5):
         if host.forgotten():
             break
@@ -317,6 +334,9 @@ class _Unbuilt:
 
     def heard(self, age: float) -> None: ...
     def snapshot(self) -> None: ...
+    def starting(self) -> str:
+        return ""
+
     def picture(self, wish: WatchPicture) -> None: ...
     def stop(self, latched: bool) -> None: ...
 

@@ -177,10 +177,16 @@ class Refused(_Message, frozen=True):
     text: str
 
 
+class Starting(_Message, frozen=True):
+    """What the engine does before there is anything to show."""
+
+    text: str
+
+
 class Ended(_Message, frozen=True):
     reason: str
     exit_code: int
 
 
 #: what the engine says to a console
-Report = Telemetry | Picture | Refused | Ended
+Report = Telemetry | Picture | Refused | Starting | Ended

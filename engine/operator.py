@@ -90,6 +90,7 @@ class Operator:
     jog_step: float = JOG_STEPS[1]
     jog_speed: float = JOG_SPEEDS[1]
     chosen: Chosen = field(default_factory=Chosen)  #: of the robot's motions
+    pushed: bool = False  #: keys pull and push it, though it has no saw
     refused: str = ""
     _grants: dict[str, _Grant] = field(default_factory=dict)
     _repeats_ns: int = 0  #: until when a repeat of the go key goes on
@@ -116,7 +117,9 @@ class Operator:
         if not isinstance(intent, Hold):
             self.refused = ""
         match intent:
-            case AdjustForce() | MoveLine() | Recover() if not saw:
+            case AdjustForce() if not (saw or self.pushed):
+                self.refused = NO_SAW
+            case MoveLine() | Recover() if not saw:
                 self.refused = NO_SAW
             case Arm(robot=robot):
                 if robot == self.robot:
@@ -186,7 +189,7 @@ class Operator:
             elif hold.axis == RUN:
                 self._repeats_ns = 0
             return
-        if hold.axis in HAND_AXES and not saw:
+        if hold.axis in HAND_AXES and not (saw or (self.pushed and hold.axis != "press")):
             self.refused = NO_SAW
             return
         if hold.axis in GRIP and not gripper:

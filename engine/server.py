@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from engine.messages import Alive, Arm, Ended, Hello, Intent, Offer, Picture, Refused, Report, Stop, Take, Telemetry, WatchPicture
+from engine.messages import Alive, Arm, Ended, Hello, Intent, Offer, Picture, Refused, Report, Starting, Stop, Take, Telemetry, WatchPicture
 from engine.types import ModelState, Snapshot
 from engine.wire import UNREADABLE, Unframer, framed, intent_decoder
 
@@ -32,6 +32,7 @@ class Served(Protocol):
     def armed(self) -> bool: ...
     def heard(self, age: float) -> None: ...
     def snapshot(self) -> Snapshot | None: ...
+    def starting(self) -> str: ...
     def picture(self, wish: WatchPicture) -> Picture | None: ...
     def stop(self, latched: bool) -> None: ...
 
@@ -46,6 +47,7 @@ class _Client:
         self.controls = False
         self.wish = WatchPicture(camera="", width=0, height=0)
         self.pictured = 0.0
+        self.doing = ""  #: what it was told last that the engine does to start
 
     def send(self, report: Report) -> None:
         """Nothing where too much waits already."""
@@ -193,7 +195,10 @@ class Server:
 
     def _telemetry(self) -> None:
         snapshot = self._engine.snapshot()
-        if snapshot is None or not self._clients:
+        if snapshot is None:
+            self._start(self._engine.starting())
+            return
+        if not self._clients:
             return
         if snapshot.inputs.tick == self._sent_tick and snapshot.run.model_state != ModelState.LOADING:
             return  # a control loop that stands still must not look alive
@@ -208,6 +213,14 @@ class Server:
                 client.pictured = now
                 client.send(picture)
             self._flush(client)
+
+    def _start(self, doing: str) -> None:
+        """Tell every console once what the engine does before there is anything to show."""
+        for client in list(self._clients.values()):
+            if client.name and doing != client.doing:
+                client.doing = doing
+                client.send(Starting(text=doing))
+                self._flush(client)
 
     def _flush(self, client: _Client) -> None:
         try:

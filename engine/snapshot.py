@@ -28,11 +28,12 @@ def brief(inference: Inference, now_ns: int, rate_hz: float) -> InferenceBrief:
     )
 
 
-def badges(robot: str, arm: Mapping[str, Any], policy: PolicyInfo | None) -> tuple[str, ...]:
-    """What of a run is not what its robot's name says; ``arm`` are the settings of the section ``so101``."""
-    settings = arm if robot == "so101" else {}
+def badges(section: Mapping[str, Any], policy: PolicyInfo | None) -> tuple[str, ...]:
+    """What of a run is not what its robot's name says; ``section`` are the settings that are called as the robot is, if any."""
     shown = {"EMULATED": "emulated", "DRY RUN": "dry_run", "TEST PICTURE": "synthetic_camera"}
-    found = tuple(badge for badge, setting in shown.items() if settings.get(setting))
+    found = tuple(badge for badge, setting in shown.items() if section.get(setting))
+    if (environments := section.get("num_envs", 1)) > 1:
+        found = (f"1 OF {environments} ENVIRONMENTS", *found)
     return (*found, "FALLBACK") if policy is not None and policy.fallback else found
 
 

@@ -672,6 +672,7 @@ class RunInfo(msgspec.Struct, frozen=True, kw_only=True):
     controller: str  #: console that holds control; "" if none
     offered: bool = False  #: its holder hands it to whoever takes it
     badges: tuple[str, ...] = ()  #: what sets this run apart from one with everything real, in capitals
+    pushed: bool = False  #: keys pull and push it, though it has no saw
 
 
 class LoopStats(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,12 +32,13 @@ def _timed(item: pytest.Item) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With ``-n 2`` the largest group, what is timed, falls to one process, first; every other file is a group of its own.
 
-    What is timed may be tried again, twice: a robot whose machine is late stops, as it must, and that is no defect of the program.
+    What is timed, or has a worker by the clock, may be tried again, twice: a robot whose machine is late stops, as it must, and that is no
+    defect of the program.
     """
     for item in items:
         timed = _timed(item)
         item.add_marker(pytest.mark.xdist_group("timed" if timed else str(item.path.relative_to(TESTS))))
-        if timed:
+        if timed or item.path.is_relative_to(TESTS / "adapters" / "isaaclab"):
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
 
 

@@ -8,10 +8,12 @@ crash, and whoever finds it may remove it.
 Layout: a header (magic, version, size of the JSON, where the words begin), JSON (the handshake and every offset), eight-byte words, four
 rings. A ring holds the number of its newest message, a mark for each of its slots, then the slots. Message n goes into slot n % SLOTS,
 whose mark is 2n - 1 while it is written and 2n when it is whole; a reader takes a copy only if the mark was 2n before and after.
-Python has no memory fences, so this holds for processors that keep the order of loads and of stores, which is x86. Files in memory
-are mapped directly: ``multiprocessing.shared_memory`` removes a segment when its reader ends (before 3.13), and cannot be locked.
+Python has no memory fences, so this holds for processors that keep the order of loads and of stores, which is x86. A reader that waits
+sleeps on the newest number (futex), so a writer wakes it with nothing that could be left behind. Files in memory are mapped directly:
+``multiprocessing.shared_memory`` removes a segment when its reader ends (before 3.13), and cannot be locked.
 """
 
+import ctypes
 import fcntl
 import json
 import mmap
@@ -38,17 +40,23 @@ VERSION: Final = 1  #: of everything below that both sides must agree on
 HEAD: Final = struct.Struct("<8sqqq")
 SLOTS: Final = 10  #: of each ring; a reader would have to sleep through nine messages to find its copy torn
 TRIES: Final = 5  #: copies a look may take, should the writer overtake each
-AGAIN_S: Final = 0.0002  #: between two looks of a reader that waits
+LOOK_S: Final = 0.05  #: at the longest between two looks of a reader that waits, should the writer die before it wakes it
 NAME_AGAIN_S: Final = 0.02  #: between two looks for a name
 CLAIMS: Final = 10  #: looks at a name that is taken, lest somebody's short look at a left segment pass for its owner
 SAID_BYTES: Final = 4096
 ALIGN: Final = 64
+FUTEX: Final = 202  #: Linux on x86-64's number of the system call
+FUTEX_WAIT: Final = 0
+FUTEX_WAKE: Final = 1
 
 #: What the handshake must have; it may have more, such as the task. ``environments`` E, ``joints`` the J names in their order, without
 #: the gripper, ``cameras`` {name: [height, width]}.
 Handshake = Mapping[str, Any]
 
-#: Each ring's fields: type and shape. A frame also has a field for each camera, uint8 RGB (H, W, 3), of the first environment.
+LOCKSTEP: Final = "lockstep"  #: the handshake's pace of a worker that steps when it is told to
+
+#: Each ring's fields: type and shape. A frame also has a field for each camera, uint8 RGB: (H, W, 3) of the first environment, and in
+#: lock-step (E, H, W, 3) of all.
 RINGS: Final[dict[str, dict[str, tuple[str, tuple[str | int, ...]]]]] = {
     "frames": {
         "exposed_ns": ("i8", ()),  #: by the worker's clock: not to be compared with the adapter's
@@ -61,14 +69,20 @@ RINGS: Final[dict[str, dict[str, tuple[str, tuple[str | int, ...]]]]] = {
         "dq": ("f8", ("E", "J")),  #: rad/s
         "tau": ("f8", ("E", "J")),  #: N m, applied
         "gripper": ("f8", ("E",)),  #: 0 open .. 1 closed; NaN where there is none
-        "pose": ("f8", ("E", 7)),  #: m and a quaternion, tool in its environment
-        "twist": ("f8", ("E", 6)),  #: m/s and rad/s
-        "wrench": ("f8", ("E", 6)),  #: N and N m, external, on the tool
-        "terminated": ("?", ("E",)),  #: the task is over in this step
-        "truncated": ("?", ("E",)),  #: its time is over in this step
+        "pose": ("f8", ("E", 7)),  #: m and a quaternion w, x, y, z, of the end effector's link in its environment
+        "delta": ("f8", ("E", 7)),  #: pose, how the tool has moved in this step: m, and the turn as a quaternion
+        "object": ("f8", ("E", 7)),  #: pose of what is worked on; NaN where there is nothing
+        "object_twist": ("f8", ("E", 6)),
+        "reward": ("f8", ("E",)),
+        "success": ("?", ("E",)),  #: the task has been done in this episode
+        "episode": ("i8", ("E",)),  #: counted from 0; a new one begins in the step after the last one's end
     },
     "command": {
+        "step": ("i8", ()),  #: in lock-step: what the state that answers is numbered
+        "reset": ("?", ("E",)),  #: begin a new episode there, in the place of a step
+        "seed": ("i8", ("E",)),  #: of a reset; -1 = go on drawing
         "target": ("f8", ("E", "J")),  #: rad
+        "sag": ("f8", ("E", "J")),  #: rad, what of the targets carries the arm's weight
         "gripper": ("f8", ("E",)),  #: 0 open .. 1 closed; NaN = leave it
         "body": ("i8", ("E",)),  #: index of the body that the force acts on
         "force": ("f8", ("E", 3)),  #: N, world axes
@@ -131,6 +145,14 @@ class Message:
         return (now_ns - self.seen_ns) / 1e9
 
 
+class _Time(ctypes.Structure):
+    _fields_ = (("s", ctypes.c_int64), ("ns", ctypes.c_int64))
+
+
+_system_call = ctypes.CDLL(None).syscall
+_system_call.argtypes = (ctypes.c_long, ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_void_p)
+
+
 def clock_ns() -> int:
     """ns by a clock that also counts while the machine is suspended."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -144,7 +166,8 @@ def layout(handshake: Handshake) -> Layout:
     for ring, table in RINGS.items():
         shapes = {name: (dtype, tuple(sizes.get(str(size), size) for size in shape)) for name, (dtype, shape) in table.items()}
         if ring == "frames":
-            shapes |= {name: ("u1", (height, width, 3)) for name, (height, width) in cameras.items()}
+            shown = (sizes["E"],) if handshake.get("pace") == LOCKSTEP else ()
+            shapes |= {name: ("u1", (*shown, height, width, 3)) for name, (height, width) in cameras.items()}
         fields, stride = {}, 0
         for name, (dtype, shape) in shapes.items():
             numbers = tuple(int(size) for size in shape)
@@ -195,6 +218,7 @@ class Ring:
             }
             for slot in range(SLOTS)
         ]
+        self._address = np.frombuffer(self._counts, np.int64).ctypes.data
         self._found = self._counts[0]  # nobody knows how old that is, so it is not read
         self._newest: Message | None = None
 
@@ -210,6 +234,7 @@ class Ring:
             self._slots[slot][name][...] = array
         self._counts[1 + slot] = 2 * number
         self._counts[0] = number
+        _system_call(FUTEX, self._address, FUTEX_WAKE, 1, None)
         return number
 
     def newest(self, now_ns: int) -> Message | None:
@@ -235,18 +260,14 @@ class Ring:
         """The newest message as soon as its number is above ``number``. Raises LinkError where none is there after ``within`` s."""
         end = clock_ns() + round(within * 1e9)
         while True:
-            now = clock_ns()
+            count, now = self._counts[0], clock_ns()
             found = self.newest(now)
             if found is not None and found.number > number:
                 return found
             if now > end:
                 raise LinkError(f"The Isaac Lab link brought no new {self._name} within {within:g} s: see whether its other side runs.")
-            time.sleep(AGAIN_S)
-
-    def release(self) -> None:
-        """Let go of the memory."""
-        self._slots.clear()
-        self._counts.release()
+            left = _Time(*divmod(min(end - now, round(LOOK_S * 1e9)), 10**9))
+            _system_call(FUTEX, self._address, FUTEX_WAIT, count & 0xFFFFFFFF, ctypes.byref(left))  # at once if it is no more so
 
     def _fitting(self, name: str, value: ArrayLike) -> NDArray[Any]:
         array, field = np.asarray(value), self._fields[name]
@@ -271,10 +292,10 @@ class Link:
         self._heard: tuple[int, int] | None = None
         begin, self.handshake = _header(path.name, descriptor)
         plan = layout(self.handshake)
-        self._map = mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)  # lest the first frames wait for pages
-        self._words = memoryview(self._map)[begin : begin + 8 * len(Word)].cast("q")
-        self._words[Word.WORKER_PID if worker else Word.ADAPTER_PID] = os.getpid()
-        self.frames, self.state, self.command, self._said = (Ring(name, self._map, begin, plan.rings[name]) for name in RINGS)
+        memory = mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | mmap.MAP_POPULATE)  # lest the first frames wait for pages
+        self._words = memoryview(memory)[begin : begin + 8 * len(Word)].cast("q")
+        self.frames, self.state, self.command, self._said = (Ring(name, memory, begin, plan.rings[name]) for name in RINGS)
+        self._words[Word.WORKER_PID if worker else Word.ADAPTER_PID] = os.getpid()  # from now on it follows what is written
 
     def match(self, own: Handshake) -> None:
         """Raises LinkError where this side's own handshake has another value under any of its keys, and shows both."""
@@ -338,14 +359,13 @@ class Link:
         return self._words[self._peer]
 
     def close(self) -> None:
-        """Let go of the segment; the adapter removes it, and so does a worker whose adapter has died. Idempotent."""
+        """Let go of the segment; the adapter removes it, and so does a worker whose adapter has died. Idempotent.
+
+        The memory goes with the last reference to this link: another thread may still read, write and stop, and reaches nobody.
+        """
         if self._closed:
             return
         self._closed = True
-        for ring in (self.frames, self.state, self.command, self._said):
-            ring.release()
-        self._words.release()
-        self._map.close()
         _remove(self._path, self._descriptor)
         os.close(self._descriptor)
 
@@ -356,17 +376,25 @@ def create(name: str, handshake: Handshake) -> Link:
     plan = layout(handshake)
     text = json.dumps({"handshake": dict(handshake), "layout": asdict(plan)}).encode()
     begin = _up(HEAD.size + len(text))
-    descriptor = os.open(FOLDER, os.O_TMPFILE | os.O_RDWR, 0o600)  # without a name until it is whole and owned
+    try:
+        descriptor = os.open(FOLDER, os.O_TMPFILE | os.O_RDWR, 0o600)  # without a name until it is whole and owned
+    except OSError as error:
+        raise LinkError(f"{FOLDER} takes no shared memory: {error.strerror}.") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         _reserve(descriptor, begin + plan.size)
         os.pwrite(descriptor, HEAD.pack(MAGIC, VERSION, len(text), begin) + text, 0)
         os.pwrite(descriptor, struct.pack("<q", 1), begin + 8 * Word.STOPS)
-        _publish(descriptor, path)
-        return Link(path, descriptor, worker=False)
+        link = Link(path, descriptor, worker=False)
     except BaseException:
         os.close(descriptor)
         raise
+    try:
+        _publish(descriptor, path)  # only now: what a worker says at once would be taken for old otherwise
+    except BaseException:
+        link.close()
+        raise
+    return link
 
 
 def attach(name: str, within: float) -> Link:
@@ -410,8 +438,8 @@ def _path(name: str) -> Path:
     """Raises LinkError where there can be no such segment."""
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         raise LinkError(f"The Isaac Lab link needs Linux on x86-64, and this is {platform.system()} on {platform.machine()}.")
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", name):
-        raise LinkError(f"An Isaac Lab link cannot be called {name!r}: use up to 100 letters, digits, dots and dashes.")
+    if not re.fullmatch(r"[A-Za-z0-9._][A-Za-z0-9._-]{0,99}", name):  # one that begins with a dash would be an option of the worker
+        raise LinkError(f"An Isaac Lab link cannot be called {name!r}: use up to 100 letters, digits, dots and dashes, no dash first.")
     return FOLDER / f"{PREFIX}{name}"
 
 
@@ -419,10 +447,9 @@ def _reserve(descriptor: int, size: int) -> None:
     """Have the memory now: without it, a later write would end the process with a signal. Raises LinkError."""
     try:
         os.posix_fallocate(descriptor, 0, size)
-    except OSError as error:
+    except (OSError, OverflowError):
         raise LinkError(
-            f"{FOLDER} has no room for {size / 1e6:.1f} MB of shared memory ({error.strerror}): free some, give the container more, "
-            "or use smaller pictures."
+            f"{FOLDER} has no room for {size / 1e6:.1f} MB of shared memory: free some, give the container more, or use smaller pictures."
         ) from None
 
 
@@ -494,14 +521,20 @@ def _header(name: str, descriptor: int) -> tuple[int, dict[str, Any]]:
     """(where the words begin, the handshake). Raises LinkError where this side does not understand the segment."""
     size = os.fstat(descriptor).st_size
     head = os.pread(descriptor, HEAD.size, 0)
+    none = LinkError(f"{FOLDER / name} is no Isaac Lab link: remove it, or use another name.")
     if len(head) < HEAD.size or not head.startswith(MAGIC):
-        raise LinkError(f"{FOLDER / name} is no Isaac Lab link: remove it, or use another name.")
+        raise none
     _, version, length, begin = HEAD.unpack(head)
     if version != VERSION:
         raise LinkError(f"The other side of the Isaac Lab link speaks version {version}, this one {VERSION}: update the older one.")
-    tree = json.loads(os.pread(descriptor, length, HEAD.size))
-    plan = layout(tree["handshake"])
-    if tree["layout"] != json.loads(json.dumps(asdict(plan))) or begin + plan.size != size:
+    if not 0 <= length <= size - HEAD.size or begin != _up(HEAD.size + length):
+        raise none
+    try:
+        tree = json.loads(os.pread(descriptor, length, HEAD.size))
+        handshake: dict[str, Any] = tree["handshake"]
+        plan, theirs = layout(handshake), tree["layout"]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, LinkError):
+        raise none from None
+    if theirs != json.loads(json.dumps(asdict(plan))) or begin + plan.size != size:
         raise LinkError("The two sides of the Isaac Lab link lay its memory out differently: update the older one.")
-    handshake: dict[str, Any] = tree["handshake"]
     return begin, handshake

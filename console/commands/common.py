@@ -72,10 +72,15 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.option(
-                "--robot", help="cosaw (simulated cell; default), pickplace or so101-sim (simulated at a table), or so101 (real)."
+                "--robot",
+                help="cosaw (simulated cell; default), pickplace or so101-sim (simulated at a table), isaaclab, or so101 (real).",
             ),
-            click.option("--task", help="What to do: saw; pickplace, lift or reach."),
-            click.option("--policy", help="compact (shipped), scripted (placeholder), a checkpoint folder, or a hub id: owner/name."),
+            click.option("--task", help="What to do: saw; pickplace, lift or reach; of isaaclab, the id of its task."),
+            click.option(
+                "--policy",
+                help="compact (shipped), scripted (placeholder), a checkpoint folder, or a hub id: owner/name; of isaaclab "
+                "[default: lerobot/smolvla_base].",
+            ),
             click.option("--instruction", help="The sentence the policy is given."),
             config_option,
             click.option("--device", help="cpu, cuda or cuda:N."),
@@ -133,10 +138,43 @@ def check_arm(settings: "Settings", flags: dict[str, Any], config: Path | None) 
         fail(f"The port {arm['port']} would not be opened: so101.emulated is true from {source}; leave out one of them.", USAGE)
 
 
+def isaac_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of Isaac Lab; ``isaac_flags`` makes settings of them."""
+    for option in reversed(
+        (
+            click.option("--num-envs", type=int, help="Of isaaclab: environments; the first is shown, all are driven and counted."),
+            click.option("--max-steps", type=int, help="Of isaaclab: environment steps of 10 ms, after which an episode or the run ends."),
+            click.option("--episodes", type=int, help="Of isaaclab: how many in all environments, after which the run ends."),
+            click.option("--robot-name", help="Of isaaclab: the arm's name in the scene [default: robot]."),
+            click.option("--ee-link-name", help="Of isaaclab: the end effector's link [default: gripper_link]."),
+            click.option("--ee-in-obs/--no-ee-in-obs", default=None, help="Of isaaclab: its state is among what is observed."),
+            click.option("--isaac-python", help="Of isaaclab: an interpreter that has Isaac Lab [default: uv makes one]."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def isaac_flags(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags of a command with ``isaac_options``, those of Isaac Lab in their section."""
+    names = ("num_envs", "max_steps", "episodes", "robot_name", "ee_link_name", "ee_in_obs", "isaac_python")
+    given = {name: value for name in names if (value := flags.pop(name)) is not None}
+    return {**flags, **({"isaaclab": given} if given else {})}
+
+
+def check_isaac(settings: "Settings", flags: dict[str, Any]) -> None:
+    """End the program with a sentence where ``isaac_flags`` are given to another robot."""
+    given = [name.replace("_", "-") for name in flags.get("isaaclab", {})]
+    if given and settings.robot != "isaaclab":
+        fail(f"Of isaaclab only: {', '.join(f'--{name}' for name in given)}; leave that out, or give --robot isaaclab.", USAGE)
+
+
 def check_simulated(settings: "Settings", what: str) -> None:
-    """End the program with a sentence where ``what`` would be done to a real robot."""
+    """End the program with a sentence where ``what`` would be done to a robot that does not play in lock-step."""
     if settings.robot == "so101":
         fail(f"{what} of simulated robots only: give another --robot than so101, which is real.", USAGE)
+    if settings.robot == "isaaclab":
+        fail(f"{what} in lock-step, which isaaclab does not play here: give another --robot, such as so101-sim.", USAGE)
 
 
 def screen_options(command: Callable[..., Any]) -> Callable[..., Any]:

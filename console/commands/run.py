@@ -14,9 +14,12 @@ from console.commands.common import (
     arm_flags,
     arm_options,
     check_arm,
+    check_isaac,
     check_screen,
     config_option,
     fail,
+    isaac_flags,
+    isaac_options,
     json_option,
     look,
     report_on,
@@ -35,28 +38,37 @@ if TYPE_CHECKING:
     from engine.runs import Run
 
 
+USUAL = 20.0  #: s, of a run without a screen
 LONGEST = 86_400.0  #: s
 
 
 @click.command()
 @run_options
 @arm_options
+@isaac_options
 @screen_options
 @click.option("--demo", is_flag=True, default=None, help="A deterministic minute with hazards, in lock-step; of cosaw only.")
 @click.option("--headless", is_flag=True, help="No screen: a scripted operator arms and grants.")
-@click.option("--duration", type=click.FloatRange(min=0.5), default=20.0, show_default=True, help="Seconds, with --headless.")
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0.5),
+    help=f"Seconds, with --headless [default: {USUAL:g}, or until --episodes or --max-steps are over].",
+)
 @click.option("--json", "as_json", is_flag=True, help="With --headless: a summary as the last line of stdout.")
 def run(
-    headless: bool, duration: float, as_json: bool, config: Path | None, theme: str | None, ascii_only: bool | None, **flags: Any
+    headless: bool, duration: float | None, as_json: bool, config: Path | None, theme: str | None, ascii_only: bool | None, **flags: Any
 ) -> None:
     """The live console, or the same engine without a screen."""
     unix_signals.block()
     if headless:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-    flags = arm_flags(flags)
+    flags = isaac_flags(arm_flags(flags))
     settings = settings_from(config, **flags, **look(theme, ascii_only))
     check_arm(settings, flags, config)
+    check_isaac(settings, flags)
+    if duration is None:
+        duration = LONGEST if settings.isaaclab.episodes or settings.isaaclab.max_steps else USUAL
     if not duration <= LONGEST:
         fail(f"The duration {duration} is not a number of seconds up to {LONGEST:.0f}.", USAGE)
     if settings.demo and settings.robot != "cosaw":

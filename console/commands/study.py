@@ -264,7 +264,7 @@ def _study(
 @config_option
 @json_option
 def bench(topic: str, seconds: float | None, config: Path | None, as_json: bool, **choices: str | int | None) -> None:
-    """Measure: console, control, ensemble, recorder, sim, so101, startup or stop.
+    """Measure: console, control, ensemble, isaaclab, recorder, sim, so101, startup or stop.
 
     Each figure stands beside its bar and beside a named alternative measured in the same run.
     """

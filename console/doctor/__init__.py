@@ -52,6 +52,13 @@ def checks(settings: Settings, tell: Callable[[str], None], *, hold: bool = Fals
         "forecast": lambda: cell.forecast(settings),
         "GPU": lambda: machine.gpu(settings.device, machine.cuda_devices(), machine.nvidia_driver()),
     }
+    if settings.robot == "isaaclab":
+        from console.doctor import isaaclab
+
+        yield from _told(looks, tell)
+        yield from isaaclab.checks(settings, tell)
+        yield from _told({**more, "inference": lambda: cell.inference(isaaclab.beside(settings))}, tell)
+        return
     if settings.robot != so101_settings.ROBOT:
         yield from _told({**looks, **devices, **more, "inference": lambda: cell.inference(settings)}, tell)
         return

@@ -117,6 +117,7 @@ class LiveScreen(RobotBoard):
             stop_asked=now - app.stopped_at,
             message=self._said(now),
             ended=link.ended.reason if link is not None and link.ended else "",
+            starting=link.starting if link is not None else "",
             armed_progress=self.gesture.progress(now) if self.gesture else 0.0,
             arm_presses=self.gesture.presses if self.gesture else 0,
             possible=possible(snapshot, readonly=app.observing, connected=state == "connected")

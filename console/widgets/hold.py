@@ -64,7 +64,8 @@ def hold_rows(view: View, width: int, height: int) -> list[Row]:
 def _keys(view: View, s: Snapshot, saw: bool) -> list[Row]:
     """What the keys do that are held, and with how much."""
     operator = s.operator
-    rows = [_partner_keys(operator) if saw else row(("Y", "key"), (" opens  ", "dim"), ("I", "key"), (" closes, while jogging", "dim"))]
+    rows = [_partner_keys(operator, saw)] if saw or s.run.pushed else []
+    rows += [] if saw else [row(("Y", "key"), (" opens  ", "dim"), ("I", "key"), (" closes, while jogging", "dim"))]
     if operator.mode == Mode.CUT and saw:
         rows.append(
             row(
@@ -93,8 +94,9 @@ def _without_saw(view: View) -> Row:
     return (*go, *row(("Tab", "key"), (" to jog it", "dim")))
 
 
-def _partner_keys(operator: OperatorState) -> Row:
+def _partner_keys(operator: OperatorState, presses: bool) -> Row:
     """The keys that lend the partner's hand, and with how much."""
+    pressing = (("F", "key"), (" press", "dim"), (number(operator.hand_press, 3, 0), "value"), (" N", "dim"))
     return row(
         ("K", "key"),
         (" pull ", "dim"),
@@ -102,10 +104,7 @@ def _partner_keys(operator: OperatorState) -> Row:
         (" push", "dim"),
         (number(operator.hand_force_set, 4, 0), "value"),
         (" N ", "dim"),
-        ("F", "key"),
-        (" press", "dim"),
-        (number(operator.hand_press, 3, 0), "value"),
-        (" N", "dim"),
+        *(pressing if presses else ()),
     )
 
 

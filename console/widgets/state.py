@@ -109,7 +109,7 @@ def explanation(view: View) -> str:
     if snapshot is None and view.link == "recorded":
         return "recorded sessions; no robot is attached"
     if snapshot is None:
-        return "the engine process is coming up; the robot is at rest"
+        return view.starting or "the engine process is coming up; the robot is at rest"
     if imported(snapshot):
         return "from a data set: decisions, limits and forces are not known"
     if frozen(view, snapshot):

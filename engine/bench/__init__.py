@@ -11,7 +11,7 @@ from engine.config import Settings
 
 __all__ = ["TOPICS", "BenchError", "Figure", "Report", "Tell", "measure"]
 
-TOPICS = ("console", "control", "ensemble", "recorder", "sim", "so101", "startup", "stop")
+TOPICS = ("console", "control", "ensemble", "isaaclab", "recorder", "sim", "so101", "startup", "stop")
 
 
 def measure(topic: str, settings: Settings, seconds: float | None, tell: Tell, **choices: object) -> Report:

@@ -15,11 +15,11 @@ SCALE = 0.1  #: m, an action of unit magnitude
 
 def expert_of(robot: str, task: str) -> Callable[[F64], F32]:
     """What turns a plant vector (P,) of a simulated robot into the chunk (16, 7) of its expert."""
-    arm = KINDS[robot].arm
-    if arm:
+    kind = KINDS[robot]
+    if kind.arm:
         from adapters.mujoco.tabletop.expert import expert_chunk
 
-        return partial(expert_chunk, arm, task)
+        return partial(expert_chunk, *kind.does.get(task, (kind.arm, task)))
     from adapters.mujoco import expert
 
     return expert.expert_chunk

@@ -261,7 +261,7 @@ class Session:
                 model_note="",
                 simulated=header.simulated,
                 controller="",
-                badges=badges(header.robot, header.settings.get("so101", {}), header.policy) if header.imported is None else ("IMPORTED",),
+                badges=badges(header.settings.get(header.robot, {}), header.policy) if header.imported is None else ("IMPORTED",),
             ),
             loop=LoopStats(
                 tick_hz=self._rate("tick/t_ns", t_ns),

@@ -1,5 +1,6 @@
 """Every topic measures the real thing, at sizes far too small for its figures to mean anything; no time is asserted."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.isaaclab.shared import FOLDER, PREFIX
 from engine import bench
-from engine.bench import console, control, ensemble, material, recorder, seek, sim, so101, so101_sides, startup, stop
+from engine.bench import console, control, ensemble, isaaclab, material, recorder, seek, sim, so101, so101_sides, startup, stop
 from engine.bench.figure import BenchError, Figure
 from engine.config import Settings
 from engine.faults.workshop import PATIENT
@@ -186,7 +188,28 @@ def test_a_policy_without_members_is_not_raced(settings: Settings) -> None:
         bench.measure("ensemble", settings, 0.1, quiet)
 
 
+def test_the_isaac_lab_link_is_raced_against_a_pipe_and_nothing_is_left(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Isaac Lab, which takes its time to start."""
+    monkeypatch.setattr(isaaclab, "COUNT", 200)
+    monkeypatch.setattr(isaaclab, "TRIPS", 20)
+    monkeypatch.setattr(isaaclab.launch, "prepared", lambda: False)
+    told: list[str] = []
+    found = by_name(isaaclab.measure(settings, 0.5, told.append))
+    assert "sawhorse isaac install" in told[-1]
+    assert found["hand-over of 640×480×3 p99"].bar == 1
+    assert found["command to another process and its state back p50"].value > 0
+    torn = [one for name, one in found.items() if name.startswith("torn")]
+    assert [(one.value, one.ok) for one in torn] == [(0, True)] * 2
+    assert not list(FOLDER.glob(f"{PREFIX}bench-{os.getpid()}"))
+
+
+def test_what_the_link_adds_to_a_step_is_the_difference_of_the_medians() -> None:
+    found = by_name(isaaclab.step_figures([2.0, 3.0, 9.0], [4.0, 5.5, 6.0]))
+    added = found["what the link adds to a step p50"]
+    assert (added.value, added.bar, added.ok) == (2.5, 2.0, False)
+
+
 def test_every_topic_has_a_module_with_its_own_time() -> None:
-    for topic, module in zip(bench.TOPICS, (console, control, ensemble, recorder, sim, so101, startup, stop), strict=True):
+    for topic, module in zip(bench.TOPICS, (console, control, ensemble, isaaclab, recorder, sim, so101, startup, stop), strict=True):
         assert module.__name__.endswith(topic)
         assert module.SECONDS > 0

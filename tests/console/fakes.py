@@ -31,6 +31,7 @@ class FakeLink:
     name: str = "console-1"
     state: LinkState = "connected"
     ended: Ended | None = None
+    starting: str = ""
     received: int = 0
     at: float = 0.0
     said: list[Intent] = field(default_factory=list)

@@ -39,6 +39,7 @@ class ScriptedLink:
         self._wish: WatchPicture | None = None
         self.state = "connected"
         self.ended: Ended | None = None
+        self.starting = ""
 
     @property
     def received(self) -> int:

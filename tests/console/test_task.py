@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -77,6 +78,22 @@ def test_keys_of_the_partner_and_the_line_are_not_offered_and_the_gripper_s_are_
     jogging = scenes.jogged(scenes.table(), Mode.JOG_SAW)
     assert set(GRIPS) | ARROWS <= possible(jogging, readonly=False, connected=True)
     assert not possible(scenes.running(), readonly=False, connected=True) & set(GRIPS)
+
+
+def test_a_robot_that_keys_push_offers_them_and_says_with_how_much() -> None:
+    table = scenes.table()
+    pushed = msgspec.structs.replace(table, run=msgspec.structs.replace(table.run, pushed=True))
+    keys = {"pull", "push", "force_up", "force_down", "force_reset"}
+    assert possible(pushed, readonly=False, connected=True) - possible(table, readonly=False, connected=True) == keys
+    said = "\n".join(plain(hold_rows(scenes.seen(pushed), 76, 30)))
+    assert "K pull J push" in said
+    assert "F press" not in said
+    assert "Y opens" in said
+
+
+def test_before_the_first_snapshot_stands_what_the_engine_does() -> None:
+    view = replace(scenes.seen(scenes.table()), snapshot=None, starting="Isaac Lab: opening the cameras")
+    assert explanation(view) == "Isaac Lab: opening the cameras"
 
 
 def test_the_mode_that_a_policy_works_in_is_called_task() -> None:

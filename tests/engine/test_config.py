@@ -9,7 +9,7 @@ from annotated_types import Interval
 
 from engine.config import ConfigError, Settings, load, origins
 from engine.limits import Limits
-from engine.tasks import INSTRUCTIONS, KINDS, ROBOTS
+from engine.tasks import KINDS, ROBOTS
 
 HINTS = get_type_hints(Limits, include_extras=True)
 NUMBERS = [field.name for field in fields(Limits) if get_origin(HINTS[field.name]) is Annotated]
@@ -267,7 +267,8 @@ def test_settings_survive_the_way_to_the_engine_process() -> None:
 def test_task_instruction_and_limits_follow_the_robot_unless_they_are_set(robot: str) -> None:
     for task in KINDS[robot].tasks:
         settings = load({"robot": robot, "task": task})
-        assert settings.instruction == INSTRUCTIONS[task]
+        assert settings.instruction == KINDS[robot].instructions[task]
+        assert settings.policy == KINDS[robot].policy
         assert settings.limits == Limits(**KINDS[robot].limits)
     assert load({"robot": robot}).task == KINDS[robot].tasks[0]
     own = load({"robot": robot, "instruction": "Wave.", "limits": {"force_max": 12.0}})

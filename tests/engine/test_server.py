@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.messages import Alive, Arm, Ended, Go, Hello, Intent, Offer, Picture, Refused, Report, Stop, Take, WatchPicture
+from engine.messages import Alive, Arm, Ended, Go, Hello, Intent, Offer, Picture, Refused, Report, Starting, Stop, Take, WatchPicture
 from engine.server import CONSOLES, Server
 from engine.types import Snapshot
 from engine.wire import Unframer, framed, report_decoder
@@ -20,6 +20,7 @@ class Engine:
         self.posted: list[Intent] = []
         self.log: list[str] = []
         self.is_armed = False
+        self.doing = ""
 
     def post(self, intent: Intent) -> None:
         self.posted.append(intent)
@@ -41,6 +42,9 @@ class Engine:
 
     def snapshot(self) -> Snapshot | None:
         return None
+
+    def starting(self) -> str:
+        return self.doing
 
     def picture(self, wish: WatchPicture) -> Picture | None:
         return None
@@ -107,6 +111,18 @@ def test_control_passes_on_only_after_its_holder_has_gone(tmp_path: Path, server
     turn(server)
     assert engine.log == ["attached a", "detached a", "attached b"]
     assert engine.posted == [Go()]
+
+
+def test_before_there_is_anything_to_show_a_console_hears_once_what_is_done(tmp_path: Path, server: Server, engine: Engine) -> None:
+    console = Console(tmp_path / "engine.sock")
+    console.say(Hello(console="a"))
+    found: list[Report] = []
+    for doing in ("", "winding up the springs", "", "opening the cameras"):
+        engine.doing = doing
+        turn(server)
+        if doing:
+            found += console.reports()
+    assert found == [Starting(text="winding up the springs"), Starting(text=""), Starting(text="opening the cameras")]
 
 
 @pytest.fixture

@@ -13,4 +13,8 @@ def arm(name: str) -> Arm:
         from adapters.mujoco.tabletop.so101 import SO101
 
         return SO101
-    raise ValueError(f"there is no arm {name} at the table; choose one of franka, so101")
+    if name == "so100":
+        from adapters.mujoco.tabletop.so100 import SO100
+
+        return SO100
+    raise ValueError(f"there is no arm {name} at the table; choose one of franka, so100, so101")

@@ -17,7 +17,7 @@ from engine.control.pose import Floats
 from engine.types import F32, FAILURES
 
 #: N, by arm: contact of hand or what it holds with table or obstacle. An undisturbed run stays below half of it
-HIT: Final = {"franka": 25.0, "so101": 13.0}
+HIT: Final = {"franka": 25.0, "so100": 13.0, "so101": 13.0}
 HIT_WITHIN: Final = 0.1  #: s, of the low-pass that it is measured through: fingers closing on a cube rap it on the table for a tick
 TOUCH: Final = 0.05  #: N, of a finger that is on the cube: a tenth of the cube's weight
 CARRIED: Final = 0.010  #: m, height from which a held cube has been taken up and can be dropped

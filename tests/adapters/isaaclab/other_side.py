@@ -47,6 +47,18 @@ def frames(link: Any) -> None:
         link.frames.write(front=picture(number), exposed_ns=number, step=number)
 
 
+def echo(shared: ModuleType, link: Any) -> None:
+    """Answers each command with a state of its step, until none comes."""
+    shared.LOOK_S = WITHIN
+    state = {key: np.zeros(field.shape, field.dtype) for key, field in shared.layout(link.handshake).rings["state"].fields.items()}
+    ready()
+    number = 0
+    while True:
+        message = link.command.after(number, WITHIN)
+        number = message.number
+        link.state.write(**(state | {"step": message.values["step"]}))
+
+
 def hold(link: Any) -> None:
     ready(modules=sorted(sys.modules), stopped=link.stopped)
     sys.stdin.read()
@@ -65,6 +77,8 @@ def main(path: str, name: str, what: str) -> None:
     elif what == "torn":
         shared.SLOTS = 1
         frames(shared.attach(name, WITHIN))
+    elif what == "echo":
+        echo(shared, shared.attach(name, WITHIN))
     else:
         {"frames": frames, "hold": hold, "close": close}[what](shared.attach(name, WITHIN))
 

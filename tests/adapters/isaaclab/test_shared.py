@@ -4,9 +4,11 @@ import ast
 import itertools
 import json
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,21 +22,28 @@ from tests.adapters.isaaclab import other_side
 from tests.adapters.isaaclab.other_side import HANDSHAKE, MODULUS, SHAPE, WITHIN, picture
 
 FRAMES = 100_000
+TRIPS = 200
 COUNT = itertools.count()
-STATE: dict[str, Any] = {
-    "step": 7,
-    "time": 0.25,
-    "q": np.arange(6.0).reshape(2, 3),
-    "dq": np.zeros((2, 3)),
-    "tau": np.zeros((2, 3)),
-    "gripper": np.array([0.5, np.nan]),
-    "pose": np.zeros((2, 7), np.float32),
-    "twist": np.zeros((2, 6)),
-    "wrench": np.zeros((2, 6)),
-    "terminated": np.array([False, True]),
-    "truncated": np.zeros(2, bool),
-}
-COMMAND: dict[str, Any] = {"target": np.ones((2, 3)), "gripper": np.ones(2), "body": np.zeros(2, int), "force": np.full((2, 3), 8.0)}
+
+
+def filled(ring: str, **given: Any) -> dict[str, Any]:
+    """Every field of a ring, zero where nothing else is given."""
+    sizes = {"E": HANDSHAKE["environments"], "J": len(HANDSHAKE["joints"])}
+    zeros = {key: np.zeros([sizes.get(str(size), size) for size in shape], dtype) for key, (dtype, shape) in shared.RINGS[ring].items()}
+    return zeros | given
+
+
+STATE = filled(
+    "state",
+    step=7,
+    time=0.25,
+    q=np.arange(6.0).reshape(2, 3),
+    gripper=np.array([0.5, np.nan]),
+    pose=np.arange(14, dtype=np.float32).reshape(2, 7),
+    success=np.array([False, True]),
+    episode=np.array([3, 4]),
+)
+COMMAND = filled("command", step=8, reset=np.array([True, False]), target=np.ones((2, 3)), force=np.full((2, 3), 8.0))
 
 
 @pytest.fixture
@@ -52,6 +61,21 @@ def pair(name: str) -> Iterator[tuple[shared.Link, shared.Link]]:
     worker = shared.attach(name, WITHIN)
     yield adapter, worker
     worker.close()
+    adapter.close()
+
+
+def test_what_a_worker_says_as_soon_as_there_is_a_link_is_heard(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish, workers = shared._publish, []
+
+    def watched(descriptor: int, path: Path) -> None:
+        publish(descriptor, path)
+        workers.append(shared.attach(name, WITHIN))
+        workers[0].say({"phase": "here"})
+
+    monkeypatch.setattr(shared, "_publish", watched)
+    adapter = shared.create(name, HANDSHAKE)
+    assert adapter.said(shared.clock_ns()) == {"phase": "here"}
+    workers[0].close()
     adapter.close()
 
 
@@ -88,8 +112,7 @@ def torn(link: shared.Link, count: int) -> int:
     return found
 
 
-def test_no_frame_is_torn_while_the_worker_writes_as_fast_as_it_can(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "AGAIN_S", 0.0)
+def test_no_frame_is_torn_while_the_worker_writes_as_fast_as_it_can(name: str) -> None:
     link = shared.create(name, HANDSHAKE)
     with other(name, "frames") as process:
         told(process)
@@ -101,14 +124,17 @@ def test_no_frame_is_torn_while_the_worker_writes_as_fast_as_it_can(name: str, m
 
 @pytest.mark.parametrize("checked", [True, False])
 def test_with_one_slot_the_marks_alone_keep_frames_whole(name: str, checked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "AGAIN_S", 0.0)
     monkeypatch.setattr(shared, "SLOTS", 1)
+    monkeypatch.setattr(shared, "LOOK_S", 0.0)  # woken by the writer it would meet whole frames too often
     if not checked:
         monkeypatch.setattr(shared, "whole", lambda *marks: True)
     link = shared.create(name, HANDSHAKE)
     with other(name, "torn") as process:
         told(process)
-        assert (torn(link, 2_000) == 0) == checked
+        begun, found = shared.clock_ns(), torn(link, 2_000)
+        while not (checked or found or shared.clock_ns() - begun > WITHIN * 1e9):
+            found = torn(link, 2_000)
+        assert (found == 0) == checked
         link.stop()
         assert process.wait(WITHIN) == 0
     link.close()
@@ -163,6 +189,24 @@ def test_a_frame_still_being_written_is_not_seen_and_the_last_one_ages(pair: tup
     assert adapter.frames.newest(2) is before
 
 
+def test_after_a_worker_that_died_in_the_middle_of_a_frame_the_next_goes_on(name: str) -> None:
+    adapter = shared.create(name, HANDSHAKE)
+    died = shared.attach(name, WITHIN)
+    died.frames.write(front=picture(1), exposed_ns=1, step=1)
+    before = adapter.frames.newest(1)
+    died.frames._counts[3] = 3  # the second is begun
+    died.frames._slots[2]["front"][:4] = 2
+    died.close()
+    assert adapter.frames.newest(2) is before
+    worker = shared.attach(name, WITHIN)
+    assert worker.frames.write(front=picture(7), exposed_ns=1, step=2) == 2
+    message = adapter.frames.newest(3)
+    assert message is not None
+    assert (message.number, int(message.values["front"].min()), int(message.values["front"].max())) == (2, 7, 7)
+    worker.close()
+    adapter.close()
+
+
 def test_a_command_from_before_the_worker_was_there_is_not_followed(name: str) -> None:
     adapter = shared.create(name, HANDSHAKE)
     adapter.command.write(**COMMAND)
@@ -176,9 +220,37 @@ def test_a_command_from_before_the_worker_was_there_is_not_followed(name: str) -
     adapter.close()
 
 
+def test_who_waits_is_woken_by_the_message(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither side looks by itself until its time is over."""
+    monkeypatch.setattr(shared, "LOOK_S", WITHIN)
+    link = shared.create(name, HANDSHAKE)
+    begun, number = shared.clock_ns(), 0
+    with other(name, "echo") as process:
+        told(process)
+        for step in range(TRIPS):
+            link.command.write(**(COMMAND | {"step": step}))
+            message = link.state.after(number, WITHIN)
+            number = message.number
+            assert int(message.values["step"]) == step
+    assert shared.clock_ns() - begun < WITHIN * 1e9
+    link.close()
+
+
 def test_waiting_for_a_message_that_does_not_come_is_told(pair: tuple[shared.Link, shared.Link]) -> None:
     with pytest.raises(LinkError, match="no new frames within 0 s"):
         pair[0].frames.after(0, 0.0)
+
+
+def test_a_link_may_be_closed_while_another_thread_waits_and_stops(pair: tuple[shared.Link, shared.Link]) -> None:
+    adapter, _ = pair
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(adapter.frames.after, 0, 0.2)
+        adapter.close()
+        assert not adapter._path.exists()
+        with pytest.raises(LinkError, match="no new frames"):
+            waiting.result(WITHIN)
+    assert adapter.frames.newest(0) is None
+    assert adapter.stop() == 2
 
 
 def test_it_begins_stopped_and_a_stop_is_cleared_by_its_number_alone(pair: tuple[shared.Link, shared.Link]) -> None:
@@ -258,7 +330,7 @@ def test_a_handshake_that_tells_no_shapes_is_refused(name: str, changed: dict[st
     assert not file(name).exists()
 
 
-@pytest.mark.parametrize("given", ["", "a/b", "ä", "a" * 101])
+@pytest.mark.parametrize("given", ["", "a/b", "ä", "a" * 101, "-a"])
 def test_a_name_that_cannot_be_a_files_is_refused(given: str) -> None:
     with pytest.raises(LinkError, match="cannot be called"):
         shared.create(given, HANDSHAKE)
@@ -282,6 +354,33 @@ def test_the_same_version_with_another_layout_is_refused(name: str, monkeypatch:
         patch.setitem(shared.RINGS, "state", dict(reversed(shared.RINGS["state"].items())))
         adapter = shared.create(name, HANDSHAKE)
     with pytest.raises(LinkError, match="lay its memory out differently"):
+        shared.attach(name, WITHIN)
+    adapter.close()
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (1 << 60, b""),
+        (-1, b""),
+        (5, b""),
+        (None, b"not JSON"),
+        (None, b"\xff"),
+        (None, b"[" * 400),
+        (None, b"{}"),
+        (None, b'{"handshake": 3}'),
+        (None, b'{"handshake": {}}'),
+        (None, b'{"handshake": {"environments": 1, "joints": [], "cameras": {}}}'),
+    ],
+)
+def test_a_broken_segment_is_no_link(name: str, length: int | None, text: bytes) -> None:
+    adapter = shared.create(name, HANDSHAKE)
+    with file(name).open("r+b") as there:
+        _, _, whole, _ = shared.HEAD.unpack(there.read(shared.HEAD.size))
+        there.write(text.ljust(whole) if text else b"")
+        there.seek(16)
+        there.write(struct.pack("<q", whole if length is None else length))
+    with pytest.raises(LinkError, match=f"{file(name)} is no Isaac Lab link: remove it, or use another name."):
         shared.attach(name, WITHIN)
     adapter.close()
 
@@ -314,10 +413,17 @@ def test_a_link_in_place_of_the_segment_is_not_followed(name: str, tmp_path: Pat
         shared.create(name, HANDSHAKE)
 
 
-def test_what_has_no_room_is_refused_and_leaves_nothing(name: str) -> None:
+@pytest.mark.parametrize("changed", [{"cameras": {"front": (10**6, 10**6)}}, {"environments": 10**30}])
+def test_what_has_no_room_is_refused_and_leaves_nothing(name: str, changed: dict[str, Any]) -> None:
     with pytest.raises(LinkError, match="has no room"):
-        shared.create(name, HANDSHAKE | {"cameras": {"front": (10**6, 10**6)}})
+        shared.create(name, HANDSHAKE | changed)
     assert not file(name).exists()
+
+
+def test_a_machine_without_shared_memory_is_told(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shared, "FOLDER", tmp_path / "none")
+    with pytest.raises(LinkError, match="none takes no shared memory: No such file or directory"):
+        shared.create(name, HANDSHAKE)
 
 
 def test_either_side_may_start_first(name: str) -> None:
