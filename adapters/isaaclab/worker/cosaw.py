@@ -1,7 +1,7 @@
 """A Franka that saws a clamped block with a person: gym-hil's model written into the stage, a saw on its flange, and the block's answer.
 
 The model is read with MuJoCo, which Newton brings along, and authored as USD; nothing is fetched or kept on disk. Newton has no bodies
-that can be cut, so in every physics step the block acts on the saw as an outside force, by the law of ``adapters.isaaclab.foam``. The
+that can be cut, so in every physics step the block acts on the saw as an outside force, by the law of ``adapters.isaaclab.cutting``. The
 saw's frame is the tool: on the tooth line, x along the blade. Lengths in m, the floor at z = 0, the arm on its pedestal at the origin.
 """
 
@@ -33,7 +33,7 @@ from isaaclab.utils import configclass
 from isaaclab.utils.math import quat_apply
 from pxr import Gf, Usd
 
-from adapters.isaaclab import foam, known
+from adapters.isaaclab import cutting, known
 from adapters.isaaclab.worker import authoring, scene, tasks
 
 TASK: Final = "Isaac-Franka-Co-Saw-v0"
@@ -51,7 +51,7 @@ HANDLE_AT: Final = (0.36, 0.0, 0.055)  #: in the tool's frame
 HANDLE_SIZE: Final = (0.032, 0.032, 0.10)
 HANDLE_MASS: Final = 0.1  #: kg
 SAW_MASS: Final = 1.2  #: kg
-BLADE: Final = (foam.BLADE_BACK + foam.BLADE_AHEAD, 0.0016, 0.075)
+BLADE: Final = (cutting.BLADE_BACK + cutting.BLADE_AHEAD, 0.0016, 0.075)
 
 # Between libfranka's default joint impedance (3000 .. 2000) and its compliant examples' (600 .. 50): a hand can push it, a saw guide it.
 STIFFNESS: Final = (1000.0, 1000.0, 1000.0, 1000.0, 500.0, 500.0, 500.0)  #: N m/rad
@@ -114,7 +114,7 @@ def spawn(
     root = authoring.articulation(prim_path, model(), translation, orientation)
     stage = root.GetStage()
     saw = f"{prim_path}/{SAW}"
-    _box(stage, f"{saw}/blade", BLADE, (0.5 * BLADE[0] - foam.BLADE_BACK, 0.0, 0.5 * BLADE[2]), STEEL)
+    _box(stage, f"{saw}/blade", BLADE, (0.5 * BLADE[0] - cutting.BLADE_BACK, 0.0, 0.5 * BLADE[2]), STEEL)
     _box(stage, f"{saw}/mount", (0.05, 0.05, UP - BLADE[2]), (-BACK + 0.03, 0.0, 0.5 * (UP + BLADE[2])), FRAME)
     _box(stage, f"{saw}/back", (0.13, 0.01, 0.02), (HANDLE_AT[0] - 0.065, 0.0, HANDLE_AT[2]), FRAME)
     _box(stage, f"{prim_path}/{HANDLE}/grip", HANDLE_SIZE, (0.0, 0.0, 0.0), GRIP)
@@ -169,8 +169,8 @@ class CoSawSceneCfg(InteractiveSceneCfg):
     )
     floor = _furniture("Floor", (3.0, 3.0, 0.04), (0.5, 0.0, -0.02), FLOOR)
     pedestal = _furniture("Pedestal", (0.24, 0.24, PEDESTAL), (-0.05, 0.0, 0.5 * PEDESTAL), FRAME)
-    stand = _furniture("Stand", (0.10, 0.24, BLOCK[2] - foam.HEIGHT), (BLOCK[0], -0.16, 0.5 * (BLOCK[2] - foam.HEIGHT)), FRAME)
-    block = _furniture("Block", (foam.BREADTH, BLOCK_LENGTH, foam.HEIGHT), (*BLOCK[:2], BLOCK[2] - 0.5 * foam.HEIGHT), WOOD)
+    stand = _furniture("Stand", (0.10, 0.24, BLOCK[2] - cutting.HEIGHT), (BLOCK[0], -0.16, 0.5 * (BLOCK[2] - cutting.HEIGHT)), FRAME)
+    block = _furniture("Block", (cutting.BREADTH, BLOCK_LENGTH, cutting.HEIGHT), (*BLOCK[:2], BLOCK[2] - 0.5 * cutting.HEIGHT), WOOD)
     light = AssetBaseCfg(prim_path="/World/light", spawn=sim_utils.DomeLightCfg(color=(0.75, 0.75, 0.75), intensity=3000.0))
 
 
@@ -187,7 +187,7 @@ class Block(ActionTerm):
         self._nothing = torch.zeros(env.num_envs, 0, device=env.device)
         self._saw = self._asset.body_names.index(SAW)
         self._middle = env.scene.env_origins + torch.tensor(BLOCK, device=env.device)
-        self.cut = foam.uncut(torch.zeros(env.num_envs, device=env.device))
+        self.cut = cutting.uncut(torch.zeros(env.num_envs, device=env.device))
         self.force = torch.zeros(env.num_envs, 3, device=env.device)  #: (E, 3) N, on the saw, world axes
 
     @property
@@ -213,19 +213,19 @@ class Block(ActionTerm):
         along = -place[:, 0] / ahead[:, 0].clip(min=0.1)
         arm = along[:, None] * ahead
         teeth, speed = place + arm, data.body_link_lin_vel_w.torch[:, saw] + torch.linalg.cross(spin, arm)
-        blade = foam.Blade(along, teeth[:, 1], teeth[:, 2], speed[:, 0], speed[:, 1], speed[:, 2])
-        self.cut, bite = foam.meet(self.cut, blade, self._env.physics_dt)
+        blade = cutting.Blade(along, teeth[:, 1], teeth[:, 2], speed[:, 0], speed[:, 1], speed[:, 2])
+        self.cut, bite = cutting.meet(self.cut, blade, self._env.physics_dt)
         self.force = torch.stack([bite.fx, bite.fy, bite.fz], dim=-1)
         self._asset.instantaneous_wrench_composer.add_forces_and_torques_index(
             forces=self.force[:, None], positions=(teeth + self._middle)[:, None], body_ids=[saw], is_global=True
         )
 
     def reset(self, env_ids: Any = None) -> None:
-        fresh = foam.uncut(torch.zeros_like(self.cut.depth))
+        fresh = cutting.uncut(torch.zeros_like(self.cut.depth))
         these = torch.zeros_like(self.cut.depth, dtype=torch.bool)
         these[slice(None) if env_ids is None else env_ids] = True
-        one = {field.name: torch.where(these, getattr(fresh, field.name), getattr(self.cut, field.name)) for field in fields(foam.Cut)}
-        self.cut = foam.Cut(**one)
+        one = {field.name: torch.where(these, getattr(fresh, field.name), getattr(self.cut, field.name)) for field in fields(cutting.Cut)}
+        self.cut = cutting.Cut(**one)
         self.force = torch.where(these[:, None], 0.0, self.force)
 
 
@@ -263,7 +263,7 @@ def kerf_state(env: ManagerBasedRLEnv) -> tuple[torch.Tensor, torch.Tensor]:
 
 def through(env: ManagerBasedRLEnv) -> torch.Tensor:
     """(E,) bool, the block is cut through."""
-    cut: torch.Tensor = foam.through(block(env).cut)
+    cut: torch.Tensor = cutting.through(block(env).cut)
     return cut
 
 
@@ -276,7 +276,7 @@ def saw(env: ManagerBasedRLEnv) -> torch.Tensor:
 
 def deepened(env: ManagerBasedRLEnv) -> torch.Tensor:
     """(E,) 0..1, how far through the block the kerf is."""
-    share: torch.Tensor = block(env).cut.depth / foam.HEIGHT
+    share: torch.Tensor = block(env).cut.depth / cutting.HEIGHT
     return share
 
 

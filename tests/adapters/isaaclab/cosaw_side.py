@@ -39,7 +39,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    from adapters.isaaclab import foam
+    from adapters.isaaclab import cutting
     from adapters.isaaclab.worker import cosaw, tasks
 
     cfg = cosaw.CoSawEnvCfg()
@@ -91,7 +91,7 @@ def main() -> None:
 
     env.reset()
     fresh = [float(value) for value in cosaw.kerf(env)[0]]
-    block.cut = replace(block.cut, depth=torch.full_like(block.cut.depth, foam.HEIGHT))
+    block.cut = replace(block.cut, depth=torch.full_like(block.cut.depth, cutting.HEIGHT))
     rest(0.5, cosaw.HOME)
     free = [step(q) for q in commands]
     print(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.isaaclab import foam, launch
+from adapters.isaaclab import cutting, launch
 from adapters.mujoco import layout, reach, world
 from tests.adapters.isaaclab import cosaw_side
 from tests.adapters.isaaclab.cosaw_side import FEED, SECONDS, SWING
@@ -63,7 +63,7 @@ def test_five_seconds_to_and_fro_deepen_the_kerf_and_nothing_blows_up(told: dict
     assert np.ptp(sawn[:, 0]) > SWING
     depth = sawn[:, DEPTH]
     assert (np.diff(depth) >= 0.0).all()
-    assert 0.003 < depth[-1] < foam.HEIGHT
+    assert 0.003 < depth[-1] < cutting.HEIGHT
     assert told["kerf"][:2] == [pytest.approx(depth[-1]), pytest.approx(round(2.0 * SECONDS * cosaw_side.RATE), abs=1.0)]
     assert told["bottom"] == pytest.approx([layout.STROKE_X, 0.0, 0.53 - depth[-1]], abs=0.001)
 
@@ -72,9 +72,9 @@ def test_the_kerf_is_the_work_that_the_block_took(told: dict[str, Any]) -> None:
     """By the forces and the tool's way, which are seen every second physics step."""
     sawn = told["sawn"]
     way = np.gradient(sawn[:, 0])
-    press = np.maximum(sawn[:, 19], foam.RUBBING_FORCE)
-    work = float(np.sum(np.maximum(0.0, -sawn[:, 17] * way) * (1.0 - foam.RUBBING_FORCE / press)))
-    assert sawn[-1, DEPTH] * foam.ENERGY * foam.KERF_WIDTH * foam.BREADTH == pytest.approx(work, rel=0.1)
+    press = np.maximum(sawn[:, 19], cutting.RUBBING_FORCE)
+    work = float(np.sum(np.maximum(0.0, -sawn[:, 17] * way) * (1.0 - cutting.RUBBING_FORCE / press)))
+    assert sawn[-1, DEPTH] * cutting.ENERGY * cutting.KERF_WIDTH * cutting.BREADTH == pytest.approx(work, rel=0.1)
 
 
 def test_the_arm_feels_the_block_as_its_jacobian_says(told: dict[str, Any]) -> None:
