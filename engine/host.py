@@ -103,6 +103,8 @@ def policy_loader(settings: Settings, robot: Robot, rig: CameraRig) -> Callable[
             return loading.load(settings.policy, settings.device, progress, robot.joint_limits, trained, options, offered)
         except PolicyError as error:
             if settings.so101.fallback != "scripted":
+                if settings.policy == KINDS[settings.robot].policy != "compact":  # nobody asked for it
+                    raise PolicyError(f"give --policy compact, which ships with the program, or scripted: {error}") from error
                 raise
             log.warning("the scripted policy stands in: %s", error)
             return scripted(settings, str(error))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-_LINK = re.compile(r"[A-Za-z0-9._-]{0,100}")
+_LINK = re.compile(r"([A-Za-z0-9._][A-Za-z0-9._-]{0,99})?")
 
 
 def _name(text: str) -> str:
@@ -38,5 +38,5 @@ class IsaacLabSettings(BaseModel):
     @classmethod
     def _a_link_s_name(cls, link: str) -> str:
         if not _LINK.fullmatch(link):
-            raise ValueError("use letters, digits, ., - and _, 100 at most")
+            raise ValueError("use letters, digits, ., - and _, 100 at most, no - first")
         return link

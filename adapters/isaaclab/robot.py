@@ -230,9 +230,8 @@ class Isaac:
         try:
             found = self._linked().frames.after(after, within)
         except shared.LinkError as error:
-            raise AdapterError(
-                f"Isaac Lab's cameras have shown nothing new for {within:g} s; lower camera.hz if it is too slow."
-            ) from error
+            late = f"Isaac Lab's cameras have shown nothing new for {within:g} s; lower camera.hz if it is too slow."
+            raise AdapterError((self._worker.ended() if self._worker is not None else "") or late) from error
         step, seen = int(found.values["step"]), list(self._seen)
         if not seen:
             raise AdapterError("Isaac Lab's cameras show what the robot has not told yet.")

@@ -230,10 +230,10 @@ _ADVICE: dict[Reason, str] = {
     Reason.SIGNAL_MISSING: "See which signal is invalid; arm when it is back.",
     Reason.JOINT_POSITION: "Jog back, away from the joint's limit.",
     Reason.JOINT_VELOCITY: "Let it slow down, then arm again.",
-    Reason.JOINT_TORQUE: "Take the load off the saw, then arm again.",
+    Reason.JOINT_TORQUE: "Take the load off the tool, then arm again.",
     Reason.WORKSPACE: "Jog back into the workspace.",
     Reason.SINGULARITY: "Jog to a pose with bent joints.",
-    Reason.TOOL_SPEED: "Do not pull the saw so fast; arm again.",
+    Reason.TOOL_SPEED: "Do not pull the tool so fast; arm again.",
     Reason.TILT: "Jog the joint back, or level the saw (JOINT mode, [ ]).",
     Reason.UNCERTAIN: "See that the work looks as trained; wait or pause.",
     Reason.NO_NOMINAL: "Load a policy that was trained here to go faster.",
@@ -323,5 +323,5 @@ def advice(reason: int) -> str:
 def refusal(reason: int) -> str:
     """Why an arm, go or clear did nothing, and what to do. A go is refused as "not going" only where the mode is not CUT."""
     if reason == Reason.NOT_GOING:
-        return "only CUT goes by itself. Tab back to CUT, then G."
+        return "jogging goes by hand. Tab back to the task, then G."
     return f"{sentence(reason)}. {advice(reason)}"
