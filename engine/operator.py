@@ -198,7 +198,7 @@ class Operator:
         if hold.axis == RUN:
             self.refused = ""
             if not (armed and self.mode is Mode.CUT):
-                self.refused = "Arm first: it goes only then." if not armed else "Jogging goes by hand: Tab changes the mode."
+                self.refused = "Arm first: it goes only then." if not armed else "Only CUT goes by itself: Tab changes the mode."
                 self._grants.pop(RUN, None)
                 self._repeats_ns = 0
                 return

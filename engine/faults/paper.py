@@ -14,6 +14,7 @@ from engine.exits import USAGE
 from engine.faults.fault import Fault, Trial
 from engine.faults.processes import PROGRAM, EngineProcess, Line, until
 from engine.faults.workshop import Workshop
+from engine.isaaclab_settings import IsaacLabSettings
 from engine.limits import Limits
 from engine.session.verify import recompute, verify
 from engine.so101_settings import So101Settings
@@ -112,6 +113,7 @@ def _numbers() -> Iterator[tuple[Place, Any, dict[str, float]]]:
         (("camera",), CameraSettings),
         (("console",), ConsoleSettings),
         (("so101",), So101Settings),
+        (("isaaclab",), IsaacLabSettings),
     )
     for section, model in sections:
         for name, field in model.model_fields.items():

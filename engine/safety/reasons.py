@@ -323,5 +323,5 @@ def advice(reason: int) -> str:
 def refusal(reason: int) -> str:
     """Why an arm, go or clear did nothing, and what to do. A go is refused as "not going" only where the mode is not CUT."""
     if reason == Reason.NOT_GOING:
-        return "jogging goes by hand. Tab back to the task, then G."
+        return "only CUT goes by itself. Tab back to CUT, then G."
     return f"{sentence(reason)}. {advice(reason)}"

@@ -299,7 +299,7 @@ def test_a_go_key_that_was_held_before_arming_begins_nothing() -> None:
     assert (subject.go_requests, subject.running) == (1, True)
 
 
-@pytest.mark.parametrize(("armed", "mode", "said"), [(False, Mode.CUT, "Arm first"), (True, Mode.JOG_XYZ, "Jogging goes by hand")])
+@pytest.mark.parametrize(("armed", "mode", "said"), [(False, Mode.CUT, "Arm first"), (True, Mode.JOG_XYZ, "Only CUT")])
 def test_the_go_key_is_refused_where_nothing_goes_by_itself(armed: bool, mode: Mode, said: str) -> None:
     subject = operator()
     subject.mode = mode

@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
-from adapters.isaaclab import known, vector
+from adapters.isaaclab import vector
 from adapters.mujoco.tabletop import servos, truth
 from adapters.mujoco.tabletop.kinematics import Kinematics
 from adapters.mujoco.tabletop.so100 import SO100
@@ -74,5 +74,5 @@ def test_it_takes_the_cube_off_the_table(env: vector.IsaacVectorEnv) -> None:
             assert abs(float(info["ee_state"]["ee_quat"][0] @ hand[3:])) == pytest.approx(1.0, abs=1e-5)
         q, grip = goal, closed
     assert success
-    assert max(speeds) < known.FREE_SPEED
+    assert max(speeds) < servos.FREE_SPEED
     assert seen["pixels"]["top"].std() > 20.0
