@@ -114,6 +114,8 @@ class Known:
     link: str = LINK  #: the end effector's
     views: Mapping[str, tuple[Point, Point, Point, float]] = field(default_factory=lambda: VIEWS)
 
+    instruction: str = ""  #: that a policy is told; "" is the usual one of what it does
+
     @property
     def cameras(self) -> tuple[str, ...]:
         return tuple(self.views)
@@ -135,5 +137,6 @@ KNOWN: Final[Mapping[str, Known]] = {
         bodies=FRANKA_BODIES,
         link=SAW,
         views=SAW_VIEWS,
+        instruction="Monitor human proximity and adjust robot stiffness for safe collaboration",
     )
 }

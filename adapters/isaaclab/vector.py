@@ -141,7 +141,7 @@ class IsaacVectorEnv(VectorEnv[dict[str, Any], NDArray[Any], NDArray[Any]]):
         """Raises AdapterError where the configuration is wrong, or the worker does not start."""
         task = _task(config)
         self.num_envs, self.joints, self.table = n_envs, task.joints, _table(config.table, task)
-        self.task, self.task_description = config.task, config.instruction or INSTRUCTIONS[task.does]
+        self.task, self.task_description = config.task, config.instruction or task.instruction or INSTRUCTIONS[task.does]
         self._config = config
         self._max_episode_steps = config.max_steps or round(task.seconds / (config.steps * known.STEP_S))
         self._tool = Tool(n_envs) if self.table.moves_tool else None

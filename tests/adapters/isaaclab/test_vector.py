@@ -382,6 +382,7 @@ def test_an_arm_without_a_gripper_has_the_numbers_of_its_joints_alone() -> None:
         seen, *_ = env.step(action)
         np.testing.assert_allclose(seen["agent_pos"], action, atol=1e-6)
         assert env._link._link.handshake["ee_link_name"] == known.SAW
+        assert env.call("task_description") == ("Monitor human proximity and adjust robot stiffness for safe collaboration",) * 2
     with pytest.raises(MappingError, match=r"moves shoulder_pan .* \(5,\), and the environment has joint1 .* \(7,\): choose another"):
         vector.make_env(1, cfg={"task": task})
 
