@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.isaaclab import known
+from adapters.isaaclab.robot import beginning
 from adapters.isaaclab.vector import Config, Lockstep
 from adapters.mujoco import layout
 from adapters.mujoco.playback import Playback
@@ -116,11 +117,7 @@ class Told(Tabletop):
     def __init__(self, task: str, seed: int) -> None:
         super().__init__(SO101, "so101-sim", seed, task)
         self.connect()
-        self.begun = {
-            "joints": self.joints().tolist(),
-            "gripper": self.closed(),
-            "cube": truth.places(SO101, self.plant())[SO101.joints + SO101.fingers :].tolist(),
-        }
+        self.begun = beginning(self)
         self._rows: list[tuple[F64, F64, F64, F64, F64]] = []
 
     def advance(self, dt: float) -> None:

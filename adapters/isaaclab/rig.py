@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from adapters.isaaclab import known
 from adapters.isaaclab.robot import Isaac
+from adapters.mujoco.cameras import geometry
 from engine.types import Frames, Observation
 
 PERIODS: Final = 4.0  #: of the cameras, that an exposure may take before it counts as lost
@@ -31,19 +32,7 @@ class IsaacRig:
         return Frames(seq=seq, t_ns=t_ns, exposed_ns=seen.t_ns, observation=seen, images=images)
 
     def geometry(self) -> Mapping[str, Any]:
-        """Per camera: width and height in pixels, vertical field of view in degrees, place, what it looks at and its up, base frame, m."""
-        return {
-            name: {
-                "width": self._px,
-                "height": self._px,
-                "fovy_deg": fovy,
-                "place_m": list(place),
-                "target_m": list(target),
-                "up": list(up),
-            }
-            for name, (place, target, up, fovy) in known.VIEWS.items()
-            if name in self.names
-        }
+        return geometry({name: view for name, view in known.VIEWS.items() if name in self.names}, self._px)
 
     def close(self) -> None:
         """Nothing: they end with the robot."""

@@ -19,8 +19,8 @@ from adapters.isaaclab import known, launch, shared
 from adapters.mujoco import layout
 from adapters.mujoco.body import Body
 from adapters.mujoco.reach import manipulability
-from adapters.mujoco.tabletop import servos, truth
-from adapters.mujoco.tabletop.arm import TOOL_SITE, Arm, Motors
+from adapters.mujoco.tabletop import truth
+from adapters.mujoco.tabletop.arm import TOOL_SITE, Motors
 from adapters.mujoco.tabletop.arms import arm as named
 from adapters.mujoco.tabletop.kinematics import Kinematics
 from adapters.mujoco.tabletop.robot import Tabletop
@@ -101,7 +101,7 @@ class Isaac:
         table = Tabletop(arm, NAME, handshake["seed"], task.does)
         table.connect()
         self._template = table.plant()
-        start = _beginning(arm, table)
+        start = beginning(table)
         self._patience = course.max_steps or round(task.seconds / known.STEP_S)
         self._body = Still(arm.spec(False).compile(), TOOL_SITE, arm.links, arm.joints)
         self._body.put(np.array(start["joints"]), np.zeros(arm.joints), arm.placed(start["gripper"]), np.zeros(arm.joints))
@@ -174,7 +174,7 @@ class Isaac:
             reset=np.full(count, not stopped and self._episode < self._awaited),
             seed=np.full(count, -1),
             target=np.tile(told[: self._arm.joints], (count, 1)),
-            sag=np.tile(body.bias / servos.KP, (count, 1)),
+            sag=np.tile(body.bias / known.STIFFNESS, (count, 1)),
             gripper=np.full(count, self._arm.closed(told[self._arm.joints :])),
             body=np.full(count, self._hand),
             force=np.tile((force, 0.0, 0.0), (count, 1)),
@@ -354,8 +354,9 @@ class Isaac:
         self.finish(why)
 
 
-def _beginning(arm: Arm, table: Tabletop) -> dict[str, Any]:
-    """How the first environment begins: as the seed sets so101-sim's table."""
+def beginning(table: Tabletop) -> dict[str, Any]:
+    """How the first environment begins, for the handshake: as the table stands."""
+    arm = table.arm
     return {
         "joints": table.joints().tolist(),
         "gripper": table.closed(),

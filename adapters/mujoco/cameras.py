@@ -14,6 +14,14 @@ from engine.types import Frames, Observation
 PX_MAX: Final = 256
 
 
+def geometry(views: Mapping[str, View], px: int) -> Mapping[str, Any]:
+    """Per camera: width and height in pixels, vertical field of view in degrees, place, what it looks at and its up, base frame, m."""
+    return {
+        name: {"width": px, "height": px, "fovy_deg": fovy, "place_m": list(place), "target_m": list(target), "up": list(up)}
+        for name, (place, target, up, fovy) in views.items()
+    }
+
+
 class StageRig:
     """The cameras of a stage, ``px`` × ``px`` each. ``stage`` makes it, when the cameras open; ``views`` are their places."""
 
@@ -44,18 +52,7 @@ class StageRig:
         )
 
     def geometry(self) -> Mapping[str, Any]:
-        """Per camera: width and height in pixels, vertical field of view in degrees, place, what it looks at and its up, base frame, m."""
-        return {
-            name: {
-                "width": self.px,
-                "height": self.px,
-                "fovy_deg": self._views[name][3],
-                "place_m": list(self._views[name][0]),
-                "target_m": list(self._views[name][1]),
-                "up": list(self._views[name][2]),
-            }
-            for name in self.names
-        }
+        return geometry(self._views, self.px)
 
     def close(self) -> None:
         self._renderer = None

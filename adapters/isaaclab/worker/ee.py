@@ -50,10 +50,11 @@ class IsaacEEWrapper(gymnasium.Wrapper[Any, Any, Any, Any]):
         observed, reward, terminated, truncated, info = result
         before = self._state
         self._state = self._now(before)
-        over = (terminated | truncated)[:, None]
-        begun = self._now(None)
-        for key in KEYS[2:]:
-            self._state[key] = torch.where(over, begun[key], self._state[key])
+        over = terminated | truncated
+        if over.any():
+            begun = self._now(None)
+            for key in KEYS[2:]:
+                self._state[key] = torch.where(over[:, None], begun[key], self._state[key])
         return self._seen(observed), reward, terminated, truncated, self._told(info)
 
     def _seen(self, observed: Any) -> Any:

@@ -141,14 +141,13 @@ class Stepping:
 
     def run(self) -> None:
         """Step until the console ends. Raises Ended."""
-        link, env = self._link, self.env
+        link = self._link
         if self._every:
             link.say({"phase": "opening the cameras", "share": 0.8})
             for name in self._cameras:
                 self._picture(name)
         self._show(None)
-        physics = "MuJoCo" if env.cfg.sim.physics.solver_cfg.use_mujoco_cpu else "MuJoCo Warp"
-        link.say({"ready": True, "share": 1.0, "bodies": list(self._task.bodies), "physics": f"{physics} on {env.device}"})
+        link.say({"ready": True, "share": 1.0, "bodies": list(self._task.bodies)})
         self._by_command() if self._lockstep else self._by_clock()
 
     def close(self) -> None:
@@ -157,7 +156,7 @@ class Stepping:
     # --- by the clock ---
 
     def _by_clock(self) -> None:
-        """Ten milliseconds pass in ten, or in more where the machine is too slow; never in fewer."""
+        """Ten milliseconds pass in ten, or in more where the machine is too slow; of a delay ``BEHIND_S`` is made up."""
         env, link = self.env, self._link
         fresh = False  # not so while a new episode is asked for: targets are then those of the old place
 

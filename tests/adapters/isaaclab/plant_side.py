@@ -42,7 +42,7 @@ class Plant:
 
     def ready(self) -> None:
         self.show()
-        self.link.say({"ready": True, "bodies": list(known.BODIES), "physics": "springs"})
+        self.link.say({"ready": True, "bodies": list(known.BODIES)})
 
     def step(self) -> None:
         found = self.link.command.newest(shared.clock_ns())

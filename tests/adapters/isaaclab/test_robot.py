@@ -25,20 +25,15 @@ from adapters.mujoco.tabletop.robot import Tabletop
 from adapters.mujoco.tabletop.so101 import SO101 as ARM
 from engine.config import Settings
 from engine.control.pose import floats
-from engine.engine import Engine
-from engine.messages import AdjustForce, Arm, Go, Hold, KeyTiming
-from engine.policy.scripted import Scripted
-from engine.stop import StopPage
+from engine.messages import AdjustForce, Go
 from engine.types import Command, Observation, Vec7
 from tests.adapters.isaaclab import plant_side
+from tests.adapters.isaaclab.operated import PATIENT, Operated
 from tests.adapters.isaaclab.plant_side import WITHIN, Plant
 
 LIFT, REACH = "Isaac-SO-ARM101-Lift-Cube-v0", "Isaac-SO-ARM101-Reach-v0"
 SEED = 6
 COUNT = itertools.count()
-#: what a busy machine may be late with
-PATIENT = {"observation_age_max": 0.1, "frame_age_max": 1.0, "inference_age_max": 2.0, "clock_step_max": 1.0}
-PATIENT |= dict.fromkeys(("watchdog_camera", "watchdog_inference", "watchdog_self"), 5.0)
 
 
 def settings(task: str = LIFT, **isaac: Any) -> Settings:
@@ -467,50 +462,18 @@ def test_a_start_is_broken_off_when_the_run_shall_end() -> None:
     robot.close()
 
 
-class Run:
-    """An engine in real time, and its operator."""
+class Run(Operated):
+    """On a worker in a process of its own."""
 
     def __init__(self, folder: Path, task: str, other: Callable[..., Other]) -> None:
         given = settings(task)
         self.other = other(given.isaaclab.link)
-        robot, rig = entry.build(given)
-        self.robot, self.told = robot, list[str]()
-        robot.tell = lambda kind, text: self.told.append(text)
-        self.page = StopPage(folder / "stop", create=True)
-        self.engine = Engine(
-            given,
-            run="test",
-            robot=robot,
-            rig=rig,
-            load_policy=lambda progress: Scripted("isaaclab", task),
-            page=self.page,
-            recorder=None,
-            console_required=False,
-        )
-        self.engine.start()
-        self._key = 0
-
-    def wait(self, condition: Callable[[], Any], do: Callable[[], None] = lambda: None) -> None:
-        until = time.monotonic() + WITHIN
-        while not condition():
-            assert time.monotonic() < until, (self.engine.binding_sentence(), self.told, self.engine.stops)
-            do()
-            time.sleep(0.02)
-
-    def arm(self) -> None:
-        self.engine.heard(0.0)
-        if not self.engine.armed():
-            self.engine.post(KeyTiming(key_mode="HOLD", repeat_interval=0.0))
-            self.engine.post(Arm(robot="isaaclab"))
+        super().__init__(folder, given, WITHIN)
 
     def go(self) -> None:
         self.arm()
         if not self.engine.control.last.decision.going:
             self.engine.post(Go())
-
-    def key(self, axis: str, down: bool) -> None:
-        self._key += 1
-        self.engine.post(Hold(axis=axis, down=down, repeat=False, seq=self._key))
 
 
 @pytest.fixture

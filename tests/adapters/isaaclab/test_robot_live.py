@@ -8,44 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.isaaclab import entry
 from engine.config import Settings
-from engine.engine import Engine
-from engine.messages import AdjustForce, Arm, Hold, KeyTiming, SetMode
-from engine.policy.scripted import Scripted
-from engine.stop import StopPage
+from engine.messages import AdjustForce, SetMode
 from engine.types import Mode, Writer
+from tests.adapters.isaaclab.operated import PATIENT, Operated
 
 WITHIN = 300.0
 TASK = "Isaac-SO-ARM101-Lift-Cube-v0"
-#: what a busy machine may be late with
-PATIENT = {"observation_age_max": 0.1, "frame_age_max": 1.0, "inference_age_max": 2.0, "clock_step_max": 1.0}
-PATIENT |= dict.fromkeys(("watchdog_camera", "watchdog_inference", "watchdog_self"), 5.0)
 
 pytestmark = pytest.mark.usefixtures("isaac_python")
 
 
-class Run:
-    """An engine in real time on the real worker, and its operator."""
-
-    def __init__(self, folder: Path) -> None:
-        given = Settings(robot="isaaclab", task=TASK, policy="scripted", seed=6, record=False, limits=PATIENT)
-        robot, rig = entry.build(given)
-        self.robot, self.told = robot, list[str]()
-        robot.tell = lambda kind, text: self.told.append(text)
-        self.page = StopPage(folder / "stop", create=True)
-        self.engine = Engine(
-            given,
-            run="test",
-            robot=robot,
-            rig=rig,
-            load_policy=lambda progress: Scripted("isaaclab", TASK),
-            page=self.page,
-            recorder=None,
-            console_required=False,
-        )
-        self.engine.start()
-        self._key = 0
+class Run(Operated):
+    """On the real worker."""
 
     @property
     def inputs(self) -> Any:
@@ -54,19 +29,6 @@ class Run:
     @property
     def tool(self) -> Any:
         return np.array(self.inputs.pose[:3])
-
-    def wait(self, condition: Callable[[], Any], do: Callable[[], None] = lambda: None) -> None:
-        until = time.monotonic() + WITHIN
-        while not condition():
-            assert time.monotonic() < until, (self.engine.binding_sentence(), self.told, self.engine.stops)
-            do()
-            time.sleep(0.05)
-
-    def arm(self) -> None:
-        self.engine.heard(0.0)
-        if not self.engine.armed():
-            self.engine.post(KeyTiming(key_mode="HOLD", repeat_interval=0.0))
-            self.engine.post(Arm(robot="isaaclab"))
 
     def held(self, axis: str) -> Callable[[], None]:
         """Keeps a key held, anew wherever a stop has let it go."""
@@ -77,10 +39,6 @@ class Run:
                 self.key(axis, True)
 
         return hold
-
-    def key(self, axis: str, down: bool) -> None:
-        self._key += 1
-        self.engine.post(Hold(axis=axis, down=down, repeat=False, seq=self._key))
 
     def gives_way_and_comes_back(self) -> bool:
         """Whether it did so before a late machine has stopped it, which then holds where it was pushed to."""
@@ -102,7 +60,8 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    made = Run(tmp_path)
+    given = Settings(robot="isaaclab", task=TASK, policy="scripted", seed=6, record=False, limits=PATIENT)
+    made = Run(tmp_path, given, WITHIN)
     yield made
     made.engine.close("over")
 
